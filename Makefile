@@ -1,0 +1,51 @@
+# One command each; `make help` lists them. Python 3.11 to 3.13 is all they need: PYTHON=... names another.
+PORT ?= 3000
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+		&& echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lock clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+run: $(VENV)/.installed ## serve http://127.0.0.1:$PORT/rooms over an embedded Postgres until Ctrl-C
+	@$(BIN)/python manage.py serve --port $(PORT)
+
+test: check ## everything CI runs: format, lint, types, imports, template, tests
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+
+check: $(VENV)/.installed
+	@$(BIN)/ruff format --check
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sam validate --lint
+
+lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
+	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --output-file requirements-dev.txt
+	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --constraint requirements-dev.txt \
+		--output-file layers/dependencies/requirements.txt
+
+# Universal: one file for every platform and Python. Hashes, but no address of any registry.
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+clean: ## remove what the other targets made, the embedded database included
+	@if [ -x $(BIN)/python ]; then $(BIN)/python manage.py down --delete-data; fi
+	@rm -rf $(VENV) .aws-sam .data .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/.installed: requirements-dev.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "rentomatic needs Python 3.11, 3.12 or 3.13, and none was found: install one, or name it with PYTHON=..." >&2; \
+		exit 1; \
+	fi
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (once; a minute or two)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r $<
+	@touch $@

@@ -1,0 +1,70 @@
+"""The database that `manage.py serve` reads: an embedded one, or one of the user's."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local.postgres import embedded_postgres_server
+from migrations import upgrade
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_SAMPLE = Path(__file__).with_name("sample_rooms.json")
+_INSERT = """
+    INSERT INTO room (code, size, price, longitude, latitude)
+    SELECT code, size, price, longitude, latitude
+    FROM json_populate_recordset(CAST(NULL AS room), CAST(:rooms AS json))
+"""
+
+
+@contextmanager
+def database(environ: Mapping[str, str], data: Path, report: Callable[[str], None]) -> Iterator[Mapping[str, str]]:
+    """Provide a database with a room table until the block is left.
+
+    It is the one that `POSTGRES_HOSTNAME` or `POSTGRES_SECRET_ID` names. A room table that it has is
+    left as it is; one that it lacks is made. If neither is set, it is an embedded one, up to date.
+    A table without rooms gets a few as a sample, but for a table that was somebody else's before.
+
+    Args:
+        environ: The Postgres settings by variable.
+        data: Where the embedded database is kept.
+        report: Is told what is being done.
+
+    Yields:
+        The Postgres settings by variable.
+
+    Raises:
+        PostgresError: the embedded server does not start.
+        MigrationError, SettingsError, pg8000's errors: the database cannot be used.
+    """
+    if environ.get("POSTGRES_HOSTNAME") or environ.get("POSTGRES_SECRET_ID"):
+        if not _has_table(environ):
+            _prepare(environ, report)
+        yield environ
+        return
+    report("Starting the embedded Postgres")
+    with embedded_postgres_server(data) as configuration:
+        _prepare(configuration, report)
+        yield configuration
+
+
+def _has_table(configuration: Mapping[str, str]) -> bool:
+    with connect(read_postgres_settings(configuration)) as connection:
+        ((table,),) = connection.run("SELECT to_regclass('room')")
+    return table is not None
+
+
+def _prepare(configuration: Mapping[str, str], report: Callable[[str], None]) -> None:
+    upgrade(configuration, report)
+    with connect(read_postgres_settings(configuration)) as connection:
+        ((is_empty,),) = connection.run("SELECT NOT EXISTS (SELECT FROM room)")
+        if is_empty:
+            rooms = _SAMPLE.read_text(encoding="utf-8")
+            connection.run(_INSERT, rooms=rooms)
+            report(f"Added {len(json.loads(rooms))} sample rooms")

@@ -1,0 +1,47 @@
+"""SAM CLI's local API Gateway over functions that run in this process: `sam local start-api`, no Docker.
+
+Only three names of SAM CLI's inside are used besides its function provider; `make test` fails when an
+update moves them.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+from samcli.local.apigw.local_apigw_service import LocalApigwService
+from samcli.local.docker.exceptions import ProcessSigTermException
+
+from local.runner import InProcessRunner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def ensure_port_is_free(host: str, port: int) -> None:
+    """Raise OSError if something listens there: the server would only say so after all else has started."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def serve(template: Path, host: str, port: int) -> None:
+    """Serve the routes of the template's API until SIGINT or SIGTERM."""
+    logging.getLogger("samcli").setLevel(logging.WARNING)
+    stacks, _ = SamLocalStackProvider.get_stacks(str(template))
+    root = template.parent
+    runner = InProcessRunner(
+        SamFunctionProvider(stacks),
+        root,
+        sources=(root / "functions", root / "rentomatic"),
+    )
+    api = ApiProvider(stacks, cwd=str(root)).api
+    service = LocalApigwService(api, runner, host=host, port=port)
+    service.create()
+    with suppress(ProcessSigTermException):
+        service.run()

@@ -1,0 +1,134 @@
+"""Runs the template's functions in this process, behind SAM CLI's local API Gateway."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import ModuleType
+
+    from samcli.lib.providers.provider import Function
+    from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+    from samcli.lib.utils.stream_writer import StreamWriter
+
+_REGION = "us-east-1"
+_DEFAULT_TIMEOUT_S = 3
+_DEFAULT_MEMORY_MB = 128
+
+
+@dataclass(frozen=True)
+class LocalLambdaContext:
+    """What Lambda tells a function about its invocation (Lambda developer guide, "Python context object")."""
+
+    function_name: str
+    memory_limit_in_mb: int
+    timeout_s: int
+    function_version: str = "$LATEST"
+    aws_request_id: str = field(default_factory=lambda: str(uuid4()))
+    log_stream_name: str = "local"
+    identity: None = None
+    client_context: None = None
+    _started_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def invoked_function_arn(self) -> str:
+        return f"arn:aws:lambda:{_REGION}:123456789012:function:{self.function_name}"
+
+    @property
+    def log_group_name(self) -> str:
+        return f"/aws/lambda/{self.function_name}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        elapsed_s = time.monotonic() - self._started_s
+        return max(0, int((self.timeout_s - elapsed_s) * 1000))
+
+
+class InProcessRunner:
+    """Invokes functions as the gateway asks, one at a time, as one execution environment of Lambda does.
+
+    The code is loaded by the first request that needs it, and anew by the first request after a file
+    of it has changed.
+
+    Args:
+        functions: The functions of the template.
+        root: The folder of the template.
+        sources: The folders whose code a function may import.
+    """
+
+    def __init__(self, functions: SamFunctionProvider, root: Path, sources: Iterable[Path]) -> None:
+        self._functions = functions
+        self._root = root
+        self._sources = tuple(sources)
+        self._environment = Lock()
+        self._version: dict[Path, int] = {}
+
+    def is_debugging(self) -> bool:
+        """False: the gateway then takes requests in parallel, and they wait here for their turn."""
+        return False
+
+    def invoke(
+        self,
+        function_identifier: str,
+        event: str,
+        stdout: StreamWriter,
+        stderr: StreamWriter | None = None,  # noqa: ARG002 - the gateway's interface
+        tenant_id: str | None = None,  # noqa: ARG002 - the gateway's interface
+    ) -> None:
+        """Write what the function returns to `stdout` as JSON, or the error it raised, as Lambda does."""
+        function = self._functions.get(function_identifier)
+        if function is None:
+            raise LookupError(f"The template has no function {function_identifier}")
+        context = LocalLambdaContext(
+            function_name=function.name,
+            memory_limit_in_mb=function.memory or _DEFAULT_MEMORY_MB,
+            timeout_s=function.timeout or _DEFAULT_TIMEOUT_S,
+        )
+        with self._environment:
+            try:
+                answer = json.dumps(self._load(function)(json.loads(event), context))
+            except Exception as error:  # noqa: BLE001 - whatever the function raised, the gateway answers 502
+                traceback.print_exc()
+                answer = json.dumps(
+                    {
+                        "errorMessage": str(error),
+                        "errorType": type(error).__name__,
+                        "stackTrace": [],
+                    }
+                )
+        stdout.write_str(answer)
+
+    def _load(self, function: Function) -> Callable[[dict[str, Any], LocalLambdaContext], Any]:
+        self._forget_changed_code()
+        for variable, value in ((function.environment or {}).get("Variables") or {}).items():
+            os.environ.setdefault(variable, str(value))
+        module_name, _, handler_name = function.handler.partition(".")
+        folder = Path(function.codeuri)
+        package = (folder if folder.is_absolute() else self._root / folder).relative_to(self._root)
+        module = importlib.import_module(".".join((*package.parts, module_name)))
+        handler: Callable[[dict[str, Any], LocalLambdaContext], Any] = getattr(module, handler_name)
+        return handler
+
+    def _forget_changed_code(self) -> None:
+        version = {file: file.stat().st_mtime_ns for source in self._sources for file in source.rglob("*.py")}
+        if version == self._version:
+            return
+        self._version = version
+        for name, module in list(sys.modules.items()):
+            if self._is_source(module):
+                del sys.modules[name]
+        importlib.invalidate_caches()
+
+    def _is_source(self, module: ModuleType) -> bool:
+        file = getattr(module, "__file__", None)
+        return file is not None and any(Path(file).is_relative_to(source) for source in self._sources)

@@ -1,0 +1,115 @@
+"""The commands of a developer and of an operator: `python manage.py --help`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# A command imports what it needs: SAM CLI and SQLAlchemy take over a second together.
+# ruff: noqa: PLC0415
+
+ROOT = Path(__file__).resolve().parent
+DATA = ROOT / ".data" / "postgres"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run rentomatic on this machine, and look after its database."""
+    logging.basicConfig(format="%(message)s")
+    os.environ.setdefault("SAM_CLI_TELEMETRY", "0")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    default=3000,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="Port to listen on.",
+)
+def serve(host: str, port: int) -> None:
+    """Serve the API of template.yaml until Ctrl-C.
+
+    The rooms are in an embedded Postgres under .data/, which is started, migrated and, if it is new,
+    given a few sample rooms; or in the database that POSTGRES_HOSTNAME and the other settings name.
+    """
+    from local.database import database
+    from local.gateway import ensure_port_is_free
+    from local.gateway import serve as serve_api
+
+    try:
+        ensure_port_is_free(host, port)
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot listen on {host}:{port} ({error.strerror}): choose another port with PORT= or --port."
+        ) from None
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    with _errors_in_one_line():
+        try:
+            with database(os.environ, DATA, click.echo) as configuration:
+                os.environ.update(configuration)
+                click.echo(f"Listening on http://{host}:{port}/rooms (Ctrl-C stops)")
+                serve_api(ROOT / "template.yaml", host, port)
+                click.echo("Stopping")
+        except KeyboardInterrupt:
+            click.echo("Stopped")
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database that POSTGRES_* name up to date; its rooms are kept."""
+    from migrations import upgrade
+
+    with _errors_in_one_line():
+        upgrade(os.environ, click.echo)
+    click.echo("The database is up to date")
+
+
+@main.command()
+@click.option("--delete-data", is_flag=True, help="Delete the embedded database, too.")
+def down(*, delete_data: bool) -> None:
+    """Stop the embedded Postgres that a killed `serve` left behind."""
+    from local.postgres import stop_left_behind
+
+    with _errors_in_one_line():
+        stopped = stop_left_behind(DATA)
+    click.echo("Stopped the embedded Postgres" if stopped else "No embedded Postgres was left behind")
+    if delete_data:
+        shutil.rmtree(DATA.parent, ignore_errors=True)
+        click.echo(f"Deleted {DATA.parent.relative_to(ROOT)}/")
+
+
+@contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Report what a user can mend, without a traceback."""
+    from pg8000.exceptions import Error as Pg8000Error
+
+    from local.postgres import PostgresError
+    from migrations import MigrationError
+    from rentomatic.domain.errors import RepositoryError
+
+    try:
+        yield
+    except (PostgresError, MigrationError, RepositoryError, Pg8000Error) as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

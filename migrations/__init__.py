@@ -1,0 +1,45 @@
+"""The schema's history, kept with Alembic. The functions never import this."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class MigrationError(Exception):
+    """The schema is as it was before; the text says what to do."""
+
+
+def upgrade(
+    configuration: Mapping[str, Any],
+    report: Callable[[str], None],
+    revision: str = "head",
+) -> None:
+    """Bring the schema up to date, in one transaction.
+
+    Args:
+        configuration: The Postgres settings by variable, `POSTGRES_SECRET_ID` included.
+        report: Is told of each step.
+        revision: Where to stop.
+
+    Raises:
+        MigrationError: the database cannot be reached, or what it holds stands in the way.
+        SettingsError: a setting is missing or malformed.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes |= {"configuration": configuration, "report": report}
+    try:
+        command.upgrade(config, revision)
+    except CommandError as error:
+        raise MigrationError(str(error)) from error
+    except DBAPIError as error:
+        raise MigrationError(f"The database could not be migrated: {error.orig}") from error

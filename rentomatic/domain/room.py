@@ -1,0 +1,42 @@
+"""The room, the one entity of this application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+
+@dataclass
+class Room:
+    """A room for rent.
+
+    Attributes:
+        code: A UUID, as text wherever a repository returned the room.
+        size: Square metres.
+        price: Euros a day.
+        longitude: Degrees east, from -180 to 180.
+        latitude: Degrees north, from -90 to 90.
+    """
+
+    code: UUID | str
+    size: int
+    price: int
+    longitude: float
+    latitude: float
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Room:
+        """Make a room from a mapping that has exactly its attributes as keys.
+
+        Raises:
+            TypeError: a key is missing, or is none of the attributes.
+        """
+        return cls(**fields)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the attributes by name, each value as it is."""
+        return dict(vars(self))

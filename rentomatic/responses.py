@@ -1,0 +1,58 @@
+"""What a use case answers: a success with a value, or a failure of a known type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rentomatic.requests.room_list import RoomListInvalidRequest
+
+
+class ResponseTypes:
+    """The name of each kind of answer, as clients of any interface read it."""
+
+    PARAMETERS_ERROR = "ParametersError"
+    RESOURCE_ERROR = "ResourceError"
+    SYSTEM_ERROR = "SystemError"
+    SUCCESS = "Success"
+
+
+class ResponseSuccess:
+    """What was asked for; truthy."""
+
+    def __init__(self, value: Any = None) -> None:
+        self.type = ResponseTypes.SUCCESS
+        self.value = value
+
+    def __bool__(self) -> Literal[True]:
+        return True
+
+
+class ResponseFailure:
+    """Why there is no answer; falsy.
+
+    Attributes:
+        type: One of `ResponseTypes`.
+        message: What went wrong. Of an exception, its class and text: not for strangers to read.
+        exception: The exception that the failure was made from, for the log; None if there was none.
+    """
+
+    def __init__(self, type_: str, message: str | Exception) -> None:
+        self.type = type_
+        self.exception = message if isinstance(message, Exception) else None
+        self.message = f"{type(message).__name__}: {message}" if isinstance(message, Exception) else message
+
+    @property
+    def value(self) -> dict[str, str]:
+        return {"type": self.type, "message": self.message}
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+
+def build_response_from_invalid_request(
+    invalid_request: RoomListInvalidRequest,
+) -> ResponseFailure:
+    """Return a ParametersError that names each wrong parameter on a line of its own."""
+    lines = (f"{error['parameter']}: {error['message']}" for error in invalid_request.errors)
+    return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, "\n".join(lines))
