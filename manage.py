@@ -69,10 +69,14 @@ def serve(host: str, port: int) -> None:
 
 
 @main.command()
-def migrate() -> None:
+@click.option("--sql", is_flag=True, help="Write the SQL for an empty database instead.")
+def migrate(*, sql: bool) -> None:
     """Bring the database that POSTGRES_* name up to date; its rooms are kept."""
-    from migrations import upgrade
+    from migrations import upgrade, upgrade_sql
 
+    if sql:
+        upgrade_sql(click.get_text_stream("stdout"))
+        return
     with _errors_in_one_line():
         upgrade(os.environ, click.echo)
     click.echo("The database is up to date")

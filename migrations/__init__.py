@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from alembic import command
 from alembic.config import Config
@@ -34,8 +34,7 @@ def upgrade(
         MigrationError: the database cannot be reached, or what it holds stands in the way.
         SettingsError: a setting is missing or malformed.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
+    config = _config()
     config.attributes |= {"configuration": configuration, "report": report}
     try:
         command.upgrade(config, revision)
@@ -43,3 +42,16 @@ def upgrade(
         raise MigrationError(str(error)) from error
     except DBAPIError as error:
         raise MigrationError(f"The database could not be migrated: {error.orig}") from error
+
+
+def upgrade_sql(output: TextIO) -> None:
+    """Write the SQL that makes the schema in an empty database."""
+    config = _config()
+    config.output_buffer = output
+    command.upgrade(config, "head", sql=True)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    return config

@@ -20,6 +20,12 @@ FIRST_REVISION = "4d4c19952a36"
 FIRST_COLUMNS = {"id", "code", "size", "price", "longitude", "latitude"}
 
 
+def _write_sql() -> None:
+    context.configure(dialect_name="postgresql", literal_binds=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
 def _migrate() -> None:
     # All steps, the version table and the adoption in one transaction: a refusal changes nothing.
     with _engine().begin() as connection:
@@ -68,4 +74,7 @@ def _report(text: str) -> None:
     context.config.attributes.get("report", print)(text)
 
 
-_migrate()
+if context.is_offline_mode():
+    _write_sql()
+else:
+    _migrate()
