@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.errors import SettingsError
-from rentomatic.repository.secretsmanager import read_secret
+from rentomatic.repository.secretsmanager import forget_secrets, read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +70,8 @@ def read_postgres_settings(configuration: Mapping[str, Any]) -> PostgresSettings
         if (problem := _problem(variable, value))
     ]
     if problems:
+        if secret_id:
+            forget_secrets()
         raise SettingsError(problems)
     return PostgresSettings(
         user=values["POSTGRES_USER"],

@@ -23,16 +23,21 @@ def read_secret(secret_id: str) -> dict[str, Any]:
         secret_id: The secret's name or ARN.
 
     Raises:
-        SettingsError: the secret is no JSON object; it is read anew next time.
+        SettingsError: the secret is no JSON object.
         RepositoryError: the secret could not be read; the cause says why.
     """
     text = _read_text(secret_id)
     secret = _parse_object(text)
     if secret is None:
-        _secrets().clear_cache()  # type: ignore[no-untyped-call] # Powertools left it out
+        forget_secrets()
         # Raised where no parser's error, which carries the text of the secret, is its context.
         raise SettingsError(["The secret that POSTGRES_SECRET_ID names is not a JSON object"])
     return secret
+
+
+def forget_secrets() -> None:
+    """Read every secret anew next time: what was read is no use."""
+    _secrets().clear_cache()  # type: ignore[no-untyped-call] # Powertools left it out
 
 
 def _read_text(secret_id: str) -> Any:
@@ -51,7 +56,9 @@ def _secrets() -> SecretsProvider:
     from botocore.config import Config  # noqa: PLC0415
 
     return SecretsProvider(
-        config=Config(connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"total_max_attempts": _ATTEMPTS})
+        boto_config=Config(
+            connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"total_max_attempts": _ATTEMPTS}
+        )
     )
 
 

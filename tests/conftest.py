@@ -1,0 +1,82 @@
+"""Fixtures that more than one kind of test needs."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+from pg8000.native import Connection, identifier, literal
+
+from local.postgres import embedded_postgres_server
+from migrations import upgrade
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile(
+    "default",
+    deadline=None,  # these machines are noisy
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,  # a database may serve many examples
+        HealthCheck.differing_executors,  # a contract is run by a class per adapter
+    ],
+)
+settings.load_profile("default")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+    """A Postgres of the tests' own: the settings of its superuser."""
+    data = tmp_path_factory.mktemp("embedded") / "postgres"
+    fast = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+    with embedded_postgres_server(data, host="127.0.0.1", port=free_port(), options=fast) as configuration:
+        yield configuration
+
+
+@pytest.fixture
+def empty_database(server: Mapping[str, str], request: pytest.FixtureRequest) -> Iterator[Mapping[str, str]]:
+    """The settings of a database of this test's own, without any table."""
+    name = f"test_{abs(hash(request.node.nodeid))}"
+    with closing(connect(read_postgres_settings(server))) as admin:
+        admin.run(f"CREATE DATABASE {identifier(name)}")
+        yield {**server, "APPLICATION_DB": name}
+        admin.run(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def migrated(server: Mapping[str, str]) -> Mapping[str, str]:
+    """The settings, over TCP and with a password, of a database whose schema is up to date."""
+    upgrade(server, print)
+    with closing(connect(read_postgres_settings(server))) as admin:
+        admin.run(f"CREATE ROLE visitor LOGIN PASSWORD {literal('open sesame')}")
+        admin.run("GRANT SELECT ON room TO visitor")
+    return {
+        **server,
+        "POSTGRES_HOSTNAME": "127.0.0.1",
+        "POSTGRES_USER": "visitor",
+        "POSTGRES_PASSWORD": "open sesame",
+    }
+
+
+@pytest.fixture
+def admin(server: Mapping[str, str], migrated: Mapping[str, str]) -> Iterator[Connection]:
+    """A superuser's connection to the database of `migrated`, whose room table starts empty."""
+    assert migrated["APPLICATION_DB"] == server["APPLICATION_DB"]
+    with closing(connect(read_postgres_settings(server))) as connection:
+        connection.run("TRUNCATE room")
+        yield connection

@@ -1,0 +1,19 @@
+"""The sample events, which `sam local invoke` can be given too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parents[1] / "events"
+
+
+def an_event(name: str = "list_rooms", **parameters: str | list[str]) -> dict[str, Any]:
+    """Return the event of that name, with other query parameters if any are given."""
+    event: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+    if parameters:
+        several = {name: value if isinstance(value, list) else [value] for name, value in parameters.items()}
+        event["multiValueQueryStringParameters"] = several
+        event["queryStringParameters"] = {name: values[-1] for name, values in several.items()}
+    return event

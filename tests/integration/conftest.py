@@ -1,0 +1,35 @@
+"""The handler of the rooms function, as a fresh execution environment has it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.runner import LocalLambdaContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+REQUEST_ID = "0e6f1a2b-request-id"
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Invoke the handler with an event; the environment names the tests' database."""
+    for variable, value in migrated.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("CORS_ALLOW_ORIGIN", "https://www.example.com")
+    sys.modules.pop("functions.rooms.app", None)
+    app = importlib.import_module("functions.rooms.app")
+    logging.Logger.manager.loggerDict.pop("rooms", None)  # it writes to an earlier test's captured output
+    context = LocalLambdaContext("RoomsFunction", 512, 15, aws_request_id=REQUEST_ID)
+
+    def invoke(event: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = app.handler(event, context)
+        return answer
+
+    return invoke

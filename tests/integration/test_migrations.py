@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import io
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from migrations import MigrationError, upgrade, upgrade_sql
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.repository.postgresrepo import PostgresRepo
+from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
+from tests.databases import insert_rooms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pg8000.native import Connection
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAD = "8c1f0e6a2b57"
+ROOMS = [a_room(), a_room(code=OTHER_CODE, price=None)]
+
+# The table as the book's own migration makes it, and as one might write it by hand.
+SERIAL = "id serial PRIMARY KEY"
+PLAIN = "id integer PRIMARY KEY"
+OTHER_COLUMNS = "code varchar(36) NOT NULL, size integer, price integer, longitude float8, latitude float8"
+
+
+@pytest.fixture
+def connection(empty_database: Mapping[str, str]) -> Iterator[Connection]:
+    with closing(connect(read_postgres_settings(empty_database))) as connection:
+        yield connection
+
+
+def describe(connection: Connection) -> dict[str, Any]:
+    """Return columns, constraints, indexes and version of what is there."""
+    columns = connection.run(
+        """
+        SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default
+        FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position
+        """
+    )
+    indexes = connection.run("SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1")
+    version = (
+        connection.run("SELECT version_num FROM alembic_version")
+        if any(table == "alembic_version" for table, *_ in columns)
+        else None
+    )
+    return {"columns": columns, "indexes": indexes, "version": version}
+
+
+def test_the_first_revision_makes_the_table_of_existing_deployments(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    upgrade(empty_database, print, revision="4d4c19952a36")
+
+    described = describe(connection)
+    assert [column[1:5] for column in described["columns"] if column[0] == "room"] == [
+        ["id", "integer", None, "NO"],
+        ["code", "character varying", 36, "NO"],
+        ["size", "integer", None, "YES"],
+        ["price", "integer", None, "YES"],
+        ["longitude", "double precision", None, "YES"],
+        ["latitude", "double precision", None, "YES"],
+    ]
+    assert described["version"] == [["4d4c19952a36"]]
+
+
+def test_each_step_is_reported(empty_database: Mapping[str, str]) -> None:
+    steps: list[str] = []
+
+    upgrade(empty_database, steps.append)
+
+    assert [step.split(":")[0] for step in steps] == [
+        "Migrated to revision 4d4c19952a36",
+        f"Migrated to revision {HEAD}",
+    ]
+
+
+def test_migrating_again_changes_nothing(empty_database: Mapping[str, str], connection: Connection) -> None:
+    upgrade(empty_database, print)
+    insert_rooms(connection, ROOMS)
+    before = describe(connection)
+
+    upgrade(empty_database, print)
+
+    assert describe(connection) == before
+    assert PostgresRepo(empty_database).list() == ROOMS
+
+
+def test_the_table_of_the_first_revision_is_taken_over_with_its_rooms(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    upgrade(empty_database, print, revision="4d4c19952a36")
+    insert_rooms(connection, ROOMS)
+
+    upgrade(empty_database, print)
+
+    assert describe(connection)["version"] == [[HEAD]]
+    assert PostgresRepo(empty_database).list() == ROOMS
+
+
+@pytest.mark.parametrize("id_column", [SERIAL, PLAIN])
+@pytest.mark.parametrize("version_table", ["", "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"])
+def test_a_table_that_no_migration_made_is_adopted(
+    empty_database: Mapping[str, str], connection: Connection, id_column: str, version_table: str
+) -> None:
+    connection.run(f"CREATE TABLE room ({id_column}, {OTHER_COLUMNS})")
+    connection.run("INSERT INTO room VALUES (7, :code, 20, 40, 9.99, 53.55)", code=CODE)
+    if version_table:
+        connection.run(version_table)
+
+    upgrade(empty_database, print)
+    if id_column == SERIAL:
+        connection.run("SELECT setval('room_id_seq', 7)")
+    insert_rooms(connection, [a_room(code=OTHER_CODE)])
+
+    assert describe(connection)["version"] == [[HEAD]]
+    assert PostgresRepo(empty_database).list() == [a_room(), a_room(code=OTHER_CODE)]
+    assert connection.run("SELECT id FROM room ORDER BY id") == [[7], [8]]
+
+
+@pytest.mark.parametrize("id_column", [SERIAL, PLAIN])
+def test_an_adopted_table_has_what_a_new_one_has(
+    empty_database: Mapping[str, str], connection: Connection, id_column: str
+) -> None:
+    upgrade(empty_database, print)
+    new = describe(connection)["indexes"]
+    connection.run("DROP TABLE room, alembic_version")
+    connection.run(f"CREATE TABLE room ({id_column}, {OTHER_COLUMNS})")
+
+    upgrade(empty_database, print)
+
+    assert describe(connection)["indexes"] == new
+
+
+def test_codes_are_unique(empty_database: Mapping[str, str], connection: Connection) -> None:
+    upgrade(empty_database, print)
+    insert_rooms(connection, [a_room()])
+
+    with pytest.raises(Exception, match="room_code_key"):
+        insert_rooms(connection, [a_room()])
+
+
+def test_repeated_codes_are_named_and_nothing_is_changed(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    connection.run(f"CREATE TABLE room ({PLAIN}, {OTHER_COLUMNS})")
+    for number, code in enumerate([CODE, OTHER_CODE, CODE, OTHER_CODE, "alone"]):
+        connection.run("INSERT INTO room (id, code) VALUES (:number, :code)", number=number, code=code)
+    before = describe(connection), connection.run("SELECT * FROM room ORDER BY id")
+
+    with pytest.raises(MigrationError, match=f"more than one room has {CODE}, {OTHER_CODE}: give each"):
+        upgrade(empty_database, print)
+
+    assert (describe(connection), connection.run("SELECT * FROM room ORDER BY id")) == before
+
+
+def test_a_table_of_that_name_with_other_columns_is_left_alone(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    connection.run("CREATE TABLE room (id integer PRIMARY KEY, code varchar(36), beds integer)")
+    before = describe(connection)
+
+    with pytest.raises(MigrationError, match="a table room without latitude, longitude, price, size: rename it"):
+        upgrade(empty_database, print)
+
+    assert describe(connection) == before
+
+
+def test_a_database_that_cannot_be_reached_is_a_clear_error(server: Mapping[str, str]) -> None:
+    with pytest.raises(MigrationError, match='database "nowhere" does not exist'):
+        upgrade({**server, "APPLICATION_DB": "nowhere"}, print)
+
+
+def test_the_schema_for_docker_compose_is_that_of_the_migrations() -> None:
+    output = io.StringIO()
+
+    upgrade_sql(output)
+
+    assert (ROOT / "local/docker/schema.sql").read_text() == output.getvalue(), (
+        "run: .venv/bin/python manage.py migrate --sql > local/docker/schema.sql"
+    )
+
+
+def test_the_schema_as_sql_is_the_one_that_migrating_makes(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    upgrade(empty_database, print)
+    migrated = describe(connection)
+    connection.run("DROP TABLE room, alembic_version")
+    output = io.StringIO()
+
+    upgrade_sql(output)
+    connection.run(output.getvalue())
+
+    assert describe(connection) == migrated

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+import socket
+from contextlib import closing
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrations import upgrade
+from rentomatic.domain.errors import RepositoryError, SettingsError
+from rentomatic.domain.room_filters import parse_filters
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.repository.postgresrepo import PostgresRepo
+from tests.contracts.room_repository import RepositoryOf, RoomRepositoryContract, a_room, integers
+from tests.databases import insert_rooms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pg8000.native import Connection
+
+    from rentomatic.domain.room import Room
+
+
+class TestPostgresRepo(RoomRepositoryContract):
+    @pytest.fixture
+    def repository_of(self, migrated: Mapping[str, str], admin: Connection) -> RepositoryOf:
+        def repository_of(rooms: Sequence[Room]) -> PostgresRepo:
+            admin.run("TRUNCATE room")
+            insert_rooms(admin, rooms)
+            return PostgresRepo(migrated)
+
+        return repository_of
+
+
+class TestPostgresRepoOnTheFirstRevision(TestPostgresRepo):
+    @pytest.fixture
+    def admin(self, empty_database: Mapping[str, str]) -> Iterator[Connection]:
+        upgrade(empty_database, print, revision="4d4c19952a36")
+        with closing(connect(read_postgres_settings(empty_database))) as connection:
+            yield connection
+
+    @pytest.fixture
+    def migrated(self, empty_database: Mapping[str, str]) -> Mapping[str, str]:
+        return empty_database
+
+
+def test_a_unix_socket_is_named_by_its_directory(server: Mapping[str, str], admin: Connection) -> None:
+    insert_rooms(admin, [a_room()])
+
+    assert server["POSTGRES_HOSTNAME"].startswith("/")
+    assert PostgresRepo(server).list() == [a_room()]
+
+
+def test_constructing_a_repository_opens_nothing() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        listener.settimeout(0.1)
+        PostgresRepo(
+            {
+                "POSTGRES_USER": "visitor",
+                "POSTGRES_PASSWORD": "open sesame",
+                "POSTGRES_HOSTNAME": "127.0.0.1",
+                "POSTGRES_PORT": str(listener.getsockname()[1]),
+                "APPLICATION_DB": "rentomatic",
+            }
+        )
+
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_a_malformed_setting_is_refused_when_the_repository_is_constructed(migrated: Mapping[str, str]) -> None:
+    with pytest.raises(SettingsError, match="POSTGRES_PORT is not an integer from 1 to 65535"):
+        PostgresRepo({**migrated, "POSTGRES_PORT": "abc"})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"POSTGRES_PASSWORD": "wrong"}, {"APPLICATION_DB": "nowhere"}, {"POSTGRES_HOSTNAME": "/nowhere"}]
+)
+def test_no_error_of_the_driver_gets_out(migrated: Mapping[str, str], wrong: dict[str, str]) -> None:
+    with pytest.raises(RepositoryError, match=r"^The rooms could not be read$") as raised:
+        PostgresRepo({**migrated, **wrong}).list()
+
+    assert raised.value.__cause__ is not None
+
+
+def test_a_call_leaves_no_connection_behind(migrated: Mapping[str, str], admin: Connection) -> None:
+    repository = PostgresRepo(migrated)
+    repository.list()
+    repository.list(filters={"price__lt": 1})
+
+    for _ in range(100):  # a backend takes a moment to leave
+        ((count,),) = admin.run("SELECT count(*) FROM pg_stat_activity WHERE usename = 'visitor'")
+        if count == 0:
+            break
+        admin.run("SELECT pg_sleep(0.05)")
+    assert count == 0
+
+
+@given(number=integers, sign=st.sampled_from(["", "+"]), zeros=st.integers(0, 30))
+def test_a_price_s_text_means_to_postgres_what_it_means_to_us(
+    admin: Connection, number: int, sign: str, zeros: int
+) -> None:
+    text = f"{'-' if number < 0 else sign}{'0' * zeros}{abs(number)}"
+
+    ((read_by_postgres,),) = admin.run("SELECT CAST(CAST(:text AS text) AS integer)", text=text)
+
+    assert [criterion.value for criterion in parse_filters({"price__eq": text})] == [read_by_postgres] == [number]
+
+
+def test_filtering_by_code_and_by_price_uses_an_index(admin: Connection) -> None:
+    admin.run(
+        """
+        INSERT INTO room (code, size, price, longitude, latitude)
+        SELECT gen_random_uuid(), 20, n % 1000, 9.99, 53.55 FROM generate_series(1, 20000) AS n
+        """
+    )
+    admin.run("ANALYZE room")
+
+    for condition, index in (
+        (f"code = '{UUID(int=0)}'", "room_code_key"),
+        ("price = 40", "room_price_id_idx"),
+        ("price < 10", "room_price_id_idx"),
+    ):
+        ((plan,),) = admin.run(f"EXPLAIN (FORMAT JSON) SELECT code FROM room WHERE {condition} ORDER BY id")  # noqa: S608 - constants
+        assert index in json.dumps(plan), condition

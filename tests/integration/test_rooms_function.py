@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
+from tests.databases import insert_rooms
+from tests.events import FOLDER, an_event
+from tests.integration.conftest import REQUEST_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pg8000.native import Connection
+
+    Invoke = Callable[[dict[str, Any]], dict[str, Any]]
+
+ROOMS = [a_room(price=39), a_room(code=OTHER_CODE, price=66)]
+CORS_ORIGIN = "https://www.example.com"
+
+STATUS_OF_EVENT = {
+    "filter_given_twice": 400,
+    "filter_not_an_integer": 400,
+    "filter_unknown": 400,
+    "list_room_by_code": 200,
+    "list_rooms": 200,
+    "list_rooms_between_40_and_70": 200,
+    "list_rooms_cheaper_than_60": 200,
+    "method_not_allowed": 405,
+    "path_unknown": 404,
+    "preflight": 204,
+}
+
+
+def header(answer: dict[str, Any], name: str) -> str | None:
+    values: list[str] = answer["multiValueHeaders"].get(name, [])
+    assert len(values) <= 1
+    return values[0] if values else None
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """Return the log's lines that are errors."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [line for line in lines if line.get("level") == "ERROR"]
+
+
+@pytest.fixture
+def rooms(admin: Connection) -> list[Any]:
+    insert_rooms(admin, ROOMS)
+    return ROOMS
+
+
+def test_every_sample_event_has_a_status_here() -> None:
+    assert {file.stem for file in FOLDER.iterdir()} == set(STATUS_OF_EVENT)
+
+
+@pytest.mark.usefixtures("rooms")
+@pytest.mark.parametrize(("name", "status"), STATUS_OF_EVENT.items())
+def test_every_sample_event_is_answered_as_a_proxy_response(invoke: Invoke, name: str, status: int) -> None:
+    answer = invoke(an_event(name))
+
+    assert set(answer) == {"statusCode", "body", "isBase64Encoded", "multiValueHeaders"}
+    assert answer["statusCode"] == status
+    assert header(answer, "Access-Control-Allow-Origin") == CORS_ORIGIN
+    assert not answer["isBase64Encoded"]
+    assert json.dumps(answer).isascii()
+    if status != 204:
+        assert header(answer, "Content-Type") == "application/json"
+        json.loads(answer["body"])
+
+
+@pytest.mark.usefixtures("rooms")
+@pytest.mark.parametrize(
+    ("parameters", "codes"),
+    [
+        ({}, [CODE, OTHER_CODE]),
+        ({"filter_price__lt": "60"}, [CODE]),
+        ({"filter_price__gt": "40", "filter_price__lt": "70"}, [OTHER_CODE]),
+        ({"filter_price__eq": "39"}, [CODE]),
+        ({"filter_code__eq": OTHER_CODE}, [OTHER_CODE]),
+        ({"filter_code__eq": "no UUID"}, []),
+        ({"something": "else"}, [CODE, OTHER_CODE]),
+    ],
+)
+def test_rooms_are_listed_by_the_filters_in_the_query(
+    invoke: Invoke, parameters: dict[str, str], codes: list[str]
+) -> None:
+    answer = invoke(an_event(**parameters))
+
+    assert answer["statusCode"] == 200
+    assert [room["code"] for room in json.loads(answer["body"])] == codes
+
+
+@pytest.mark.usefixtures("admin")
+def test_an_empty_table_is_an_empty_list(invoke: Invoke) -> None:
+    answer = invoke(an_event())
+
+    assert (answer["statusCode"], answer["body"]) == (200, "[]")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (
+            {"filter_price__lt": "cheap"},
+            "price__lt: Must be an integer from -2147483648 to 2147483647",
+        ),
+        ({"filter_price__lt": ["60", "70"]}, "price__lt: Must be given once"),
+        ({"filter_code__eq": [CODE, CODE]}, "code__eq: Must be given once"),
+        ({"filter_colour__eq": "red"}, "filters: Key colour__eq cannot be used"),
+        ({"filter_": ""}, "filters: Key  cannot be used"),
+        ({"filter_filter_price__lt": "1"}, "filters: Key filter_price__lt cannot be used"),
+        ({"filter_code__eq": "\0"}, "code__eq: Must be text without NUL and unpaired surrogates"),
+        ({"filter_\ud800": "1"}, "filters: Key \ud800 cannot be used"),
+    ],
+)
+def test_a_wrong_filter_is_a_400_that_names_it(invoke: Invoke, parameters: dict[str, Any], message: str) -> None:
+    answer = invoke(an_event(**parameters))
+
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"]) == {"type": "ParametersError", "message": message, "request_id": REQUEST_ID}
+
+
+def test_an_event_may_lack_the_parameters_with_several_values(invoke: Invoke) -> None:
+    event = an_event(filter_price__lt="cheap, very")
+    del event["multiValueQueryStringParameters"]
+
+    assert json.loads(invoke(event)["body"])["message"].startswith("price__lt: Must be an integer")
+
+
+def test_an_unknown_path_is_a_404(invoke: Invoke) -> None:
+    answer = invoke(an_event("path_unknown"))
+
+    assert json.loads(answer["body"])["type"] == "ResourceError"
+
+
+@pytest.mark.parametrize("method", ["DELETE", "HEAD", "PATCH", "POST", "PUT"])
+def test_another_method_is_a_405_that_says_which_are_allowed(invoke: Invoke, method: str) -> None:
+    answer = invoke({**an_event(), "httpMethod": method})
+
+    assert answer["statusCode"] == 405
+    assert header(answer, "Allow") == "GET, OPTIONS"
+    assert json.loads(answer["body"])["type"] == "MethodNotAllowedError"
+
+
+def test_a_browser_is_told_what_it_may_ask(invoke: Invoke) -> None:
+    answer = invoke(an_event("preflight"))
+
+    assert header(answer, "Access-Control-Allow-Methods") == "GET"
+
+
+def test_without_an_origin_in_the_settings_no_page_may_ask(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ALLOW_ORIGIN", "")
+
+    for name in STATUS_OF_EVENT:
+        assert header(invoke(an_event(name)), "Access-Control-Allow-Origin") is None
+
+
+@pytest.mark.usefixtures("admin")
+def test_a_setting_that_is_corrected_works_again(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POSTGRES_PORT", "abc")
+    monkeypatch.delenv("APPLICATION_DB")
+
+    answer = invoke(an_event())
+
+    assert answer["statusCode"] == 500
+    (error,) = logged(capsys)
+    assert error["message"] == (
+        "SettingsError: POSTGRES_PORT is not an integer from 1 to 65535; APPLICATION_DB is missing"
+    )
+
+    monkeypatch.setenv("POSTGRES_PORT", migrated["POSTGRES_PORT"])
+    monkeypatch.setenv("APPLICATION_DB", migrated["APPLICATION_DB"])
+    assert invoke(an_event())["statusCode"] == 200
+
+
+def test_what_went_wrong_is_in_the_log_and_not_in_the_answer(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("APPLICATION_DB", "nowhere")
+
+    answer = invoke(an_event())
+
+    assert answer["statusCode"] == 500
+    assert json.loads(answer["body"]) == {
+        "type": "SystemError",
+        "message": "Something went wrong on our side. The request id finds it in the log.",
+        "request_id": REQUEST_ID,
+    }
+    (error,) = logged(capsys)
+    assert error["message"] == "RepositoryError: The rooms could not be read"
+    assert 'database "nowhere" does not exist' in error["exception"].replace("\\", "")
+    assert error["function_request_id"] == REQUEST_ID
+    assert error["correlation_id"] == an_event()["requestContext"]["requestId"]
+
+
+def test_the_log_never_shows_the_password(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POSTGRES_PASSWORD", "canary-9c1d")
+
+    answer = invoke(an_event())
+
+    assert answer["statusCode"] == 500
+    output = capsys.readouterr()
+    assert "password authentication failed" in output.out
+    assert "canary-9c1d" not in output.out + output.err + json.dumps(answer)
+
+
+def test_a_bug_is_a_500_and_the_next_request_is_right(
+    invoke: Invoke, admin: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    insert_rooms(admin, ROOMS)
+    admin.run("UPDATE room SET latitude = 'NaN'")
+
+    assert invoke(an_event())["statusCode"] == 500
+    (error,) = logged(capsys)
+    assert error["exception_name"] == "ValueError"
+
+    admin.run("UPDATE room SET latitude = 53.55")
+    assert invoke(an_event())["statusCode"] == 200
+
+
+@pytest.mark.usefixtures("admin")
+def test_every_answer_is_counted_by_its_type(invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("list_rooms", "filter_unknown", "path_unknown", "method_not_allowed", "preflight"):
+        invoke(an_event(name))
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    counted = [
+        {
+            name: line[name]
+            for name in ("Success", "ParametersError", "ResourceError", "MethodNotAllowedError")
+            if name in line
+        }
+        for line in lines
+        if "_aws" in line and "ColdStart" not in line
+    ]
+    assert counted == [
+        {"Success": [1.0]},
+        {"ParametersError": [1.0]},
+        {"ResourceError": [1.0]},
+        {"MethodNotAllowedError": [1.0]},
+        {"Success": [1.0]},
+    ]

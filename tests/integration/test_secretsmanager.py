@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from rentomatic.repository import secretsmanager
+from tests.contracts.room_repository import a_room
+from tests.databases import insert_rooms
+from tests.events import an_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pg8000.native import Connection
+
+    Invoke = Callable[[dict[str, Any]], dict[str, Any]]
+
+CANARY = "canary-3f7a"
+
+
+@pytest.fixture
+def put_secret(monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str]) -> Iterator[Callable[[str | bytes], None]]:
+    """Put the text of the secret that the environment names; there is none before."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("POSTGRES_SECRET_ID", "rooms-database")
+    for variable in migrated:
+        monkeypatch.setenv(variable, "")
+    with mock_aws():
+        client = boto3.client("secretsmanager")
+
+        def put_secret(text: str | bytes) -> None:
+            value = {"SecretString": text} if isinstance(text, str) else {"SecretBinary": text}
+            try:
+                client.create_secret(Name="rooms-database", **value)
+            except client.exceptions.ResourceExistsException:
+                client.put_secret_value(SecretId="rooms-database", **value)
+
+        secretsmanager._secrets.cache_clear()  # noqa: SLF001 - as a new execution environment has it
+        yield put_secret
+        secretsmanager._secrets.cache_clear()  # noqa: SLF001
+
+
+@pytest.fixture
+def secret(migrated: Mapping[str, str]) -> dict[str, Any]:
+    """A secret as RDS writes it."""
+    return {
+        "engine": "postgres",
+        "username": migrated["POSTGRES_USER"],
+        "password": migrated["POSTGRES_PASSWORD"],
+        "host": migrated["POSTGRES_HOSTNAME"],
+        "port": int(migrated["POSTGRES_PORT"]),
+        "dbname": migrated["APPLICATION_DB"],
+    }
+
+
+def test_the_settings_are_those_of_the_secret(
+    invoke: Invoke, put_secret: Callable[[str], None], secret: dict[str, Any], admin: Connection
+) -> None:
+    put_secret(json.dumps(secret))
+    insert_rooms(admin, [a_room()])
+
+    answer = invoke(an_event())
+
+    assert (answer["statusCode"], len(json.loads(answer["body"]))) == (200, 1)
+
+
+def test_the_secret_is_read_once_for_many_requests(
+    invoke: Invoke, put_secret: Callable[[str], None], secret: dict[str, Any], admin: Connection
+) -> None:
+    put_secret(json.dumps(secret))
+    assert invoke(an_event())["statusCode"] == 200
+
+    put_secret("not read yet")
+
+    assert invoke(an_event())["statusCode"] == 200
+    assert admin is not None
+
+
+@pytest.mark.usefixtures("put_secret")
+def test_a_request_that_is_invalid_reads_no_secret(invoke: Invoke) -> None:
+    # There is none to read: a request that did would be a 500.
+    assert invoke(an_event("filter_unknown"))["statusCode"] == 400
+    assert invoke(an_event())["statusCode"] == 500
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (CANARY, "The secret that POSTGRES_SECRET_ID names is not a JSON object"),
+        (f'["{CANARY}"]', "The secret that POSTGRES_SECRET_ID names is not a JSON object"),
+        (CANARY.encode(), "The secret that POSTGRES_SECRET_ID names is not a JSON object"),
+        (b"\xff\xfe\x00" + CANARY.encode(), "The secret that POSTGRES_SECRET_ID names is not a JSON object"),
+        (json.dumps({"password": CANARY}), "POSTGRES_USER is missing"),
+        (json.dumps({"username": 5, "password": CANARY}), "POSTGRES_USER is not text"),
+        (json.dumps({"username": "u", "password": CANARY, "port": CANARY}), "POSTGRES_PORT is not an integer"),
+        (None, "RepositoryError: The secret that POSTGRES_SECRET_ID names could not be read"),
+    ],
+)
+def test_a_secret_that_is_no_use_is_named_without_its_text_and_works_once_corrected(  # noqa: PLR0913, PLR0917 - fixtures
+    invoke: Invoke,
+    put_secret: Callable[[str | bytes], None],
+    secret: dict[str, Any],
+    text: str | bytes | None,
+    named: str,
+    admin: Connection,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if text is not None:
+        put_secret(text)
+
+    answer = invoke(an_event())
+
+    assert answer["statusCode"] == 500
+    output = capsys.readouterr()
+    assert named in output.out
+    assert CANARY not in output.out + output.err + json.dumps(answer)
+
+    put_secret(json.dumps(secret))
+    assert invoke(an_event())["statusCode"] == 200
+    assert admin is not None
