@@ -97,7 +97,7 @@ class InProcessRunner:
         with self._environment:
             try:
                 answer = json.dumps(self._load(function)(json.loads(event), context))
-            except Exception as error:  # noqa: BLE001 - whatever the function raised, the gateway answers 502
+            except Exception as error:  # noqa: BLE001 - whatever the function raised, the gateway answers it
                 traceback.print_exc()
                 answer = json.dumps(
                     {

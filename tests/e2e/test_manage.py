@@ -1,0 +1,236 @@
+"""What a newcomer types, in a copy of the repository."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
+from tests.conftest import free_port
+from tests.e2e.conftest import clean_environ, get, running
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def manage(clone: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=clone,
+        env={**clean_environ(), **(environ or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def assert_one_clear_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert result.returncode != 0
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert result.stderr.startswith("Error: ")
+    for word in words:
+        assert word in result.stderr
+
+
+def postgres_of(clone: Path) -> list[psutil.Process]:
+    data = str(clone / ".data" / "postgres")
+    return [process for process in psutil.process_iter() if _is_running(process) and data in process.cmdline()]
+
+
+def _is_running(process: psutil.Process) -> bool:
+    try:
+        return bool(process.cmdline())  # a zombie has none
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_make_run_serves_sample_rooms_until_ctrl_c_and_keeps_the_database(clone: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/rooms?filter_price__lt=60"
+    command = ["make", "run", f"PORT={port}"]
+    answers = []
+    for _ in range(2):
+        with running(command, clone, clean_environ(), clone.parent / "output") as server:
+            server.wait_for(url)
+            answers.append(get(url))
+            family = server.family()
+
+            server.press_ctrl_c()
+
+            assert postgres_of(clone) == []
+            assert [process for process in family if _is_running(process)] == []
+            assert "Traceback" not in server.output
+
+    statuses, _, bodies = zip(*answers, strict=True)
+    assert statuses == (200, 200)
+    assert bodies[0] == bodies[1]
+    prices = [room["price"] for room in json.loads(bodies[0])]
+    assert prices
+    assert all(price < 60 for price in prices)
+
+
+def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/nothing"
+    app = clone / "functions" / "rooms" / "app.py"
+    with running(["make", "run", f"PORT={port}"], clone, clean_environ(), clone.parent / "output") as server:
+        server.wait_for(url)
+        source = app.read_text()
+
+        app.write_text(source.replace("There is nothing at this path", "Nothing to see here"))
+        assert json.loads(get(url)[2])["message"] == "Nothing to see here"
+
+        app.write_text("this is no Python")
+        assert get(url)[0] == 500  # SAM CLI's answer where API Gateway's is 502
+
+        app.write_text(source)
+        assert json.loads(get(url)[2])["message"] == "There is nothing at this path"
+
+        responses = clone / "rentomatic" / "responses.py"
+        responses.write_text(responses.read_text().replace('"ResourceError"', '"NoSuchThing"'))
+        assert json.loads(get(url)[2])["type"] == "NoSuchThing"
+        server.press_ctrl_c()
+
+
+def test_a_server_that_is_killed_leaves_nothing_that_down_or_the_next_one_does_not_stop(clone: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+    for stop in ("down", "serve"):
+        with running(command, clone, clean_environ(), clone.parent / "output") as server:
+            server.wait_for(f"http://127.0.0.1:{port}/rooms")
+            server.process.kill()
+            server.process.wait()
+        assert len(postgres_of(clone)) == 1
+
+        if stop == "down":
+            assert manage(clone, "down").stdout == "Stopped the embedded Postgres\n"
+        else:
+            with running(command, clone, clean_environ(), clone.parent / "output") as server:
+                server.wait_for(f"http://127.0.0.1:{port}/rooms")
+                assert len(postgres_of(clone)) == 1
+                server.press_ctrl_c()
+        assert postgres_of(clone) == []
+    assert manage(clone, "down").stdout == "No embedded Postgres was left behind\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_server_that_is_told_to_stop_stops_its_postgres(clone: Path, number: signal.Signals) -> None:
+    port = free_port()
+    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+    with running(command, clone, clean_environ(), clone.parent / "output") as server:
+        server.wait_for(f"http://127.0.0.1:{port}/rooms")
+        os.kill(server.process.pid, number)
+        server.process.wait(30)
+
+        assert postgres_of(clone) == []
+        assert "Traceback" not in server.output
+
+
+def test_two_servers_cannot_share_the_embedded_database(clone: Path) -> None:
+    port = free_port()
+    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+    with running(command, clone, clean_environ(), clone.parent / "output") as server:
+        server.wait_for(f"http://127.0.0.1:{port}/rooms")
+
+        second = manage(clone, "serve", "--port", str(free_port()))
+        down = manage(clone, "down", "--delete-data")
+
+        assert_one_clear_line(second, "Another process uses the embedded database")
+        assert_one_clear_line(down, "Another process uses the embedded database")
+        assert get(f"http://127.0.0.1:{port}/rooms")[0] == 200
+        server.press_ctrl_c()
+    assert manage(clone, "down", "--delete-data").returncode == 0
+    assert not (clone / ".data").exists()
+
+
+def test_a_database_of_the_user_s_own_is_served_as_it_is(clone: Path, server: Mapping[str, str]) -> None:
+    port = free_port()
+    for revision_made_by in ("serve", "user"):
+        database = f"own_{revision_made_by}"
+        environ = {**server, "APPLICATION_DB": database}
+        psql(server, f"CREATE DATABASE {database}")
+        if revision_made_by == "user":
+            psql(
+                environ,
+                "CREATE TABLE room (id serial PRIMARY KEY, code varchar(36) NOT NULL, size integer,"
+                " price integer, longitude float8, latitude float8)",
+            )
+        command = [sys.executable, "manage.py", "serve", "--port", str(port)]
+        with running(command, clone, {**clean_environ(), **environ}, clone.parent / "output") as own:
+            own.wait_for(f"http://127.0.0.1:{port}/rooms")
+            status, _, body = get(f"http://127.0.0.1:{port}/rooms")
+            assert own.press_ctrl_c() == 0
+
+        assert status == 200
+        assert (json.loads(body) == []) == (revision_made_by == "user")
+        assert postgres_of(clone) == []
+
+
+def psql(configuration: Mapping[str, str], sql: str) -> None:
+    with closing(connect(read_postgres_settings(configuration))) as connection:
+        connection.run(sql)
+
+
+def test_a_port_in_use_is_one_clear_line(clone: Path) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+
+        result = manage(clone, "serve", "--port", str(port))
+
+    assert_one_clear_line(result, f"127.0.0.1:{port}", "another port")
+    assert not (clone / ".data").exists()
+
+
+def test_an_unreachable_database_is_one_clear_line(clone: Path, server: Mapping[str, str]) -> None:
+    environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PORT": str(free_port())}
+
+    for command in ("serve", "migrate"):
+        assert_one_clear_line(manage(clone, command, environ=environ), environ["POSTGRES_PORT"])
+
+
+def test_a_missing_setting_is_one_clear_line(clone: Path) -> None:
+    assert_one_clear_line(manage(clone, "migrate"), "POSTGRES_USER is missing", "APPLICATION_DB is missing")
+
+
+def test_a_missing_python_is_one_clear_line(clone: Path) -> None:
+    (clone / ".venv").unlink()
+
+    result = subprocess.run(
+        ["make", "run", "PYTHON="], cwd=clone, env=clean_environ(), capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode != 0
+    assert result.stderr.splitlines()[0] == (
+        "rentomatic needs Python 3.11, 3.12 or 3.13, and none was found: install one, or name it with PYTHON=..."
+    )
+
+
+@pytest.mark.parametrize("command", [[], ["serve"], ["migrate"], ["down"]])
+def test_every_command_has_help(clone: Path, command: list[str]) -> None:
+    result = manage(clone, *command, "--help")
+
+    assert result.returncode == 0
+    assert result.stdout.startswith("Usage: ")
+
+
+def test_migrate_reports_each_step(clone: Path, empty_database: Mapping[str, str]) -> None:
+    result = manage(clone, "migrate", environ=empty_database)
+
+    assert result.returncode == 0
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == [
+        "Migrated to revision 4d4c19952a36",
+        "Migrated to revision 8c1f0e6a2b57",
+        "The database is up to date",
+    ]
