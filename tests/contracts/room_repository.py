@@ -57,7 +57,7 @@ _HOLDS = {"eq": operator.eq, "lt": operator.lt, "gt": operator.gt}
 def meets(room: Room, key: str, value: Any) -> bool:
     """Say in the fewest words whether a room meets a filter: the oracle of the property below."""
     field, holds = key.split("__")
-    read = int if field == "price" else str
+    read = str if field == "code" else int
     return bool(_HOLDS[holds](getattr(room, field), read(value)))
 
 
