@@ -17,7 +17,7 @@ run: $(VENV)/.installed ## serve http://127.0.0.1:$PORT/rooms over an embedded P
 	@$(BIN)/python manage.py serve --port $(PORT)
 
 test: check ## everything CI runs: format, lint, types, imports, template, tests
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest
+	@$(BIN)/python -m pytest
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff format --check

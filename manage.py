@@ -104,11 +104,14 @@ def _errors_in_one_line() -> Iterator[None]:
     from local.postgres import PostgresError
     from migrations import MigrationError
     from rentomatic.domain.errors import RepositoryError
+    from rentomatic.repository.postgres_connection import explain
 
     try:
         yield
-    except (PostgresError, MigrationError, RepositoryError, Pg8000Error) as error:
+    except (PostgresError, MigrationError, RepositoryError) as error:
         raise click.ClickException(str(error)) from None
+    except Pg8000Error as error:
+        raise click.ClickException(f"The database cannot be used: {explain(error)}") from None
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

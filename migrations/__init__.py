@@ -10,6 +10,8 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from rentomatic.repository.postgres_connection import explain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -41,7 +43,7 @@ def upgrade(
     except CommandError as error:
         raise MigrationError(str(error)) from error
     except DBAPIError as error:
-        raise MigrationError(f"The database could not be migrated: {error.orig}") from error
+        raise MigrationError(f"The database could not be migrated: {explain(error.orig or error)}") from error
 
 
 def upgrade_sql(output: TextIO) -> None:

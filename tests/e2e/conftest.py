@@ -129,7 +129,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("python3.13") is None:
         pytest.skip("sam build needs a python3.13 on PATH, and there is none")
     folder = tmp_path_factory.mktemp("sam") / "build"
-    command = ["sam", "build", "--build-dir", str(folder)]
+    command = [sys.executable, "-m", "samcli", "build", "--build-dir", str(folder)]
     result = subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return folder

@@ -200,6 +200,13 @@ def test_an_unreachable_database_is_one_clear_line(clone: Path, server: Mapping[
         assert_one_clear_line(manage(clone, command, environ=environ), environ["POSTGRES_PORT"])
 
 
+def test_what_the_database_says_is_one_clear_line(clone: Path, server: Mapping[str, str]) -> None:
+    environ = {**server, "APPLICATION_DB": "nowhere"}
+
+    for command in ("serve", "migrate"):
+        assert_one_clear_line(manage(clone, command, environ=environ), ': database "nowhere" does not exist')
+
+
 def test_a_missing_setting_is_one_clear_line(clone: Path) -> None:
     assert_one_clear_line(manage(clone, "migrate"), "POSTGRES_USER is missing", "APPLICATION_DB is missing")
 
