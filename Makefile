@@ -32,7 +32,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 		--output-file layers/dependencies/requirements.txt
 
 # Universal: one file for every platform and Python. Hashes, but no address of any registry.
-LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate --no-strip-extras \
+LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 clean: ## remove what the other targets made, the embedded database included
@@ -47,5 +47,5 @@ $(VENV)/.installed: requirements-dev.txt
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (once; a minute or two)"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
