@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import signal
@@ -25,8 +24,7 @@ DATA = ROOT / ".data" / "postgres"
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Run rentomatic on this machine, and look after its database."""
-    logging.basicConfig(format="%(message)s")
-    os.environ.setdefault("SAM_CLI_TELEMETRY", "0")
+    os.environ.setdefault("SAM_CLI_TELEMETRY", "0")  # SAM CLI's gateway counts requests, and reports them
 
 
 @main.command()
@@ -55,7 +53,8 @@ def serve(host: str, port: int) -> None:
             f"Cannot listen on {host}:{port} ({error.strerror}): choose another port with PORT= or --port."
         ) from None
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT, too: a shell that starts this in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     with _errors_in_one_line():
         try:
@@ -99,19 +98,14 @@ def down(*, delete_data: bool) -> None:
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
     """Report what a user can mend, without a traceback."""
-    from pg8000.exceptions import Error as Pg8000Error
-
     from local.postgres import PostgresError
     from migrations import MigrationError
     from rentomatic.domain.errors import RepositoryError
-    from rentomatic.repository.postgres_connection import explain
 
     try:
         yield
     except (PostgresError, MigrationError, RepositoryError) as error:
         raise click.ClickException(str(error)) from None
-    except Pg8000Error as error:
-        raise click.ClickException(f"The database cannot be used: {explain(error)}") from None
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

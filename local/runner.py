@@ -58,7 +58,7 @@ class InProcessRunner:
     """Invokes functions as the gateway asks, one at a time, as one execution environment of Lambda does.
 
     The code is loaded by the first request that needs it, and anew by the first request after a file
-    of it has changed.
+    of it has changed. Its environment is the template's, where this process' own does not say otherwise.
 
     Args:
         functions: The functions of the template.
@@ -70,8 +70,9 @@ class InProcessRunner:
         self._functions = functions
         self._root = root
         self._sources = tuple(sources)
-        self._environment = Lock()
-        self._version: dict[Path, int] = {}
+        self._environ = dict(os.environ)
+        self._turn = Lock()
+        self._modified_ns: dict[Path, int] = {}
 
     def is_debugging(self) -> bool:
         """False: the gateway then takes requests in parallel, and they wait here for their turn."""
@@ -89,29 +90,23 @@ class InProcessRunner:
         function = self._functions.get(function_identifier)
         if function is None:
             raise LookupError(f"The template has no function {function_identifier}")
-        context = LocalLambdaContext(
-            function_name=function.name,
-            memory_limit_in_mb=function.memory or _DEFAULT_MEMORY_MB,
-            timeout_s=function.timeout or _DEFAULT_TIMEOUT_S,
-        )
-        with self._environment:
+        with self._turn:  # the time to wait for it is not the function's
+            context = LocalLambdaContext(
+                function_name=function.name,
+                memory_limit_in_mb=function.memory or _DEFAULT_MEMORY_MB,
+                timeout_s=function.timeout or _DEFAULT_TIMEOUT_S,
+            )
             try:
                 answer = json.dumps(self._load(function)(json.loads(event), context))
             except Exception as error:  # noqa: BLE001 - whatever the function raised, the gateway answers it
                 traceback.print_exc()
-                answer = json.dumps(
-                    {
-                        "errorMessage": str(error),
-                        "errorType": type(error).__name__,
-                        "stackTrace": [],
-                    }
-                )
+                answer = json.dumps({"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []})
         stdout.write_str(answer)
 
     def _load(self, function: Function) -> Callable[[dict[str, Any], LocalLambdaContext], Any]:
         self._forget_changed_code()
         for variable, value in ((function.environment or {}).get("Variables") or {}).items():
-            os.environ.setdefault(variable, str(value))
+            os.environ[variable] = self._environ.get(variable, str(value))
         module_name, _, handler_name = function.handler.partition(".")
         folder = Path(function.codeuri)
         package = (folder if folder.is_absolute() else self._root / folder).relative_to(self._root)
@@ -120,10 +115,10 @@ class InProcessRunner:
         return handler
 
     def _forget_changed_code(self) -> None:
-        version = {file: file.stat().st_mtime_ns for source in self._sources for file in source.rglob("*.py")}
-        if version == self._version:
+        modified_ns = {file: file.stat().st_mtime_ns for source in self._sources for file in source.rglob("*.py")}
+        if modified_ns == self._modified_ns:
             return
-        self._version = version
+        self._modified_ns = modified_ns
         for name, module in list(sys.modules.items()):
             if self._is_source(module):
                 del sys.modules[name]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import URL, Connection, NullPool, create_engine, inspect
+from sqlalchemy import Connection, NullPool, create_engine, inspect
 
+from rentomatic.repository.postgres_connection import driver_arguments
 from rentomatic.repository.postgres_settings import read_postgres_settings
 
 if TYPE_CHECKING:
@@ -37,17 +38,8 @@ def _migrate() -> None:
 
 def _engine() -> Engine:
     configuration = context.config.attributes.get("configuration", os.environ)
-    settings = read_postgres_settings(configuration)
-    url = URL.create(
-        "postgresql+pg8000",
-        settings.user,
-        settings.password,
-        None if settings.unix_socket else settings.hostname,
-        None if settings.unix_socket else settings.port,
-        settings.database,
-    )
-    arguments = {"unix_sock": settings.unix_socket, "ssl_context": False} if settings.unix_socket else {}
-    return create_engine(url, poolclass=NullPool, connect_args=arguments)
+    arguments = driver_arguments(read_postgres_settings(configuration))
+    return create_engine("postgresql+pg8000://", poolclass=NullPool, connect_args=arguments)
 
 
 def _adopt(connection: Connection) -> None:

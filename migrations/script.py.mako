@@ -1,11 +1,11 @@
-"""${message}"""
+"""${message}."""
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = ${repr(up_revision)}
-down_revision = ${repr(down_revision)}
+revision = "${up_revision}"
+down_revision = "${down_revision}"
 
 
 def upgrade() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +51,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, st
 def empty_database(server: Mapping[str, str], request: pytest.FixtureRequest) -> Iterator[Mapping[str, str]]:
     """The settings of a database of this test's own, without any table."""
     name = f"test_{abs(hash(request.node.nodeid))}"
-    with closing(connect(read_postgres_settings(server))) as admin:
+    with connect(read_postgres_settings(server)) as admin:
         admin.run(f"CREATE DATABASE {identifier(name)}")
         yield {**server, "APPLICATION_DB": name}
         admin.run(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
@@ -62,7 +61,7 @@ def empty_database(server: Mapping[str, str], request: pytest.FixtureRequest) ->
 def migrated(server: Mapping[str, str]) -> Mapping[str, str]:
     """The settings, over TCP and with a password, of a database whose schema is up to date."""
     upgrade(server, print)
-    with closing(connect(read_postgres_settings(server))) as admin:
+    with connect(read_postgres_settings(server)) as admin:
         admin.run(f"CREATE ROLE visitor LOGIN PASSWORD {literal('open sesame')}")
         admin.run("GRANT SELECT ON room TO visitor")
     return {
@@ -77,6 +76,6 @@ def migrated(server: Mapping[str, str]) -> Mapping[str, str]:
 def admin(server: Mapping[str, str], migrated: Mapping[str, str]) -> Iterator[Connection]:
     """A superuser's connection to the database of `migrated`, whose room table starts empty."""
     assert migrated["APPLICATION_DB"] == server["APPLICATION_DB"]
-    with closing(connect(read_postgres_settings(server))) as connection:
+    with connect(read_postgres_settings(server)) as connection:
         connection.run("TRUNCATE room")
         yield connection

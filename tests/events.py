@@ -8,6 +8,19 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parents[1] / "events"
 
+STATUS = {
+    "filter_given_twice": 400,
+    "filter_not_an_integer": 400,
+    "filter_unknown": 400,
+    "list_room_by_code": 200,
+    "list_rooms": 200,
+    "list_rooms_between_40_and_70": 200,
+    "list_rooms_cheaper_than_60": 200,
+    "method_not_allowed": 405,
+    "path_unknown": 404,
+    "preflight": 204,
+}
+
 
 def an_event(name: str = "list_rooms", **parameters: str | list[str]) -> dict[str, Any]:
     """Return the event of that name, with other query parameters if any are given."""

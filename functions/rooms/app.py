@@ -47,9 +47,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _list_rooms() -> Response[str]:
-    repository = _repository()
     request = build_room_list_request(filters=_filters(_api().current_event))
-    return _answer(room_list_use_case(repository, request))
+    return _answer(room_list_use_case(_repository(), request))
 
 
 def _filters(event: APIGatewayProxyEvent) -> dict[str, Any]:
@@ -64,7 +63,6 @@ def _filters(event: APIGatewayProxyEvent) -> dict[str, Any]:
 
 
 def _answer(response: ResponseSuccess | ResponseFailure, headers: dict[str, str] | None = None) -> Response[str]:
-    _metrics().add_metric(name=response.type, unit=MetricUnit.Count, value=1)
     if isinstance(response, ResponseSuccess):
         body = encode_success(response)
     else:
@@ -111,11 +109,10 @@ def _add_resource(api: APIGatewayRestResolver, path: str, get: Callable[[], Resp
     """Answer GET with `get`, OPTIONS with what is allowed, and every other method with a 405."""
     allow = {"Allow": "GET, OPTIONS"}
 
-    def options() -> Response[str]:
-        _metrics().add_metric(name=ResponseTypes.SUCCESS, unit=MetricUnit.Count, value=1)
+    def options(**_path: str) -> Response[str]:
         return Response(204, headers={**allow, "Access-Control-Allow-Methods": "GET"}, body="")
 
-    def not_allowed() -> Response[str]:
+    def not_allowed(**_path: str) -> Response[str]:
         message = f"{api.current_event.http_method} cannot be used here"
         return _answer(ResponseFailure(METHOD_NOT_ALLOWED, message), allow)
 
@@ -124,10 +121,16 @@ def _add_resource(api: APIGatewayRestResolver, path: str, get: Callable[[], Resp
     api.route(path, method=["DELETE", "HEAD", "PATCH", "POST", "PUT"])(not_allowed)
 
 
+def _resolve(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    answer = _api().resolve(event, context)
+    _metrics().add_metric(name=f"Status{answer['statusCode']}", unit=MetricUnit.Count, value=1)
+    return answer
+
+
 @cache
 def _entry_point() -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
     logged = _logger().inject_lambda_context(
-        _api().resolve,
+        _resolve,
         correlation_id_path=correlation_paths.API_GATEWAY_REST,
         clear_state=True,
     )

@@ -1,7 +1,7 @@
 """Make the room's code unique, and index what is filtered.
 
-The table may have rows and readers: nothing here rewrites it, and a SELECT waits for none of it but the
-identity, which is a change of the catalogue only.
+The table may have rows and readers: nothing here rewrites it, and readers go on while the indexes are built. Only
+the identity keeps them waiting, for a change of the catalogue, which takes no time.
 """
 
 from __future__ import annotations

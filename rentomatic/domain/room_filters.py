@@ -40,6 +40,7 @@ class Criterion:
 
 
 def _integer(value: object) -> int:
+    _refuse_several(value)
     number = value if type(value) is int else None
     if isinstance(value, str) and (match := _INTEGER.fullmatch(value)):
         number = int("".join(match.groups()))
@@ -49,12 +50,18 @@ def _integer(value: object) -> int:
 
 
 def _text(value: object) -> str:
+    _refuse_several(value)
     if not isinstance(value, str | int | UUID):
         raise ValueError("Must be text")  # noqa: TRY004 - bad input, not a bug in the caller
     text = value if isinstance(value, str) else str(value)
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("Must be text without NUL and unpaired surrogates")
     return text
+
+
+def _refuse_several(value: object) -> None:
+    if isinstance(value, list):
+        raise ValueError("Must be given once")  # noqa: TRY004 - bad input, not a bug in the caller
 
 
 # Every field that can be filtered: how its values are read, and the operators it has.
@@ -82,8 +89,6 @@ def parse_filters(filters: Mapping[str, Any] | None) -> list[Criterion]:
     for key, value in (filters or {}).items():
         if key not in FILTER_KEYS:
             errors.append(("filters", f"Key {key} cannot be used"))
-        elif isinstance(value, list):
-            errors.append((key, "Must be given once"))
         else:
             field, operator = key.split("__")
             read, _ = _FIELDS[field]

@@ -9,7 +9,7 @@ from rentomatic.domain.room import Room
 from rentomatic.domain.room_filters import Criterion, parse_filters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 _HOLDS = {"eq": operator.eq, "lt": operator.lt, "gt": operator.gt}
 
@@ -17,7 +17,7 @@ _HOLDS = {"eq": operator.eq, "lt": operator.lt, "gt": operator.gt}
 class MemRepo:
     """A `RoomRepository` over dictionaries with the attributes of a room as keys."""
 
-    def __init__(self, data: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, data: Sequence[Mapping[str, Any]]) -> None:
         self.data = data
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:

@@ -42,11 +42,12 @@ def forget_secrets() -> None:
 
 def _read_text(secret_id: str) -> Any:
     from aws_lambda_powertools.utilities.parameters import GetParameterError  # noqa: PLC0415 - see _secrets
+    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
     try:
         return _secrets().get(secret_id, max_age=_MAX_AGE_S)
-    except GetParameterError as error:
-        raise RepositoryError("The secret that POSTGRES_SECRET_ID names could not be read") from error
+    except (GetParameterError, BotoCoreError) as error:
+        raise RepositoryError(f"The secret that POSTGRES_SECRET_ID names could not be read: {error}") from error
 
 
 @cache

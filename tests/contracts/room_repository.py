@@ -39,9 +39,10 @@ rooms = st.builds(
     latitude=st.floats(-90, 90),
 )
 price_texts = st.builds(
-    lambda price, zeros: f"{'-' if price < 0 else zeros[:1]}{'0' * len(zeros)}{abs(price)}",
+    lambda price, plus, zeros: f"{'-' if price < 0 else plus}{'0' * zeros}{abs(price)}",
     prices,
-    st.sampled_from(["", "+", "++", "+++"]),
+    st.sampled_from(["", "+"]),
+    st.integers(0, 3),
 )
 filters = st.fixed_dictionaries(
     {},

@@ -27,7 +27,7 @@ _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 30
 
 
-class Running:
+class Command:
     """A command in a session of its own, as a terminal starts it; its output goes to a file."""
 
     def __init__(self, command: list[str], folder: Path, environ: Mapping[str, str], output: Path) -> None:
@@ -79,9 +79,9 @@ def get(url: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
 
 
 @contextmanager
-def running(command: list[str], folder: Path, environ: Mapping[str, str], output: Path) -> Iterator[Running]:
+def running(command: list[str], folder: Path, environ: Mapping[str, str], output: Path) -> Iterator[Command]:
     """Run a command; whatever is left of it in the end is killed."""
-    run = Running(command, folder, environ, output)
+    run = Command(command, folder, environ, output)
     try:
         yield run
     finally:

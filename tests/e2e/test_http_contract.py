@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from local.database import insert_rooms
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_filters import InvalidFiltersError
 from tests.contracts.room_repository import RepositoryOf, RoomRepositoryContract, a_room
-from tests.databases import insert_rooms
 from tests.e2e.conftest import get
 
 if TYPE_CHECKING:

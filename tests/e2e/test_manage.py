@@ -8,8 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -17,11 +17,23 @@ import pytest
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
 from tests.conftest import free_port
-from tests.e2e.conftest import clean_environ, get, running
+from tests.e2e.conftest import Command, clean_environ, get, running
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+
+@contextmanager
+def serving(clone: Path, command: str = "manage.py serve", **environ: str) -> Iterator[tuple[Command, str]]:
+    """Serve from the clone until the block is left: the command and the URL."""
+    port = free_port()
+    words = ["make", "run", f"PORT={port}"] if command == "make run" else [sys.executable, "manage.py", "serve"]
+    arguments = [] if command == "make run" else ["--port", str(port)]
+    url = f"http://127.0.0.1:{port}"
+    with running([*words, *arguments], clone, {**clean_environ(), **environ}, clone.parent / "output") as server:
+        server.wait_for(f"{url}/rooms")
+        yield server, url
 
 
 def manage(clone: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -57,24 +69,20 @@ def _is_running(process: psutil.Process) -> bool:
 
 
 def test_make_run_serves_sample_rooms_until_ctrl_c_and_keeps_the_database(clone: Path) -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/rooms?filter_price__lt=60"
-    command = ["make", "run", f"PORT={port}"]
-    answers = []
+    bodies = []
     for _ in range(2):
-        with running(command, clone, clean_environ(), clone.parent / "output") as server:
-            server.wait_for(url)
-            answers.append(get(url))
+        with serving(clone, "make run") as (server, url):
+            status, _, body = get(f"{url}/rooms?filter_price__lt=60")
             family = server.family()
 
             server.press_ctrl_c()
 
+            assert status == 200
             assert postgres_of(clone) == []
             assert [process for process in family if _is_running(process)] == []
             assert "Traceback" not in server.output
+            bodies.append(body)
 
-    statuses, _, bodies = zip(*answers, strict=True)
-    assert statuses == (200, 200)
     assert bodies[0] == bodies[1]
     prices = [room["price"] for room in json.loads(bodies[0])]
     assert prices
@@ -82,55 +90,47 @@ def test_make_run_serves_sample_rooms_until_ctrl_c_and_keeps_the_database(clone:
 
 
 def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
-    port = free_port()
-    url = f"http://127.0.0.1:{port}/nothing"
     app = clone / "functions" / "rooms" / "app.py"
-    with running(["make", "run", f"PORT={port}"], clone, clean_environ(), clone.parent / "output") as server:
-        server.wait_for(url)
+    with serving(clone) as (server, url):
         source = app.read_text()
 
         app.write_text(source.replace("There is nothing at this path", "Nothing to see here"))
-        assert json.loads(get(url)[2])["message"] == "Nothing to see here"
+        assert json.loads(get(f"{url}/nothing")[2])["message"] == "Nothing to see here"
 
         app.write_text("this is no Python")
-        assert get(url)[0] == 500  # SAM CLI's answer where API Gateway's is 502
+        assert get(f"{url}/nothing")[0] == 500  # SAM CLI's answer where API Gateway's is 502
 
         app.write_text(source)
-        assert json.loads(get(url)[2])["message"] == "There is nothing at this path"
+        assert json.loads(get(f"{url}/nothing")[2])["message"] == "There is nothing at this path"
 
         responses = clone / "rentomatic" / "responses.py"
         responses.write_text(responses.read_text().replace('"ResourceError"', '"NoSuchThing"'))
-        assert json.loads(get(url)[2])["type"] == "NoSuchThing"
+        assert get(f"{url}/rooms")[0] == 200
+        assert json.loads(get(f"{url}/nothing")[2])["type"] == "NoSuchThing"
         server.press_ctrl_c()
 
 
-def test_a_server_that_is_killed_leaves_nothing_that_down_or_the_next_one_does_not_stop(clone: Path) -> None:
-    port = free_port()
-    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
-    for stop in ("down", "serve"):
-        with running(command, clone, clean_environ(), clone.parent / "output") as server:
-            server.wait_for(f"http://127.0.0.1:{port}/rooms")
-            server.process.kill()
-            server.process.wait()
-        assert len(postgres_of(clone)) == 1
+@pytest.mark.parametrize("stop", ["down", "serve"])
+def test_what_a_killed_server_leaves_is_stopped_by_down_or_by_the_next_one(clone: Path, stop: str) -> None:
+    with serving(clone) as (server, _):
+        server.process.kill()
+        server.process.wait()
+    assert len(postgres_of(clone)) == 1
 
-        if stop == "down":
-            assert manage(clone, "down").stdout == "Stopped the embedded Postgres\n"
-        else:
-            with running(command, clone, clean_environ(), clone.parent / "output") as server:
-                server.wait_for(f"http://127.0.0.1:{port}/rooms")
-                assert len(postgres_of(clone)) == 1
-                server.press_ctrl_c()
-        assert postgres_of(clone) == []
+    if stop == "down":
+        assert manage(clone, "down").stdout == "Stopped the embedded Postgres\n"
+    else:
+        with serving(clone) as (server, _):
+            assert len(postgres_of(clone)) == 1
+            server.press_ctrl_c()
+
+    assert postgres_of(clone) == []
     assert manage(clone, "down").stdout == "No embedded Postgres was left behind\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_server_that_is_told_to_stop_stops_its_postgres(clone: Path, number: signal.Signals) -> None:
-    port = free_port()
-    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
-    with running(command, clone, clean_environ(), clone.parent / "output") as server:
-        server.wait_for(f"http://127.0.0.1:{port}/rooms")
+    with serving(clone) as (server, _):
         os.kill(server.process.pid, number)
         server.process.wait(30)
 
@@ -139,48 +139,47 @@ def test_a_server_that_is_told_to_stop_stops_its_postgres(clone: Path, number: s
 
 
 def test_two_servers_cannot_share_the_embedded_database(clone: Path) -> None:
-    port = free_port()
-    command = [sys.executable, "manage.py", "serve", "--port", str(port)]
-    with running(command, clone, clean_environ(), clone.parent / "output") as server:
-        server.wait_for(f"http://127.0.0.1:{port}/rooms")
-
+    with serving(clone) as (server, url):
         second = manage(clone, "serve", "--port", str(free_port()))
         down = manage(clone, "down", "--delete-data")
 
         assert_one_clear_line(second, "Another process uses the embedded database")
         assert_one_clear_line(down, "Another process uses the embedded database")
-        assert get(f"http://127.0.0.1:{port}/rooms")[0] == 200
+        assert get(f"{url}/rooms")[0] == 200
         server.press_ctrl_c()
     assert manage(clone, "down", "--delete-data").returncode == 0
     assert not (clone / ".data").exists()
 
 
-def test_a_database_of_the_user_s_own_is_served_as_it_is(clone: Path, server: Mapping[str, str]) -> None:
-    port = free_port()
-    for revision_made_by in ("serve", "user"):
-        database = f"own_{revision_made_by}"
-        environ = {**server, "APPLICATION_DB": database}
-        psql(server, f"CREATE DATABASE {database}")
-        if revision_made_by == "user":
-            psql(
-                environ,
-                "CREATE TABLE room (id serial PRIMARY KEY, code varchar(36) NOT NULL, size integer,"
-                " price integer, longitude float8, latitude float8)",
-            )
-        command = [sys.executable, "manage.py", "serve", "--port", str(port)]
-        with running(command, clone, {**clean_environ(), **environ}, clone.parent / "output") as own:
-            own.wait_for(f"http://127.0.0.1:{port}/rooms")
-            status, _, body = get(f"http://127.0.0.1:{port}/rooms")
-            assert own.press_ctrl_c() == 0
+def test_a_database_of_the_user_s_own_gets_a_table_if_it_has_none(clone: Path, server: Mapping[str, str]) -> None:
+    run_sql(server, "CREATE DATABASE without_table")
 
-        assert status == 200
-        assert (json.loads(body) == []) == (revision_made_by == "user")
-        assert postgres_of(clone) == []
+    with serving(clone, **{**server, "APPLICATION_DB": "without_table"}) as (own, url):
+        status, _, body = get(f"{url}/rooms")
+        assert own.press_ctrl_c() == 0
+
+    assert status == 200
+    assert json.loads(body) != []
+    assert postgres_of(clone) == []
 
 
-def psql(configuration: Mapping[str, str], sql: str) -> None:
-    with closing(connect(read_postgres_settings(configuration))) as connection:
-        connection.run(sql)
+def test_a_room_table_of_the_user_s_own_is_served_as_it_is(clone: Path, server: Mapping[str, str]) -> None:
+    run_sql(server, "CREATE DATABASE with_table")
+    own_database = {**server, "APPLICATION_DB": "with_table"}
+    columns = "code varchar(36) NOT NULL, size integer, price integer, longitude float8, latitude float8"
+    run_sql(own_database, f"CREATE TABLE room (id serial PRIMARY KEY, {columns})")
+
+    with serving(clone, **own_database) as (own, url):
+        status, _, body = get(f"{url}/rooms")
+        own.press_ctrl_c()
+
+    assert (status, body) == (200, "[]")
+    assert run_sql(own_database, "SELECT to_regclass('alembic_version')") == [[None]]
+
+
+def run_sql(configuration: Mapping[str, str], sql: str) -> Any:
+    with connect(read_postgres_settings(configuration)) as connection:
+        return connection.run(sql)
 
 
 def test_a_port_in_use_is_one_clear_line(clone: Path) -> None:
@@ -235,9 +234,7 @@ def test_every_command_has_help(clone: Path, command: list[str]) -> None:
 def test_migrate_reports_each_step(clone: Path, empty_database: Mapping[str, str]) -> None:
     result = manage(clone, "migrate", environ=empty_database)
 
+    *steps, last = result.stdout.splitlines()
     assert result.returncode == 0
-    assert [line.split(":")[0] for line in result.stdout.splitlines()] == [
-        "Migrated to revision 4d4c19952a36",
-        "Migrated to revision 8c1f0e6a2b57",
-        "The database is up to date",
-    ]
+    assert steps[0] == "Migrated to revision 4d4c19952a36: Make the room table."
+    assert last == "The database is up to date"

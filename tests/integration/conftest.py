@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aws_lambda_powertools.metrics.provider.cold_start import reset_cold_start_flag
 
 from local.runner import LocalLambdaContext
 
@@ -24,6 +25,7 @@ def invoke(monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str]) -> Call
         monkeypatch.setenv(variable, value)
     monkeypatch.setenv("CORS_ALLOW_ORIGIN", "https://www.example.com")
     sys.modules.pop("functions.rooms.app", None)
+    reset_cold_start_flag()  # type: ignore[no-untyped-call] # Powertools left it out
     app = importlib.import_module("functions.rooms.app")
     logging.Logger.manager.loggerDict.pop("rooms", None)  # it writes to an earlier test's captured output
     context = LocalLambdaContext("RoomsFunction", 512, 15, aws_request_id=REQUEST_ID)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask import Flask, Response, request
 
+from local.database import insert_rooms
 from rentomatic.repository.postgresrepo import PostgresRepo
 from rentomatic.requests.room_list import build_room_list_request
 from rentomatic.responses import ResponseTypes
 from rentomatic.serializers.room import RoomJsonEncoder
 from rentomatic.use_cases.room_list import room_list_use_case
 from tests.contracts.room_repository import OTHER_CODE, a_room
-from tests.databases import insert_rooms
 from tests.events import an_event
 
 if TYPE_CHECKING:

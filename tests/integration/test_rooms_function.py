@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.database import insert_rooms
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
-from tests.databases import insert_rooms
-from tests.events import FOLDER, an_event
+from tests.events import FOLDER, STATUS, an_event
 from tests.integration.conftest import REQUEST_ID
 
 if TYPE_CHECKING:
@@ -19,19 +19,6 @@ if TYPE_CHECKING:
 
 ROOMS = [a_room(price=39), a_room(code=OTHER_CODE, price=66)]
 CORS_ORIGIN = "https://www.example.com"
-
-STATUS_OF_EVENT = {
-    "filter_given_twice": 400,
-    "filter_not_an_integer": 400,
-    "filter_unknown": 400,
-    "list_room_by_code": 200,
-    "list_rooms": 200,
-    "list_rooms_between_40_and_70": 200,
-    "list_rooms_cheaper_than_60": 200,
-    "method_not_allowed": 405,
-    "path_unknown": 404,
-    "preflight": 204,
-}
 
 
 def header(answer: dict[str, Any], name: str) -> str | None:
@@ -53,11 +40,11 @@ def rooms(admin: Connection) -> list[Any]:
 
 
 def test_every_sample_event_has_a_status_here() -> None:
-    assert {file.stem for file in FOLDER.iterdir()} == set(STATUS_OF_EVENT)
+    assert {file.stem for file in FOLDER.iterdir()} == set(STATUS)
 
 
 @pytest.mark.usefixtures("rooms")
-@pytest.mark.parametrize(("name", "status"), STATUS_OF_EVENT.items())
+@pytest.mark.parametrize(("name", "status"), STATUS.items())
 def test_every_sample_event_is_answered_as_a_proxy_response(invoke: Invoke, name: str, status: int) -> None:
     answer = invoke(an_event(name))
 
@@ -154,7 +141,7 @@ def test_a_browser_is_told_what_it_may_ask(invoke: Invoke) -> None:
 def test_without_an_origin_in_the_settings_no_page_may_ask(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ALLOW_ORIGIN", "")
 
-    for name in STATUS_OF_EVENT:
+    for name in STATUS:
         assert header(invoke(an_event(name)), "Access-Control-Allow-Origin") is None
 
 
@@ -192,8 +179,8 @@ def test_what_went_wrong_is_in_the_log_and_not_in_the_answer(
         "request_id": REQUEST_ID,
     }
     (error,) = logged(capsys)
-    assert error["message"] == "RepositoryError: The rooms could not be read"
-    assert 'database "nowhere" does not exist' in error["exception"].replace("\\", "")
+    assert error["message"] == 'RepositoryError: The database cannot be used: database "nowhere" does not exist'
+    assert error["exception_name"] == "RepositoryError"
     assert error["function_request_id"] == REQUEST_ID
     assert error["correlation_id"] == an_event()["requestContext"]["requestId"]
 
@@ -226,24 +213,26 @@ def test_a_bug_is_a_500_and_the_next_request_is_right(
 
 
 @pytest.mark.usefixtures("admin")
-def test_every_answer_is_counted_by_its_type(invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("list_rooms", "filter_unknown", "path_unknown", "method_not_allowed", "preflight"):
+def test_every_answer_is_counted_by_its_status_and_the_first_as_a_cold_start(
+    invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("list_rooms", "filter_unknown", "path_unknown", "method_not_allowed", "preflight")
+    for name in names:
         invoke(an_event(name))
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    counted = [
-        {
-            name: line[name]
-            for name in ("Success", "ParametersError", "ResourceError", "MethodNotAllowedError")
-            if name in line
-        }
-        for line in lines
-        if "_aws" in line and "ColdStart" not in line
-    ]
-    assert counted == [
-        {"Success": [1.0]},
-        {"ParametersError": [1.0]},
-        {"ResourceError": [1.0]},
-        {"MethodNotAllowedError": [1.0]},
-        {"Success": [1.0]},
-    ]
+    counted = [metric["Name"] for line in lines for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+    assert counted == ["ColdStart", *(f"Status{STATUS[name]}" for name in names)]
+
+
+def test_the_next_request_s_log_has_nothing_of_the_one_before(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("APPLICATION_DB", "")
+    invoke(an_event())
+    event = an_event()
+    event["requestContext"]["requestId"] = "another"
+    invoke(event)
+
+    first, second = logged(capsys)
+    assert (first["correlation_id"], second["correlation_id"]) == (an_event()["requestContext"]["requestId"], "another")

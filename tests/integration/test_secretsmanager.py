@@ -7,9 +7,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from local.database import insert_rooms
 from rentomatic.repository import secretsmanager
 from tests.contracts.room_repository import a_room
-from tests.databases import insert_rooms
 from tests.events import an_event
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ def test_the_settings_are_those_of_the_secret(
     assert (answer["statusCode"], len(json.loads(answer["body"]))) == (200, 1)
 
 
+@pytest.mark.usefixtures("admin")
 def test_the_secret_is_read_once_for_many_requests(
-    invoke: Invoke, put_secret: Callable[[str], None], secret: dict[str, Any], admin: Connection
+    invoke: Invoke, put_secret: Callable[[str], None], secret: dict[str, Any]
 ) -> None:
     put_secret(json.dumps(secret))
     assert invoke(an_event())["statusCode"] == 200
@@ -77,7 +78,6 @@ def test_the_secret_is_read_once_for_many_requests(
     put_secret("not read yet")
 
     assert invoke(an_event())["statusCode"] == 200
-    assert admin is not None
 
 
 @pytest.mark.usefixtures("put_secret")
@@ -87,6 +87,7 @@ def test_a_request_that_is_invalid_reads_no_secret(invoke: Invoke) -> None:
     assert invoke(an_event())["statusCode"] == 500
 
 
+@pytest.mark.usefixtures("admin")
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -106,7 +107,6 @@ def test_a_secret_that_is_no_use_is_named_without_its_text_and_works_once_correc
     secret: dict[str, Any],
     text: str | bytes | None,
     named: str,
-    admin: Connection,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     if text is not None:
@@ -121,4 +121,3 @@ def test_a_secret_that_is_no_use_is_named_without_its_text_and_works_once_correc
 
     put_secret(json.dumps(secret))
     assert invoke(an_event())["statusCode"] == 200
-    assert admin is not None

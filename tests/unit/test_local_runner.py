@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from samcli.lib.utils.stream_writer import StreamWriter
+
+from local.runner import InProcessRunner, LocalLambdaContext
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FUNCTION = """
+import os, time
+
+running = 0
+
+def handler(event, context):
+    global running
+    running += 1
+    overlapped = running > 1
+    time.sleep(event.get("seconds", 0))
+    running -= 1
+    if event.get("fails"):
+        raise LookupError("no such room")
+    return {"overlapped": overlapped, "left_ms": context.get_remaining_time_in_millis(),
+            "arn": context.invoked_function_arn, "FROM_TEMPLATE": os.environ["FROM_TEMPLATE"]}
+"""
+
+
+@pytest.fixture
+def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcessRunner:
+    """A runner over a template with one function, `Sleepy`."""
+    folder = tmp_path / "sleepy_functions" / "sleepy"
+    folder.mkdir(parents=True)
+    (folder / "app.py").write_text(FUNCTION)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.startswith("sleepy_functions")]:
+        monkeypatch.delitem(sys.modules, name)  # another test's
+    monkeypatch.delenv("FROM_TEMPLATE", raising=False)
+    function = SimpleNamespace(
+        name="Sleepy",
+        handler="app.handler",
+        codeuri="sleepy_functions/sleepy",
+        timeout=2,
+        memory=None,
+        environment={"Variables": {"FROM_TEMPLATE": "yes"}},
+    )
+    return InProcessRunner(SimpleNamespace(get={"Sleepy": function}.get), tmp_path, [tmp_path])
+
+
+def invoke(runner: InProcessRunner, **event: Any) -> dict[str, Any]:
+    output = io.StringIO()
+    runner.invoke("Sleepy", json.dumps(event), stdout=StreamWriter(output))
+    answer: dict[str, Any] = json.loads(output.getvalue())
+    return answer
+
+
+def test_requests_in_parallel_are_run_one_at_a_time_each_with_its_whole_time(runner: InProcessRunner) -> None:
+    with ThreadPoolExecutor(5) as gateway:
+        answers = list(gateway.map(lambda _: invoke(runner, seconds=0.05), range(5)))
+
+    assert not runner.is_debugging()
+    assert [answer["overlapped"] for answer in answers] == [False] * 5
+    assert all(1000 < answer["left_ms"] <= 1950 for answer in answers)
+
+
+def test_an_error_of_the_function_is_told_as_lambda_tells_it(
+    runner: InProcessRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = invoke(runner, fails=True)
+
+    assert answer == {"errorMessage": "no such room", "errorType": "LookupError", "stackTrace": []}
+    assert "LookupError: no such room" in capsys.readouterr().err
+
+
+def test_the_environment_is_the_template_s_where_the_shell_s_says_nothing(
+    runner: InProcessRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert invoke(runner)["FROM_TEMPLATE"] == "yes"
+    del os.environ["FROM_TEMPLATE"]
+
+    monkeypatch.setenv("FROM_TEMPLATE", "no")
+    under_the_shell = InProcessRunner(runner._functions, tmp_path, [tmp_path])  # noqa: SLF001 - the same template
+
+    assert invoke(under_the_shell)["FROM_TEMPLATE"] == "no"
+
+
+def test_changed_code_is_run_by_the_next_request(runner: InProcessRunner, tmp_path: Path) -> None:
+    invoke(runner)
+    app = tmp_path / "sleepy_functions" / "sleepy" / "app.py"
+
+    app.write_text(FUNCTION.replace("no such room", "no such house"))
+
+    assert invoke(runner, fails=True)["errorMessage"] == "no such house"
+
+
+def test_unchanged_code_is_loaded_once(runner: InProcessRunner) -> None:
+    invoke(runner)
+    loaded = sys.modules["sleepy_functions.sleepy.app"]
+
+    invoke(runner)
+
+    assert sys.modules["sleepy_functions.sleepy.app"] is loaded
+
+
+def test_a_function_that_the_template_has_not_is_an_error(runner: InProcessRunner) -> None:
+    with pytest.raises(LookupError, match="The template has no function Nobody"):
+        runner.invoke("Nobody", "{}", stdout=StreamWriter(io.StringIO()))
+
+
+def test_the_context_counts_down_from_the_function_s_timeout_and_stops_at_nothing() -> None:
+    assert 2900 < LocalLambdaContext("Sleepy", 128, 3).get_remaining_time_in_millis() <= 3000
+    over = LocalLambdaContext("Sleepy", 128, 3, _started_s=time.monotonic() - 10)
+    assert over.get_remaining_time_in_millis() == 0
+
+
+def test_every_invocation_has_an_id_of_its_own() -> None:
+    first, second = (LocalLambdaContext("Sleepy", 128, 3) for _ in range(2))
+
+    assert first.aws_request_id != second.aws_request_id
