@@ -6,8 +6,9 @@ The names imported here are SAM CLI's inside, not its interface: `make test` fai
 from __future__ import annotations
 
 import logging
+import signal
 import socket
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from samcli.lib.providers.api_provider import ApiProvider
@@ -19,6 +20,7 @@ from samcli.local.docker.exceptions import ProcessSigTermException
 from local.runner import InProcessRunner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -33,15 +35,23 @@ def serve(template: Path, host: str, port: int) -> None:
     """Serve the routes of the template's API until SIGINT or SIGTERM."""
     # Of its server's lines those of requests only, which have arguments: manage.py has said where it listens.
     logging.getLogger("werkzeug").addFilter(lambda record: bool(record.args))
-    stacks, _ = SamLocalStackProvider.get_stacks(str(template))
-    root = template.parent
-    runner = InProcessRunner(
-        SamFunctionProvider(stacks),
-        root,
-        sources=(root / "functions", root / "rentomatic"),
-    )
-    api = ApiProvider(stacks, cwd=str(root)).api
-    service = LocalApigwService(api, runner, host=host, port=port)
-    service.create()
+    with _signals_held():
+        stacks, _ = SamLocalStackProvider.get_stacks(str(template))
+        root = template.parent
+        runner = InProcessRunner(SamFunctionProvider(stacks), root, sources=(root / "functions", root / "rentomatic"))
+        api = ApiProvider(stacks, cwd=str(root)).api
+        service = LocalApigwService(api, runner, host=host, port=port)
+        service.create()
     with suppress(ProcessSigTermException):
         service.run()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Deliver signals when the block is left: an exception that one raises in a collector's callback is lost."""
+    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)

@@ -106,14 +106,17 @@ def _lock(data: Path) -> Iterator[None]:
 
 def _stop_left_behind(data: Path) -> bool:
     try:
-        process = psutil.Process(int((data / "postmaster.pid").read_text().split()[0]))
+        number = int((data / "postmaster.pid").read_text().partition("\n")[0])
+        process = psutil.Process(number)
         if str(data) not in process.cmdline():
             return False  # the number belongs to another process now
-    except (FileNotFoundError, psutil.NoSuchProcess):
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
         return False
     process.send_signal(signal.SIGINT)
-    with suppress(psutil.NoSuchProcess):
+    try:
         process.wait(_STOP_TIMEOUT_S)
+    except psutil.TimeoutExpired:
+        raise PostgresError(f"The embedded Postgres, process {number}, does not stop: stop it first.") from None
     return True
 
 

@@ -70,6 +70,8 @@ class InProcessRunner:
         self._functions = functions
         self._root = root
         self._sources = tuple(sources)
+        # Bytecode is told from stale bytecode by whole seconds and sizes, which two quick edits may share.
+        sys.dont_write_bytecode = True
         self._environ = dict(os.environ)
         self._turn = Lock()
         self._modified_ns: dict[Path, int] = {}
@@ -115,7 +117,8 @@ class InProcessRunner:
         return handler
 
     def _forget_changed_code(self) -> None:
-        modified_ns = {file: file.stat().st_mtime_ns for source in self._sources for file in source.rglob("*.py")}
+        files = [file for source in self._sources for file in source.rglob("*.py")]
+        modified_ns = {file: file.stat().st_mtime_ns for file in files if file.exists()}  # an editor's lock does not
         if modified_ns == self._modified_ns:
             return
         self._modified_ns = modified_ns

@@ -37,13 +37,15 @@ def upgrade(
         SettingsError: a setting is missing or malformed.
     """
     config = _config()
-    config.attributes |= {"configuration": configuration, "report": report}
+    config.attributes |= {"configuration": configuration, "report": report, "adopt": True}
     try:
         command.upgrade(config, revision)
     except CommandError as error:
         raise MigrationError(str(error)) from error
     except DBAPIError as error:
         raise MigrationError(f"The database could not be migrated: {explain(error.orig or error)}") from error
+    except OSError as error:  # of the network, which SQLAlchemy does not translate
+        raise MigrationError(f"The database could not be migrated: {explain(error)}") from error
 
 
 def upgrade_sql(output: TextIO) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import Connection, NullPool, create_engine, inspect
+from sqlalchemy import Connection, Float, Integer, NullPool, String, create_engine, inspect
 
 from rentomatic.repository.postgres_connection import driver_arguments
 from rentomatic.repository.postgres_settings import read_postgres_settings
@@ -15,10 +15,18 @@ from rentomatic.repository.postgres_settings import read_postgres_settings
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, MigrationInfo
     from sqlalchemy import Engine
+    from sqlalchemy.types import TypeEngine
 
 # Deployments older than these migrations have the table as this revision makes it.
 FIRST_REVISION = "4d4c19952a36"
-FIRST_COLUMNS = {"id", "code", "size", "price", "longitude", "latitude"}
+FIRST_COLUMNS: dict[str, type[TypeEngine[Any]]] = {
+    "id": Integer,
+    "code": String,
+    "size": Integer,
+    "price": Integer,
+    "longitude": Float,
+    "latitude": Float,
+}
 
 
 def _write_sql() -> None:
@@ -31,7 +39,8 @@ def _migrate() -> None:
     # All steps, the version table and the adoption in one transaction: a refusal changes nothing.
     with _engine().begin() as connection:
         context.configure(connection=connection, on_version_apply=_report_step)
-        _adopt(connection)
+        if context.config.attributes.get("adopt"):
+            _adopt(connection)
         with context.begin_transaction():
             context.run_migrations()
 
@@ -48,11 +57,13 @@ def _adopt(connection: Connection) -> None:
     inspector = inspect(connection)
     if migration_context.get_current_revision() is not None or not inspector.has_table("room"):
         return
-    columns = {column["name"] for column in inspector.get_columns("room")}
-    if missing := FIRST_COLUMNS - columns:
-        raise CommandError(
-            f"There is a table room without {', '.join(sorted(missing))}: rename it, or add what is missing"
-        )
+    columns = {column["name"]: column["type"] for column in inspector.get_columns("room")}
+    wrong = [name for name, type_ in FIRST_COLUMNS.items() if not isinstance(columns.get(name), type_)]
+    if wrong:
+        names = ", ".join(wrong)
+        raise CommandError(f"There is a table room whose {names} are missing or of another type: rename or alter it")
+    if any(column["name"] == "code" and column["nullable"] for column in inspector.get_columns("room")):
+        raise CommandError("There is a table room whose code may be NULL: alter it to NOT NULL")
     migration_context.stamp(context.script, FIRST_REVISION)
     _report(f"Adopted the room table that was there, as revision {FIRST_REVISION}")
 

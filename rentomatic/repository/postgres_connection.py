@@ -24,7 +24,8 @@ def connect(settings: PostgresSettings) -> Connection:
     try:
         return Connection(**driver_arguments(settings))
     except (Error, OSError) as error:
-        raise RepositoryError(f"The database cannot be used: {explain(error)}") from error
+        where = settings.unix_socket or f"{settings.hostname}:{settings.port}"
+        raise RepositoryError(f"The database at {where} cannot be used: {explain(error)}") from error
 
 
 def driver_arguments(settings: PostgresSettings) -> dict[str, Any]:

@@ -63,6 +63,14 @@ class Command:
                 return
         pytest.fail(f"nothing answers at {url}:\n{self.output}")
 
+    def wait_for_output(self, text: str) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if text in self.output:
+                return
+            self._pause()
+        pytest.fail(f"it never said {text!r}:\n{self.output}")
+
     def _pause(self) -> None:
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(0.05)
@@ -93,11 +101,13 @@ def running(command: list[str], folder: Path, environ: Mapping[str, str], output
 
 
 def clean_environ() -> dict[str, str]:
-    """Return this process' environment without what names a database or chooses how make works."""
+    """Return this process' environment without what the project, make or Python would read of it."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("POSTGRES_", "APPLICATION_", "MAKE", "MFLAGS", "PORT"))
+        if not name.startswith(
+            ("APPLICATION_", "AWS_", "MAKE", "MFLAGS", "PORT", "POSTGRES_", "PYTHONDONTWRITEBYTECODE")
+        )
     }
 
 

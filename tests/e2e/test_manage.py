@@ -6,9 +6,11 @@ import json
 import os
 import signal
 import socket
+import socketserver
 import subprocess
 import sys
 from contextlib import closing, contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -110,6 +112,29 @@ def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
         server.press_ctrl_c()
 
 
+@pytest.mark.parametrize("said", ["Starting the embedded Postgres", "Migrated to revision", "Listening on"])
+def test_ctrl_c_while_it_starts_leaves_nothing(clone: Path, said: str) -> None:
+    command = [sys.executable, "manage.py", "serve", "--port", str(free_port())]
+    with running(command, clone, clean_environ(), clone.parent / "output") as server:
+        server.wait_for_output(said)
+        family = server.family()
+
+        server.press_ctrl_c()
+
+        assert postgres_of(clone) == []
+        assert [process for process in family if _is_running(process)] == []
+        assert "Traceback" not in server.output
+
+
+def test_a_second_ctrl_c_leaves_nothing_either(clone: Path) -> None:
+    with serving(clone) as (server, _):
+        os.killpg(server.process.pid, signal.SIGINT)
+        server.press_ctrl_c()
+
+        _, alive = psutil.wait_procs(postgres_of(clone), timeout=10)
+        assert alive == []
+
+
 @pytest.mark.parametrize("stop", ["down", "serve"])
 def test_what_a_killed_server_leaves_is_stopped_by_down_or_by_the_next_one(clone: Path, stop: str) -> None:
     with serving(clone) as (server, _):
@@ -197,6 +222,39 @@ def test_an_unreachable_database_is_one_clear_line(clone: Path, server: Mapping[
 
     for command in ("serve", "migrate"):
         assert_one_clear_line(manage(clone, command, environ=environ), environ["POSTGRES_PORT"])
+
+
+@pytest.mark.parametrize("answer", [b"S" + bytes(100), b"HTTP/1.1 400 Bad Request\r\n\r\n"])
+def test_something_else_on_the_database_s_port_is_one_clear_line(
+    clone: Path, server: Mapping[str, str], answer: bytes
+) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), SomethingElse) as listener:
+        SomethingElse.answer = answer
+        Thread(target=listener.serve_forever, daemon=True).start()
+        port = str(listener.server_address[1])
+        environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PORT": port}
+
+        results = [manage(clone, command, environ=environ) for command in ("serve", "migrate")]
+        listener.shutdown()
+
+    for result in results:
+        assert_one_clear_line(result)
+
+
+class SomethingElse(socketserver.BaseRequestHandler):
+    """Answers any question alike, and hangs up."""
+
+    answer = b""
+
+    def handle(self) -> None:
+        self.request.recv(100)
+        self.request.sendall(self.answer)
+
+
+def test_a_secret_without_a_region_is_one_clear_line(clone: Path) -> None:
+    environ = {"POSTGRES_SECRET_ID": "rooms", "AWS_CONFIG_FILE": "/nowhere"}
+
+    assert_one_clear_line(manage(clone, "migrate", environ=environ), "You must specify a region")
 
 
 def test_what_the_database_says_is_one_clear_line(clone: Path, server: Mapping[str, str]) -> None:

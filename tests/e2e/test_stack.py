@@ -139,6 +139,16 @@ def test_the_role_may_read_that_secret_and_no_other(template: dict[str, Any]) ->
     assert statement["Resource"] == {"Fn::Sub": ["${secretArn}", {"secretArn": {"Ref": "PostgresSecretArn"}}]}
 
 
+def test_the_role_of_a_function_in_a_vpc_has_each_policy_once(template: dict[str, Any]) -> None:
+    # CloudFormation refuses a policy that is there twice; moto does not.
+    policies = template["Resources"]["RoomsFunctionRole"]["Properties"]["ManagedPolicyArns"]
+
+    assert sorted(arn.rsplit("/", 1)[-1] for arn in policies) == [
+        "AWSLambdaBasicExecutionRole",
+        "AWSLambdaVPCAccessExecutionRole",
+    ]
+
+
 def test_errors_of_the_gateway_carry_cors_headers_too(template: dict[str, Any]) -> None:
     responses = template["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
 

@@ -37,6 +37,15 @@ def test_a_server_that_does_not_start_is_an_error_with_its_own_words(tmp_path: P
         pass
 
 
+@pytest.mark.parametrize("text", ["", "no number\n"])
+def test_a_file_that_names_no_process_is_no_obstacle(tmp_path: Path, text: str) -> None:
+    data = tmp_path / "postgres"
+    data.mkdir()
+    (data / "postmaster.pid").write_text(text)
+
+    assert not stop_left_behind(data)
+
+
 def test_a_process_that_only_has_the_number_of_a_server_that_is_gone_is_left_alone(tmp_path: Path) -> None:
     data = tmp_path / "postgres"
     data.mkdir()

@@ -134,12 +134,51 @@ def test_an_adopted_table_has_what_a_new_one_has(
     assert describe(connection)["indexes"] == new
 
 
+@pytest.mark.parametrize("highest", [None, 0, -5])
+def test_a_table_numbered_by_hand_is_adopted_whatever_its_numbers(
+    empty_database: Mapping[str, str], connection: Connection, highest: int | None
+) -> None:
+    connection.run(f"CREATE TABLE room ({PLAIN}, {OTHER_COLUMNS})")
+    if highest is not None:
+        connection.run("INSERT INTO room (id, code) VALUES (:highest, 'old')", highest=highest)
+
+    upgrade(empty_database, print)
+    insert_rooms(connection, [a_room()])
+
+    assert connection.run("SELECT id FROM room WHERE code <> 'old'") == [[1]]
+
+
+@pytest.mark.parametrize("own", ["ALTER TABLE room ADD UNIQUE (code)", "CREATE UNIQUE INDEX of_my_own ON room (code)"])
+def test_a_code_that_is_unique_already_gets_no_second_index(
+    empty_database: Mapping[str, str], connection: Connection, own: str
+) -> None:
+    connection.run(f"CREATE TABLE room ({SERIAL}, {OTHER_COLUMNS})")
+    connection.run(own)
+
+    upgrade(empty_database, print)
+
+    definitions = dict(describe(connection)["indexes"])
+    assert [name for name, definition in definitions.items() if "UNIQUE" in definition and "(code)" in definition] == [
+        "of_my_own" if "of_my_own" in own else "room_code_key"
+    ]
+
+
 def test_codes_are_unique(empty_database: Mapping[str, str], connection: Connection) -> None:
     upgrade(empty_database, print)
     insert_rooms(connection, [a_room()])
 
     with pytest.raises(Exception, match="room_code_key"):
         insert_rooms(connection, [a_room()])
+
+
+def test_every_repeated_code_is_named(empty_database: Mapping[str, str], connection: Connection) -> None:
+    connection.run(f"CREATE TABLE room ({SERIAL}, {OTHER_COLUMNS})")
+    connection.run("INSERT INTO room (code) SELECT 'code-' || n / 2 FROM generate_series(0, 99) AS n")
+
+    with pytest.raises(MigrationError) as raised:
+        upgrade(empty_database, print)
+
+    assert all(f"code-{number}" in str(raised.value) for number in range(50))
 
 
 def test_repeated_codes_are_named_and_nothing_is_changed(
@@ -156,13 +195,22 @@ def test_repeated_codes_are_named_and_nothing_is_changed(
     assert (describe(connection), connection.run("SELECT * FROM room ORDER BY id")) == before
 
 
+@pytest.mark.parametrize(
+    ("columns", "named"),
+    [
+        ("code varchar(36) NOT NULL, beds integer", "size, price, longitude, latitude are missing or of another type"),
+        (OTHER_COLUMNS.replace("price integer", "price text"), "price are missing or of another type"),
+        (OTHER_COLUMNS.replace("varchar(36)", "uuid"), "code are missing or of another type"),
+        (OTHER_COLUMNS.replace(" NOT NULL", ""), "code may be NULL"),
+    ],
+)
 def test_a_table_of_that_name_with_other_columns_is_left_alone(
-    empty_database: Mapping[str, str], connection: Connection
+    empty_database: Mapping[str, str], connection: Connection, columns: str, named: str
 ) -> None:
-    connection.run("CREATE TABLE room (id integer PRIMARY KEY, code varchar(36), beds integer)")
+    connection.run(f"CREATE TABLE room (id integer PRIMARY KEY, {columns})")
     before = describe(connection)
 
-    with pytest.raises(MigrationError, match="a table room without latitude, longitude, price, size: rename it"):
+    with pytest.raises(MigrationError, match=f"a table room whose {named}"):
         upgrade(empty_database, print)
 
     assert describe(connection) == before

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -179,7 +180,10 @@ def test_what_went_wrong_is_in_the_log_and_not_in_the_answer(
         "request_id": REQUEST_ID,
     }
     (error,) = logged(capsys)
-    assert error["message"] == 'RepositoryError: The database cannot be used: database "nowhere" does not exist'
+    assert error["message"] == (
+        f"RepositoryError: The database at 127.0.0.1:{os.environ['POSTGRES_PORT']} cannot be used: "
+        'database "nowhere" does not exist'
+    )
     assert error["exception_name"] == "RepositoryError"
     assert error["function_request_id"] == REQUEST_ID
     assert error["correlation_id"] == an_event()["requestContext"]["requestId"]

@@ -97,9 +97,15 @@ def test_changed_code_is_run_by_the_next_request(runner: InProcessRunner, tmp_pa
     invoke(runner)
     app = tmp_path / "sleepy_functions" / "sleepy" / "app.py"
 
-    app.write_text(FUNCTION.replace("no such room", "no such house"))
+    for text in ("no such bath", "no such roof"):  # of one length, and within a second
+        app.write_text(FUNCTION.replace("no such room", text))
+        assert invoke(runner, fails=True)["errorMessage"] == text
 
-    assert invoke(runner, fails=True)["errorMessage"] == "no such house"
+
+def test_an_editor_s_lock_on_a_file_is_no_code(runner: InProcessRunner, tmp_path: Path) -> None:
+    (tmp_path / "sleepy_functions" / "sleepy" / ".#app.py").symlink_to("user@host.1")
+
+    assert "errorType" not in invoke(runner)
 
 
 def test_unchanged_code_is_loaded_once(runner: InProcessRunner) -> None:
