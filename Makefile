@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lock clean
+.PHONY: help run test soak check lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -18,6 +18,9 @@ run: $(VENV)/.installed ## serve http://127.0.0.1:$PORT/rooms over an embedded P
 
 test: check ## everything CI runs: format, lint, types, imports, template, tests
 	@$(BIN)/python -m pytest
+
+soak: $(VENV)/.installed ## ten thousand requests with faults, ours beside a plain repository; prints the table
+	@$(BIN)/python -m tests.soak
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff format --check

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -79,6 +80,23 @@ def migrate(*, sql: bool) -> None:
     with _errors_in_one_line():
         upgrade(os.environ, click.echo)
     click.echo("The database is up to date")
+
+
+@main.command()
+def doctor() -> None:
+    """Check the database that POSTGRES_* name.
+
+    Each check says what is wrong and what to do. The exit status is 1 if anything is wrong; warnings do not count.
+    """
+    from rentomatic.repository.postgres_doctor import Verdict, examine
+
+    findings = examine(os.environ)
+    for finding in findings:
+        click.echo(f"{finding.verdict:<12} {finding.check:<12} {finding.said}")
+        if finding.remedy:
+            click.echo(f"{'':<25} -> {finding.remedy}")
+    if any(finding.verdict == Verdict.WRONG for finding in findings):
+        sys.exit(1)
 
 
 @main.command()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from local.postgres import embedded_postgres_server
 from migrations import upgrade
 from rentomatic.domain.room import Room
+from rentomatic.repository.credentials import credentials_of
 from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
 from rentomatic.serializers.room import RoomJsonEncoder
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ def database(environ: Mapping[str, str], data: Path, report: Callable[[str], Non
 
 
 def _has_table(configuration: Mapping[str, str]) -> bool:
-    with connect(read_postgres_settings(configuration)) as connection:
+    with connect(credentials_of(configuration).read()) as connection:
         ((table,),) = connection.run("SELECT to_regclass('room')")
     return table is not None
 
 
 def _prepare(configuration: Mapping[str, str], report: Callable[[str], None]) -> None:
     upgrade(configuration, report)
-    with connect(read_postgres_settings(configuration)) as connection:
+    with connect(credentials_of(configuration).read()) as connection:
         ((is_empty,),) = connection.run("SELECT NOT EXISTS (SELECT FROM room)")
         if is_empty:
             rooms = [Room.from_dict(fields) for fields in json.loads(_SAMPLE.read_text(encoding="utf-8"))]

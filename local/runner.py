@@ -33,7 +33,7 @@ class LocalLambdaContext:
 
     function_name: str
     memory_limit_in_mb: int
-    timeout_s: int
+    timeout_s: float
     function_version: str = "$LATEST"
     aws_request_id: str = field(default_factory=lambda: str(uuid4()))
     log_stream_name: str = "local"

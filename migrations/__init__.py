@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from rentomatic.repository.postgres_connection import explain
+from rentomatic.repository.postgres_errors import Progress, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,8 +33,8 @@ def upgrade(
         revision: Where to stop.
 
     Raises:
-        MigrationError: the database cannot be reached, or what it holds stands in the way.
-        SettingsError: a setting is missing or malformed.
+        MigrationError: what the database holds stands in the way.
+        RepositoryError: the database cannot be reached.
     """
     config = _config()
     config.attributes |= {"configuration": configuration, "report": report, "adopt": True}
@@ -43,9 +43,11 @@ def upgrade(
     except CommandError as error:
         raise MigrationError(str(error)) from error
     except DBAPIError as error:
-        raise MigrationError(f"The database could not be migrated: {explain(error.orig or error)}") from error
+        raise MigrationError(
+            f"The database could not be migrated: {translate(error.orig or error, Progress())}"
+        ) from error
     except OSError as error:  # of the network, which SQLAlchemy does not translate
-        raise MigrationError(f"The database could not be migrated: {explain(error)}") from error
+        raise MigrationError(f"The database could not be migrated: {error}") from error
 
 
 def upgrade_sql(output: TextIO) -> None:

@@ -9,8 +9,8 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, Float, Integer, NullPool, String, create_engine, inspect
 
-from rentomatic.repository.postgres_connection import driver_arguments
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.repository.credentials import credentials_of
+from rentomatic.repository.postgres_connection import connect_dbapi
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, MigrationInfo
@@ -47,8 +47,8 @@ def _migrate() -> None:
 
 def _engine() -> Engine:
     configuration = context.config.attributes.get("configuration", os.environ)
-    arguments = driver_arguments(read_postgres_settings(configuration))
-    return create_engine("postgresql+pg8000://", poolclass=NullPool, connect_args=arguments)
+    settings = credentials_of(configuration).read()
+    return create_engine("postgresql+pg8000://", poolclass=NullPool, creator=lambda: connect_dbapi(settings))
 
 
 def _adopt(connection: Connection) -> None:

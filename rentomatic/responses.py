@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from rentomatic.domain.errors import TimedOutError, UnavailableError
+
 if TYPE_CHECKING:
     from rentomatic.requests.room_list import RoomListInvalidRequest
 
@@ -14,6 +16,8 @@ class ResponseTypes:
     PARAMETERS_ERROR = "ParametersError"
     RESOURCE_ERROR = "ResourceError"
     SYSTEM_ERROR = "SystemError"
+    UNAVAILABLE_ERROR = "UnavailableError"
+    TIMEOUT_ERROR = "TimeoutError"
     SUCCESS = "Success"
 
 
@@ -48,6 +52,15 @@ class ResponseFailure:
 
     def __bool__(self) -> Literal[False]:
         return False
+
+
+def build_response_from_error(error: Exception) -> ResponseFailure:
+    """Return an UnavailableError or a TimeoutError if asking again may help, or else a SystemError."""
+    if isinstance(error, UnavailableError):
+        return ResponseFailure(ResponseTypes.UNAVAILABLE_ERROR, error)
+    if isinstance(error, TimedOutError):
+        return ResponseFailure(ResponseTypes.TIMEOUT_ERROR, error)
+    return ResponseFailure(ResponseTypes.SYSTEM_ERROR, error)
 
 
 def build_response_from_invalid_request(

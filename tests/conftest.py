@@ -14,6 +14,7 @@ from local.postgres import embedded_postgres_server
 from migrations import upgrade
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
+from tests.canaries import HOST, PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,13 +63,13 @@ def migrated(server: Mapping[str, str]) -> Mapping[str, str]:
     """The settings, over TCP and with a password, of a database whose schema is up to date."""
     upgrade(server, print)
     with connect(read_postgres_settings(server)) as admin:
-        admin.run(f"CREATE ROLE visitor LOGIN PASSWORD {literal('open sesame')}")
+        admin.run(f"CREATE ROLE visitor LOGIN PASSWORD {literal(PASSWORD)}")
         admin.run("GRANT SELECT ON room TO visitor")
     return {
         **server,
-        "POSTGRES_HOSTNAME": "127.0.0.1",
+        "POSTGRES_HOSTNAME": HOST,
         "POSTGRES_USER": "visitor",
-        "POSTGRES_PASSWORD": "open sesame",
+        "POSTGRES_PASSWORD": PASSWORD,
     }
 
 

@@ -12,6 +12,8 @@ STATUS = {
     "filter_given_twice": 400,
     "filter_not_an_integer": 400,
     "filter_unknown": 400,
+    "health": 200,
+    "health_ready": 200,
     "list_room_by_code": 200,
     "list_rooms": 200,
     "list_rooms_between_40_and_70": 200,
@@ -20,6 +22,7 @@ STATUS = {
     "path_unknown": 404,
     "preflight": 204,
 }
+OF_ITS_OWN = {"doctor"}  # no request, and answered with no status
 
 
 def an_event(name: str = "list_rooms", **parameters: str | list[str]) -> dict[str, Any]:

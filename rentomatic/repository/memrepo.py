@@ -15,7 +15,7 @@ _HOLDS = {"eq": operator.eq, "lt": operator.lt, "gt": operator.gt}
 
 
 class MemRepo:
-    """A `RoomRepository` over dictionaries with the attributes of a room as keys."""
+    """A `RoomRepository`, and a `ReadableRepository`, over dictionaries with the attributes of a room as keys."""
 
     def __init__(self, data: Sequence[Mapping[str, Any]]) -> None:
         self.data = data
@@ -24,6 +24,9 @@ class MemRepo:
         criteria = parse_filters(filters)
         rooms = (Room.from_dict({**fields, "code": str(fields["code"])}) for fields in self.data)
         return [room for room in rooms if all(_meets(room, criterion) for criterion in criteria)]
+
+    def check(self) -> None:
+        pass
 
 
 def _meets(room: Room, criterion: Criterion) -> bool:

@@ -1,58 +1,107 @@
-"""Connections to Postgres, over pg8000."""
+"""Connections to Postgres, over pg8000, on sockets that keep a deadline."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+import ssl
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from pg8000.exceptions import DatabaseError, Error
-from pg8000.native import Connection
-
-from rentomatic.domain.errors import RepositoryError
+from rentomatic import __version__
+from rentomatic.domain.errors import SettingsError
+from rentomatic.repository.deadline_socket import DeadlineSocket, connect_tcp, connect_unix, resolve, start_tls
+from rentomatic.repository.postgres_errors import Progress, translated
+from rentomatic.repository.unnamed_statement import UnnamedStatementConnection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pg8000.dbapi
+
     from rentomatic.repository.postgres_settings import PostgresSettings
 
-_TIMEOUT_S = 10  # for the connect and for each read
+C = TypeVar("C")
+_RDS_ROOTS = Path(__file__).with_name("rds_roots.pem")
 
 
-def connect(settings: PostgresSettings) -> Connection:
+def connect(
+    settings: PostgresSettings, deadline: float = math.inf, progress: Progress | None = None
+) -> UnnamedStatementConnection:
     """Open a connection.
+
+    Args:
+        settings: Where, and as whom.
+        deadline: When to give up, as `time.monotonic` counts.
+        progress: Is told the phase.
 
     Raises:
         RepositoryError: the database cannot be reached, or does not let the user in; it says why.
     """
+    return _connect(UnnamedStatementConnection, settings, deadline, progress or Progress())
+
+
+def connect_dbapi(settings: PostgresSettings) -> pg8000.dbapi.Connection:
+    """Open a connection with the interface of PEP 249, which SQLAlchemy needs; see `connect`."""
+    import pg8000.dbapi  # noqa: PLC0415 - not on the function's path
+
+    return _connect(pg8000.dbapi.Connection, settings, math.inf, Progress())
+
+
+def _connect(class_: Callable[..., C], settings: PostgresSettings, deadline: float, progress: Progress) -> C:
+    with translated(progress):
+        sock = _open_socket(settings, deadline, progress)
+        progress.phase = "auth"
+        try:
+            return class_(
+                user=settings.user,
+                password=settings.password,
+                database=settings.database,
+                sock=sock,
+                ssl_context=False,  # the socket has TLS already, if it is to have any
+                application_name=f"rentomatic/{__version__}",
+                # The database may keep another encoding; the server converts.
+                startup_params={"client_encoding": "UTF8"},
+            )
+        except BaseException:
+            sock.abandon()
+            raise
+
+
+def _open_socket(settings: PostgresSettings, deadline: float, progress: Progress) -> DeadlineSocket:
+    if settings.unix_socket:
+        progress.phase = "connect"
+        return connect_unix(settings.unix_socket, deadline)
+    progress.phase = "dns"
+    addresses = resolve(settings.hostname, settings.port, deadline)
+    progress.phase = "connect"
+    plain = connect_tcp(addresses, deadline)
+    if settings.sslmode == "disable":
+        return plain
+    progress.phase = "tls"
     try:
-        return Connection(**driver_arguments(settings))
-    except (Error, OSError) as error:
-        where = settings.unix_socket or f"{settings.hostname}:{settings.port}"
-        raise RepositoryError(f"The database at {where} cannot be used: {explain(error)}") from error
+        return start_tls(plain, _tls_context(settings.sslmode, settings.sslrootcert), settings.hostname)
+    except BaseException:
+        plain.abandon()
+        raise
 
 
-def driver_arguments(settings: PostgresSettings) -> dict[str, Any]:
-    """Return what pg8000's own `Connection`, of each of its interfaces, is to be given."""
-    return {
-        "user": settings.user,
-        "password": settings.password,
-        "host": settings.hostname,
-        "port": settings.port,
-        "unix_sock": settings.unix_socket,
-        "database": settings.database,
-        "ssl_context": False if settings.unix_socket else None,
-        "timeout": _TIMEOUT_S,
-        "application_name": "rentomatic",
-    }
-
-
-def explain(error: BaseException) -> str:
-    """Return what the server said, or else what the system said, of an error of pg8000.
-
-    When the server refuses a connection and hangs up, pg8000 1.31.6 may raise that it could not say goodbye; the
-    refusal is the context of that error.
-    """
-    chain = [error]
-    while cause := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(cause)
-    for each in chain:
-        if isinstance(each, DatabaseError):
-            return str(each.args[0]["M"])
-    return f"{error} ({chain[-1]})" if len(chain) > 1 else str(error)
+@cache
+def _tls_context(sslmode: str, sslrootcert: str) -> ssl.SSLContext:
+    """Return what sslmode means in libpq (PostgreSQL manual, "SSL Support"): with a file, `require` verifies, too."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = sslmode == "verify-full"
+    if sslrootcert:
+        try:
+            context.load_verify_locations(sslrootcert)
+        except OSError as error:
+            raise SettingsError(["POSTGRES_SSLROOTCERT names no file of certificates"], phase="tls") from error
+    elif sslmode == "require":
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.load_default_certs()
+        context.load_verify_locations(_RDS_ROOTS)
+    # Python 3.13 wants an Authority Key Identifier in every certificate. libpq, whose meaning sslmode has, does not,
+    # and authorities made before do not write one.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context

@@ -1,12 +1,12 @@
-"""Where the rooms' Postgres is, and who asks it."""
+"""Where the rooms' Postgres is, who asks it, and how long that may take."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.errors import SettingsError
-from rentomatic.repository.secretsmanager import forget_secrets, read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,16 @@ _SECRET_KEYS = {
     "APPLICATION_DB": "dbname",
 }
 _PORT_MAX = 65535
+_SSLMODES = ("disable", "require", "verify-full")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_YEAR_S = 31_536_000
+# The default, the least and the most, in seconds. A Lambda function is stopped after 900 s, and a NAT gateway forgets
+# a silent connection after 350 s.
+_SECONDS = {
+    "POSTGRES_TIMEOUT_S": (8, 0.1, 900),
+    "POSTGRES_MAX_AGE_S": (1800, 0, _YEAR_S),
+    "POSTGRES_MAX_IDLE_S": (300, 0, _YEAR_S),
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,8 @@ class PostgresSettings:
     Attributes:
         hostname: A host's name or address, or the directory of a Unix socket, which starts with `/`.
         port: From 1 to 65535; of a Unix socket, the number at the end of its name.
+        sslmode: `disable`, `require` (encrypt, trust anybody) or `verify-full` (check certificate and name).
+        sslrootcert: A file with the certificates to trust; empty for the system's and those of RDS.
     """
 
     user: str
@@ -37,6 +49,8 @@ class PostgresSettings:
     hostname: str
     port: int
     database: str
+    sslmode: str = "verify-full"
+    sslrootcert: str = ""
 
     @property
     def unix_socket(self) -> str | None:
@@ -44,34 +58,49 @@ class PostgresSettings:
         return f"{self.hostname}/.s.PGSQL.{self.port}" if self.hostname.startswith("/") else None
 
 
-def read_postgres_settings(configuration: Mapping[str, Any]) -> PostgresSettings:
-    """Read the settings, completed by a secret if `POSTGRES_SECRET_ID` names one.
+@dataclass(frozen=True)
+class TimeSettings:
+    """How long things may take, in seconds.
 
-    The user and the password are the secret's then, always; its host, port and database stand in where
-    the configuration has none. An empty value is a missing one.
+    Attributes:
+        timeout_s: Everything that one call does, from the secret to the last row; 0.1 to 900.
+        max_age_s: The life of a connection; 0 to a year, at 0 it is used once.
+        max_idle_s: How long a connection may wait for its next use; 0 to a year, at 0 it is used once.
+    """
+
+    timeout_s: float
+    max_age_s: float
+    max_idle_s: float
+
+
+def read_postgres_settings(
+    configuration: Mapping[str, Any], credentials: Mapping[str, Any] | None = None
+) -> PostgresSettings:
+    """Read the settings, completed by credentials. An empty value is a missing one.
 
     Args:
         configuration: `POSTGRES_USER`, `POSTGRES_PASSWORD`, `POSTGRES_HOSTNAME`, `POSTGRES_PORT`,
-            `APPLICATION_DB` and `POSTGRES_SECRET_ID`; the environment will do.
+            `APPLICATION_DB`, `POSTGRES_SSLMODE` and `POSTGRES_SSLROOTCERT`; the environment will do.
+        credentials: As a secret of RDS has them: `username` and `password` are taken from here, always;
+            `host`, `port` and `dbname` stand in where the configuration has none.
 
     Raises:
         SettingsError: with everything that is missing or malformed.
-        RepositoryError: the secret could not be read.
     """
     values: dict[str, Any] = {variable: configuration.get(variable) for variable in _SECRET_KEYS}
-    secret_id = configuration.get("POSTGRES_SECRET_ID")
-    if secret_id:
-        secret = read_secret(secret_id)
+    if credentials is not None:
         values |= {"POSTGRES_USER": None, "POSTGRES_PASSWORD": None}
-        values = {variable: value or secret.get(_SECRET_KEYS[variable]) for variable, value in values.items()}
+        values = {variable: value or credentials.get(_SECRET_KEYS[variable]) for variable, value in values.items()}
     problems = [
-        f"{variable} {problem}{_in_secret(variable) if secret_id else ''}"
+        f"{variable} {problem}{_in_secret(variable) if credentials is not None else ''}"
         for variable, value in values.items()
         if (problem := _problem(variable, value))
     ]
+    sslrootcert = configuration.get("POSTGRES_SSLROOTCERT") or ""
+    sslmode = configuration.get("POSTGRES_SSLMODE") or default_sslmode(values["POSTGRES_HOSTNAME"])
+    if sslmode not in _SSLMODES:
+        problems.append(f"POSTGRES_SSLMODE is none of {', '.join(_SSLMODES)}")
     if problems:
-        if secret_id:
-            forget_secrets()
         raise SettingsError(problems)
     return PostgresSettings(
         user=values["POSTGRES_USER"],
@@ -79,7 +108,34 @@ def read_postgres_settings(configuration: Mapping[str, Any]) -> PostgresSettings
         hostname=values["POSTGRES_HOSTNAME"],
         port=int(values["POSTGRES_PORT"]),
         database=values["APPLICATION_DB"],
+        sslmode=sslmode,
+        sslrootcert=sslrootcert,
     )
+
+
+def read_time_settings(configuration: Mapping[str, Any]) -> TimeSettings:
+    """Read `POSTGRES_TIMEOUT_S`, `POSTGRES_MAX_AGE_S` and `POSTGRES_MAX_IDLE_S`; each has a default.
+
+    Raises:
+        SettingsError: one is no number of seconds.
+    """
+    seconds = {
+        variable: _number(configuration.get(variable) or default) for variable, (default, *_) in _SECONDS.items()
+    }
+    problems = [
+        f"{variable} is not a number of seconds from {least} to {most}"
+        for variable, (_, least, most) in _SECONDS.items()
+        if not least <= seconds[variable] <= most
+    ]
+    if problems:
+        raise SettingsError(problems)
+    return TimeSettings(*seconds.values())
+
+
+def default_sslmode(hostname: object) -> str:
+    """Return what `POSTGRES_SSLMODE` is where it is not set: no TLS on this machine, all of it elsewhere."""
+    is_this_machine = isinstance(hostname, str) and (hostname.startswith("/") or hostname.lower() in _LOOPBACK)
+    return "disable" if is_this_machine else "verify-full"
 
 
 def _problem(variable: str, value: object) -> str | None:
@@ -87,12 +143,23 @@ def _problem(variable: str, value: object) -> str | None:
         return "is missing"
     if variable == "POSTGRES_PORT":
         return None if _is_port(value) else f"is not an integer from 1 to {_PORT_MAX}"
-    return None if isinstance(value, str) and "\0" not in value else "is not text"
+    return None if isinstance(value, str) and _is_text(value) else "is not text"
+
+
+def _is_text(value: str) -> bool:
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _is_port(value: object) -> bool:
     text = str(value)
     return text.isascii() and text.isdigit() and len(text) <= len(str(_PORT_MAX)) and 1 <= int(text) <= _PORT_MAX
+
+
+def _number(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return math.nan  # which is in no range
 
 
 def _in_secret(variable: str) -> str:

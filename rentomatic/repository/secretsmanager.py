@@ -1,71 +1,139 @@
-"""Secrets kept in AWS Secrets Manager."""
+"""Credentials kept in AWS Secrets Manager."""
 
 from __future__ import annotations
 
 import json
+import logging
+import math
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from rentomatic.domain.errors import RepositoryError, SettingsError
+from rentomatic.domain.errors import RepositoryError, SettingsError, UnavailableError
+from rentomatic.repository.deadline_socket import within
+from rentomatic.repository.postgres_settings import read_postgres_settings
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.parameters import SecretsProvider
+    from collections.abc import Mapping
+
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+    from rentomatic.repository.postgres_settings import PostgresSettings
 
 _MAX_AGE_S = 300
+_PAUSE_S = 10  # before the service is asked again that failed, or had nothing new for a login that was refused
+_FAILURE_PAUSE_S = 1  # before it is asked again that failed when a login had been refused: that one cannot wait
 _TIMEOUT_S = 2  # botocore would wait 60 s to connect and 60 s to read, and try five times
 _ATTEMPTS = 2
+_NOT_READ = "The secret that POSTGRES_SECRET_ID names could not be read"
+
+# The service's errors that pass by themselves (AWS Secrets Manager API reference, "Common Errors").
+_PASSING = {"InternalServiceError", "InternalFailure", "ServiceUnavailable", "ThrottlingException", "Throttling"}
+
+_log = logging.getLogger(__name__)
 
 
-def read_secret(secret_id: str) -> dict[str, Any]:
-    """Return the JSON object that a secret holds, at most five minutes old.
+class SecretsManagerCredentials:
+    """Reads a secret of the shape that RDS writes, and keeps the last good one while there is no other.
 
     Args:
-        secret_id: The secret's name or ARN.
-
-    Raises:
-        SettingsError: the secret is no JSON object.
-        RepositoryError: the secret could not be read; the cause says why.
+        configuration: `POSTGRES_SECRET_ID` is the secret's name or ARN; the rest completes it.
     """
-    text = _read_text(secret_id)
-    secret = _parse_object(text)
-    if secret is None:
-        forget_secrets()
-        # Raised where no parser's error, which carries the text of the secret, is its context.
-        raise SettingsError(["The secret that POSTGRES_SECRET_ID names is not a JSON object"])
+
+    def __init__(self, configuration: Mapping[str, Any]) -> None:
+        self._configuration = configuration
+        self._secret: Mapping[str, Any] | None = None
+        self._read_again_at = 0.0
+        self._renew_again_at = 0.0
+
+    def read(self, deadline: float = math.inf) -> PostgresSettings:
+        if self._secret is None:
+            self._read(deadline)
+        elif _is_past(self._read_again_at, max(_MAX_AGE_S, _PAUSE_S)):
+            self._read_or_keep(deadline)
+        return read_postgres_settings(self._configuration, self._secret)
+
+    def renew(self, deadline: float) -> bool:
+        if not _is_past(self._renew_again_at, _PAUSE_S):
+            return False
+        refused = self._secret
+        has_read = self._read_or_keep(deadline)
+        self._renew_again_at = time.time() + (_PAUSE_S if has_read else _FAILURE_PAUSE_S)
+        return self._secret != refused
+
+    def accept(self) -> None:
+        self._renew_again_at = 0.0
+
+    def _read_or_keep(self, deadline: float) -> bool:
+        """Read the secret, or go on with the one that there is; return whether it could be read."""
+        try:
+            # Half of what is left: the other half is for the database.
+            self._read(time.monotonic() + (deadline - time.monotonic()) / 2)
+        except RepositoryError as error:
+            _log.warning("The last secret is kept: %s", error)
+            self._read_again_at = time.time() + _PAUSE_S
+            return False
+        return True
+
+    def _read(self, deadline: float) -> None:
+        secret = _parsed(_fetch(self._configuration["POSTGRES_SECRET_ID"], deadline))
+        read_postgres_settings(self._configuration, secret)  # raises, if it is of no use
+        self._secret = secret
+        self._read_again_at = time.time() + _MAX_AGE_S
+
+
+def _is_past(moment: float, most_s: float) -> bool:
+    """Say whether a moment is past. It lay so far ahead at most: if it lies further, the clock was put back."""
+    return not 0 < moment - time.time() <= most_s
+
+
+def _parsed(text: str | bytes) -> Mapping[str, Any]:
+    try:
+        secret = json.loads(text)
+    except (ValueError, RecursionError):
+        secret = None
+    # Raised where no parser's error, which carries the text of the secret, is its context.
+    if not isinstance(secret, dict):
+        raise SettingsError(["The secret that POSTGRES_SECRET_ID names is not a JSON object"], phase="credentials")
     return secret
 
 
-def forget_secrets() -> None:
-    """Read every secret anew next time: what was read is no use."""
-    _secrets().clear_cache()  # type: ignore[no-untyped-call] # Powertools left it out
-
-
-def _read_text(secret_id: str) -> Any:
-    from aws_lambda_powertools.utilities.parameters import GetParameterError  # noqa: PLC0415 - see _secrets
-    from botocore.exceptions import BotoCoreError  # noqa: PLC0415
-
+def _fetch(secret_id: str, deadline: float) -> str | bytes:
     try:
-        return _secrets().get(secret_id, max_age=_MAX_AGE_S)
-    except (GetParameterError, BotoCoreError) as error:
-        raise RepositoryError(f"The secret that POSTGRES_SECRET_ID names could not be read: {error}") from error
+        client = within(deadline, _client)
+        value = within(
+            min(deadline, time.monotonic() + _TIMEOUT_S), lambda: client.get_secret_value(SecretId=secret_id)
+        )
+    except TimeoutError as error:
+        raise UnavailableError(f"{_NOT_READ} in time", phase="credentials") from error
+    except Exception as error:
+        reason = f"{_NOT_READ}: {error}"
+        if _is_passing(error):
+            raise UnavailableError(reason, phase="credentials") from error
+        raise SettingsError([reason], phase="credentials") from error
+    return value.get("SecretString") or value.get("SecretBinary", b"")
+
+
+def _is_passing(error: Exception) -> bool:
+    from botocore.exceptions import (  # noqa: PLC0415 - see below
+        ClientError,
+        ConnectionError,  # noqa: A004 - botocore's
+        CredentialRetrievalError,
+        HTTPClientError,
+    )
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415
+
+    if isinstance(error, ClientError):
+        is_the_service_s = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # noqa: PLR2004
+        return is_the_service_s or error.response["Error"]["Code"] in _PASSING
+    return isinstance(error, ConnectionError | CredentialRetrievalError | HTTPClientError | ResponseParserError)
 
 
 @cache
-def _secrets() -> SecretsProvider:
+def _client() -> SecretsManagerClient:
     # boto3 takes about half a second to import: only a function that has a secret pays for it.
-    from aws_lambda_powertools.utilities.parameters import SecretsProvider  # noqa: PLC0415
+    import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 
-    return SecretsProvider(
-        boto_config=Config(
-            connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"total_max_attempts": _ATTEMPTS}
-        )
-    )
-
-
-def _parse_object(text: Any) -> dict[str, Any] | None:
-    try:
-        value = json.loads(text or "")
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
+    config = Config(connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"total_max_attempts": _ATTEMPTS})
+    return boto3.client("secretsmanager", config=config)

@@ -20,10 +20,16 @@ STATUS_CODES = {
     ResponseTypes.RESOURCE_ERROR: 404,
     METHOD_NOT_ALLOWED: 405,
     ResponseTypes.SYSTEM_ERROR: 500,
+    ResponseTypes.UNAVAILABLE_ERROR: 503,
+    ResponseTypes.TIMEOUT_ERROR: 504,
 }
 
 # Instead of the message of a failure that is ours: that one tells about our inside.
-_SYSTEM_ERROR_MESSAGE = "Something went wrong on our side. The request id finds it in the log."
+_OUR_MESSAGES = {
+    ResponseTypes.SYSTEM_ERROR: "Something went wrong on our side. The request id finds it in the log.",
+    ResponseTypes.UNAVAILABLE_ERROR: "The rooms cannot be read now. Please ask again in a few seconds.",
+    ResponseTypes.TIMEOUT_ERROR: "The rooms could not be read in time.",
+}
 
 
 def encode_success(response: ResponseSuccess) -> str:
@@ -37,7 +43,10 @@ def encode_success(response: ResponseSuccess) -> str:
 
 def encode_failure(response: ResponseFailure, request_id: str) -> str:
     """Return the JSON of an error: its type, a message that is safe to show, and the request's id."""
-    body = {**response.value, "request_id": request_id}
-    if response.type == ResponseTypes.SYSTEM_ERROR:
-        body["message"] = _SYSTEM_ERROR_MESSAGE
-    return json.dumps(body)
+    message = _OUR_MESSAGES.get(response.type, response.message)
+    return json.dumps({"type": response.type, "message": message, "request_id": request_id})
+
+
+def is_ours(response: ResponseFailure) -> bool:
+    """Say whether a failure is our fault, not the client's: one for the log."""
+    return response.type in _OUR_MESSAGES

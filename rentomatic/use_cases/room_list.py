@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rentomatic.responses import (
     ResponseFailure,
     ResponseSuccess,
-    ResponseTypes,
+    build_response_from_error,
     build_response_from_invalid_request,
 )
 
@@ -40,10 +40,10 @@ class RoomRepository(Protocol):
 def room_list_use_case(
     repo: RoomRepository, request: RoomListValidRequest | RoomListInvalidRequest
 ) -> ResponseSuccess | ResponseFailure:
-    """Answer with the list of rooms, a ParametersError, or a SystemError if the repository failed."""
+    """Answer with the list of rooms, a ParametersError, or how the repository failed."""
     if not request:
         return build_response_from_invalid_request(request)
     try:
         return ResponseSuccess(repo.list(filters=request.filters))
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
-        return ResponseFailure(ResponseTypes.SYSTEM_ERROR, error)
+        return build_response_from_error(error)

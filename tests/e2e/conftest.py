@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
+from tests.canaries import assert_no_canary
 from tests.conftest import free_port
 
 if TYPE_CHECKING:
@@ -80,10 +81,12 @@ def get(url: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
     """Return status, headers and body, of an error too."""
     try:
         with urlopen(Request(url, method=method), timeout=30) as answer:  # noqa: S310 - a server of the test's own
-            return answer.status, dict(answer.headers), answer.read().decode()
+            status, headers, body = answer.status, dict(answer.headers), answer.read().decode()
     except HTTPError as error:
         with error:
-            return error.code, dict(error.headers), error.read().decode()
+            status, headers, body = error.code, dict(error.headers), error.read().decode()
+    assert_no_canary(f"{headers} {body}")
+    return status, headers, body
 
 
 @contextmanager
@@ -98,6 +101,9 @@ def running(command: list[str], folder: Path, environ: Mapping[str, str], output
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         run.process.wait()
+    for line in run.output.splitlines():
+        if line.startswith("{"):  # the function's log
+            assert_no_canary(line)
 
 
 def clean_environ() -> dict[str, str]:

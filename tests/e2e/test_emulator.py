@@ -12,11 +12,15 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from local.database import insert_rooms
+from tests.canaries import assert_no_canary
 from tests.conftest import free_port
 from tests.contracts.room_repository import a_room
 from tests.e2e.conftest import Command, clean_environ, running
@@ -25,6 +29,8 @@ from tests.events import STATUS, an_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import psutil
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from pg8000.native import Connection
 
     Invoke = Callable[[dict[str, Any]], Any]
@@ -56,7 +62,13 @@ def runtime(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def emulator(artifact: Path, runtime: Path, migrated: Mapping[str, str], tmp_path: Path) -> Iterator[Invoke]:
+def settings(migrated: Mapping[str, str]) -> Mapping[str, str]:
+    """The function's environment; a test may override it."""
+    return migrated
+
+
+@pytest.fixture
+def emulator(artifact: Path, runtime: Path, settings: Mapping[str, str], tmp_path: Path) -> Iterator[Emulator]:
     """Invoke the built function as Lambda runs it, its code read-only."""
     architecture = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
     rapid = Path(find_spec("samcli").origin).parent / "local" / "rapid"  # type: ignore[union-attr, arg-type]
@@ -72,31 +84,50 @@ def emulator(artifact: Path, runtime: Path, migrated: Mapping[str, str], tmp_pat
     ]
     environ = {
         **{name: value for name, value in clean_environ().items() if name in {"HOME", "PATH", "LANG"}},
-        **migrated,
+        **settings,
         "AWS_LAMBDA_FUNCTION_NAME": "RoomsFunction",
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "15",
         "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
         "LAMBDA_TASK_ROOT": str(artifact / "RoomsFunction"),
         "PYTHONPATH": search_path,
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
 
-    def invoke(event: dict[str, Any]) -> Any:
-        with urlopen(Request(url, json.dumps(event).encode()), timeout=30) as answer:
-            return json.loads(answer.read())
-
     with running(command, artifact, environ, tmp_path / "output") as emulating:
         emulating.wait_for(f"http://127.0.0.1:{port}/")
-        yield invoke
-        _print(emulating)
+        yield Emulator(url, emulating)
+        print(emulating.output)  # noqa: T201 - pytest shows it with a failure
 
 
-def _print(emulating: Command) -> None:
-    print(emulating.output)  # noqa: T201 - pytest shows it with a failure
+class Emulator:
+    """The emulator, to invoke the function by and to do things to the function's process."""
+
+    def __init__(self, url: str, command: Command) -> None:
+        self._url = url
+        self._command = command
+
+    def __call__(self, event: dict[str, Any]) -> Any:
+        try:
+            with urlopen(Request(self._url, json.dumps(event).encode()), timeout=30) as answer:  # noqa: S310 - our own
+                body = answer.read().decode()
+        except HTTPError as error:
+            with error:
+                return {"statusCode": error.code}
+        assert_no_canary(body)
+        return json.loads(body)
+
+    @property
+    def output(self) -> str:
+        return self._command.output
+
+    def runtime(self) -> psutil.Process:
+        (process,) = (process for process in self._command.family() if "awslambdaric" in process.cmdline()[1:5])
+        return process
 
 
-def test_the_artifact_answers_under_lambda_s_own_runtime_client(emulator: Invoke, admin: Connection) -> None:
+def test_the_artifact_answers_under_lambda_s_own_runtime_client(emulator: Emulator, admin: Connection) -> None:
     insert_rooms(admin, [a_room(price=39), a_room(code="other", price=66)])
 
     answer = emulator(an_event("list_rooms_cheaper_than_60"))
@@ -111,10 +142,19 @@ def test_the_artifact_answers_under_lambda_s_own_runtime_client(emulator: Invoke
 
 
 @pytest.mark.usefixtures("admin")
-def test_every_sample_event_is_answered_by_the_artifact(emulator: Invoke) -> None:
+def test_every_sample_event_is_answered_by_the_artifact(emulator: Emulator) -> None:
     statuses = {name: emulator(an_event(name))["statusCode"] for name in STATUS}
 
     assert statuses == STATUS
+
+
+def test_the_artifact_answers_the_doctor_s_event(emulator: Emulator) -> None:
+    answer = emulator(an_event("doctor"))
+
+    verdicts = {finding["check"]: finding["verdict"] for finding in answer["findings"]}
+    assert verdicts["grants"] == "ok"
+    assert verdicts["time-outs"] == "wrong"  # the tests' role has none
+    assert answer["is_good"] is False
 
 
 def test_the_layers_hold_what_is_needed_and_no_more(artifact: Path) -> None:
@@ -127,3 +167,69 @@ def test_the_layers_hold_what_is_needed_and_no_more(artifact: Path) -> None:
     assert {path.name for path in (artifact / "RentomaticLayer" / "python").iterdir()} == {"rentomatic"}
     assert {path.name for path in (artifact / "RoomsFunction").iterdir()} == {"__init__.py", "app.py"}
     assert not list(artifact.rglob("__pycache__"))
+
+
+@pytest.mark.usefixtures("admin")
+def test_row_39_killed_while_it_waits(emulator: Emulator) -> None:
+    assert emulator(an_event())["statusCode"] == 200
+    emulator.runtime().kill()
+
+    assert emulator(an_event())["statusCode"] == 502  # is told of the death
+    assert emulator(an_event())["statusCode"] == 200
+
+
+def test_row_40_frozen_and_thawed_onto_a_dead_connection(emulator: Emulator, admin: Connection) -> None:
+    assert emulator(an_event())["statusCode"] == 200
+    process = emulator.runtime()
+    process.suspend()
+    admin.run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'visitor'")
+    process.resume()
+
+    assert emulator(an_event())["statusCode"] == 200
+    assert emulator.runtime() == process
+    # Once, and under the limit of Lambda's, which the emulator has too: it does nothing but import.
+    assert emulator.output.count("INIT RTDONE(status: success)") == 1
+
+
+class TestRotated:
+    @pytest.fixture
+    def service(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsManagerClient]:
+        """A Secrets Manager of the test's own, that the function can reach too."""
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        host, port = server.get_host_and_port()
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+        yield boto3.client("secretsmanager", region_name="us-east-1", endpoint_url=f"http://{host}:{port}")
+        server.stop()
+
+    @pytest.fixture
+    def settings(self, migrated: Mapping[str, str], service: SecretsManagerClient) -> Mapping[str, str]:
+        service.create_secret(Name="rooms", SecretString=json.dumps({"username": "thawed", "password": "first"}))
+        return {
+            **migrated,
+            "POSTGRES_SECRET_ID": "rooms",
+            "AWS_ENDPOINT_URL": service.meta.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+        }
+
+    def test_row_40_frozen_and_thawed_onto_a_rotated_password(
+        self, emulator: Emulator, admin: Connection, service: SecretsManagerClient
+    ) -> None:
+        admin.run("CREATE ROLE thawed LOGIN PASSWORD 'first'")
+        admin.run("GRANT SELECT ON room TO thawed")
+        assert emulator(an_event())["statusCode"] == 200
+        process = emulator.runtime()
+
+        process.suspend()
+        admin.run("ALTER ROLE thawed PASSWORD 'second'")
+        service.put_secret_value(
+            SecretId="rooms", SecretString=json.dumps({"username": "thawed", "password": "second"})
+        )
+        admin.run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'thawed'")
+        process.resume()
+
+        assert emulator(an_event())["statusCode"] == 200
+        assert emulator.runtime() == process
+        assert '"CredentialsRenewals":[1.0]' in emulator.output

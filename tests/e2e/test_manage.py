@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import socketserver
@@ -221,7 +222,7 @@ def test_an_unreachable_database_is_one_clear_line(clone: Path, server: Mapping[
     environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PORT": str(free_port())}
 
     for command in ("serve", "migrate"):
-        assert_one_clear_line(manage(clone, command, environ=environ), environ["POSTGRES_PORT"])
+        assert_one_clear_line(manage(clone, command, environ=environ), "POSTGRES_PORT", "refused")
 
 
 @pytest.mark.parametrize("answer", [b"S" + bytes(100), b"HTTP/1.1 400 Bad Request\r\n\r\n"])
@@ -281,7 +282,7 @@ def test_a_missing_python_is_one_clear_line(clone: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["migrate"], ["down"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["migrate"], ["doctor"], ["down"]])
 def test_every_command_has_help(clone: Path, command: list[str]) -> None:
     result = manage(clone, *command, "--help")
 
@@ -296,3 +297,32 @@ def test_migrate_reports_each_step(clone: Path, empty_database: Mapping[str, str
     assert result.returncode == 0
     assert steps[0] == "Migrated to revision 4d4c19952a36: Make the room table."
     assert last == "The database is up to date"
+
+
+def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not_count(
+    clone: Path, empty_database: Mapping[str, str]
+) -> None:
+    manage(clone, "migrate", environ=empty_database)
+    name = empty_database["APPLICATION_DB"]
+    run_sql(empty_database, f"ALTER DATABASE {name} SET statement_timeout = '8s'")
+
+    result = manage(clone, "doctor", environ=empty_database)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert re.findall(r"^(\w+) +([\w-]+) ", result.stdout, re.MULTILINE) == [
+        *[("ok", check) for check in ("settings", "credentials", "name", "port", "TLS", "login")],
+        *[("warning", "grants"), ("warning", "time-outs"), ("ok", "migrations"), ("ok", "indexes")],
+    ]
+    assert result.stdout.splitlines()[6].endswith("The user is a superuser, and needs only to read the table room")
+    assert result.stdout.splitlines()[7].startswith(" " * 26 + "-> give the function a role of its own")
+
+
+def test_the_doctor_says_what_is_wrong_and_its_exit_status_is_1(clone: Path, server: Mapping[str, str]) -> None:
+    environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PASSWORD": "canary-5e7a"}
+
+    result = manage(clone, "doctor", environ=environ)
+
+    assert (result.returncode, result.stderr) == (1, "")
+    assert re.search("^wrong        login        .*28P01.*\n {26}-> Correct POSTGRES_USER", result.stdout, re.MULTILINE)
+    assert "not checked  grants       Needs the login to be right" in result.stdout.splitlines()
+    assert "canary" not in result.stdout

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from migrations import upgrade
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
 from tests.conftest import free_port
 from tests.e2e.conftest import clean_environ, running
 
@@ -19,11 +22,13 @@ COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) 
 RUN_BELOW = ("make run", "curl ", ".venv/bin/python manage.py ", ".venv/bin/alembic ")
 RUN_ELSEWHERE = {
     "make test": "it is what runs this",
+    "make soak": "it takes minutes; tests/soak/test_soak.py runs it in small",
     "export PATH": "it is a setting, which `make test` makes too",
     "sam build": "test_emulator.py runs it",
     "sam deploy": "it needs an AWS account; test_stack.py creates the stack in moto",
     "docker compose": "it needs Docker",
     "sam local": "it needs Docker",
+    "aws lambda invoke": "it needs an AWS account; test_emulator.py sends the event",
 }
 
 
@@ -53,6 +58,28 @@ def test_the_commands_of_the_virtual_environment_run(clone: Path, command: str, 
     environ = {**clean_environ(), **empty_database}
 
     subprocess.run(command, shell=True, cwd=clone, env=environ, capture_output=True, timeout=60, check=True)  # noqa: S602 - the README's own
+
+
+def test_the_doctor_finds_nothing_wrong_with_the_role_of_the_readme_and_says_what_the_readme_shows(
+    clone: Path, empty_database: dict[str, str]
+) -> None:
+    (make_role,) = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(ok .*?)```", README, re.DOTALL)
+    password = {"POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_USER": "rooms", "POSTGRES_PASSWORD": "..."}
+    command = [".venv/bin/python", "manage.py", "doctor"]
+    environ = {**clean_environ(), **empty_database, **password}
+    upgrade(empty_database, print)
+    with connect(read_postgres_settings(empty_database)) as owner:
+        owner.run(make_role)
+
+        good = subprocess.run(command, cwd=clone, env=environ, capture_output=True, text=True, check=True)
+        owner.run("ALTER ROLE rooms RESET statement_timeout")
+        bad = subprocess.run(command, cwd=clone, env=environ, capture_output=True, text=True, check=False)
+        owner.run("DROP OWNED BY rooms; DROP ROLE rooms")
+
+    assert {line.split()[0] for line in good.stdout.splitlines()} == {"ok"}
+    assert bad.returncode == 1
+    assert shown in bad.stdout
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:

@@ -21,7 +21,9 @@ SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rooms-databas
 # moto makes no stage from a template: its name is checked where the output spells it.
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS..ApiGateway..Stage:UserWarning")
 
-PARAMETERS = {"PostgresSecretArn": SECRET_ARN, "LogRetentionInDays": "7"}
+IAM_ARN = "arn:aws:rds-db:us-east-1:123456789012:dbuser:cluster-ABC/rentomatic"
+# moto fails on an AWS::NoValue among the policies, so each of them is asked for.
+PARAMETERS = {"PostgresSecretArn": SECRET_ARN, "PostgresIamArn": IAM_ARN, "LogRetentionInDays": "7"}
 
 
 def spell_out_body(template: dict[str, Any]) -> dict[str, Any]:
@@ -99,9 +101,22 @@ def test_the_function_gets_its_settings_from_the_parameters(stack: dict[str, Any
 
     assert function["Environment"]["Variables"] == {
         "POSTGRES_SECRET_ID": SECRET_ARN,
+        "POSTGRES_AUTH": "password",
+        "POSTGRES_TIMEOUT_S": 8,
+        "POSTGRES_MAX_AGE_S": 1800,
+        "POSTGRES_MAX_IDLE_S": 300,
         "CORS_ALLOW_ORIGIN": "*",
         **dict.fromkeys(
-            ["POSTGRES_HOSTNAME", "POSTGRES_PORT", "APPLICATION_DB", "POSTGRES_USER", "POSTGRES_PASSWORD"], ""
+            [
+                "POSTGRES_HOSTNAME",
+                "POSTGRES_PORT",
+                "APPLICATION_DB",
+                "POSTGRES_USER",
+                "POSTGRES_PASSWORD",
+                "POSTGRES_SSLMODE",
+                "POSTGRES_SSLROOTCERT",
+            ],
+            "",
         ),
     }
     assert function["Runtime"] == "python3.13"

@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 
 from local.database import insert_rooms
 from migrations import MigrationError, upgrade, upgrade_sql
+from rentomatic.domain.errors import RepositoryError
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
@@ -217,7 +218,7 @@ def test_a_table_of_that_name_with_other_columns_is_left_alone(
 
 
 def test_a_database_that_cannot_be_reached_is_a_clear_error(server: Mapping[str, str]) -> None:
-    with pytest.raises(MigrationError, match='database "nowhere" does not exist'):
+    with pytest.raises(RepositoryError, match='database "nowhere" does not exist'):
         upgrade({**server, "APPLICATION_DB": "nowhere"}, print)
 
 

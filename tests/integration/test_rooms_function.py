@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import json
-import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from local.database import insert_rooms
+from tests.canaries import HOST, PASSWORD
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
-from tests.events import FOLDER, STATUS, an_event
+from tests.events import FOLDER, OF_ITS_OWN, STATUS, an_event
 from tests.integration.conftest import REQUEST_ID
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def rooms(admin: Connection) -> list[Any]:
     return ROOMS
 
 
-def test_every_sample_event_has_a_status_here() -> None:
-    assert {file.stem for file in FOLDER.iterdir()} == set(STATUS)
+def test_every_sample_event_that_is_a_request_has_a_status_here() -> None:
+    assert {file.stem for file in FOLDER.iterdir()} == set(STATUS) | OF_ITS_OWN
 
 
 @pytest.mark.usefixtures("rooms")
@@ -118,6 +119,43 @@ def test_an_event_may_lack_the_parameters_with_several_values(invoke: Invoke) ->
     assert json.loads(invoke(event)["body"])["message"].startswith("price__lt: Must be an integer")
 
 
+def test_health_is_that_of_the_function_alone_and_readiness_that_of_its_database(
+    invoke: Invoke, rooms: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def health() -> list[tuple[int, str, str | None]]:
+        answers = [invoke(an_event(name)) for name in ("health", "health_ready")]
+        return [(answer["statusCode"], answer["body"], header(answer, "Cache-Control")) for answer in answers]
+
+    assert rooms
+    alive = (200, '{"status": "alive"}', "no-store")
+    assert health() == [alive, (200, '{"status": "ready"}', "no-store")]
+
+    monkeypatch.setenv("APPLICATION_DB", "")
+    sys.modules["functions.rooms.app"]._repository().close()  # noqa: SLF001 - or the connection is good still
+
+    assert [health()[0], health()[1][0]] == [alive, 500]
+
+
+@pytest.mark.usefixtures("rooms")
+@pytest.mark.parametrize(
+    ("statement", "undo"),
+    [
+        ("REVOKE SELECT ON room FROM visitor", "GRANT SELECT ON room TO visitor"),
+        ("ALTER TABLE room RENAME price TO away", "ALTER TABLE room RENAME away TO price"),
+    ],
+)
+def test_a_function_that_cannot_read_rooms_is_not_ready(
+    invoke: Invoke, admin: Connection, statement: str, undo: str
+) -> None:
+    admin.run(statement)
+    try:
+        assert invoke(an_event("health_ready"))["statusCode"] == 500
+    finally:
+        admin.run(undo)
+
+    assert invoke(an_event("health_ready"))["statusCode"] == 200
+
+
 def test_an_unknown_path_is_a_404(invoke: Invoke) -> None:
     answer = invoke(an_event("path_unknown"))
 
@@ -147,7 +185,7 @@ def test_without_an_origin_in_the_settings_no_page_may_ask(invoke: Invoke, monke
 
 
 @pytest.mark.usefixtures("admin")
-def test_a_setting_that_is_corrected_works_again(
+def test_row_25_a_setting_that_is_corrected_works_again(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POSTGRES_PORT", "abc")
@@ -180,26 +218,28 @@ def test_what_went_wrong_is_in_the_log_and_not_in_the_answer(
         "request_id": REQUEST_ID,
     }
     (error,) = logged(capsys)
-    assert error["message"] == (
-        f"RepositoryError: The database at 127.0.0.1:{os.environ['POSTGRES_PORT']} cannot be used: "
-        'database "nowhere" does not exist'
-    )
-    assert error["exception_name"] == "RepositoryError"
+    assert error["message"] == 'SettingsError: Postgres says 3D000: database "nowhere" does not exist'
+    assert (error["phase"], error["sqlstate"]) == ("auth", "3D000")
     assert error["function_request_id"] == REQUEST_ID
     assert error["correlation_id"] == an_event()["requestContext"]["requestId"]
 
 
-def test_the_log_never_shows_the_password(
+def test_a_wrong_password_is_not_in_the_log(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("POSTGRES_PASSWORD", "canary-9c1d")
+    monkeypatch.setenv("POSTGRES_PASSWORD", f"no {PASSWORD}")
 
-    answer = invoke(an_event())
+    assert invoke(an_event())["statusCode"] == 503
 
-    assert answer["statusCode"] == 500
-    output = capsys.readouterr()
-    assert "password authentication failed" in output.out
-    assert "canary-9c1d" not in output.out + output.err + json.dumps(answer)
+    assert "password authentication failed" in capsys.readouterr().out
+
+
+def test_a_canary_would_be_seen(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AssertionError, match=HOST):
+        invoke(an_event(**{f"filter_{HOST}": "1"}))
+    monkeypatch.setenv("APPLICATION_DB", PASSWORD)
+    with pytest.raises(AssertionError, match=PASSWORD):
+        invoke(an_event())
 
 
 def test_a_bug_is_a_500_and_the_next_request_is_right(
@@ -210,7 +250,7 @@ def test_a_bug_is_a_500_and_the_next_request_is_right(
 
     assert invoke(an_event())["statusCode"] == 500
     (error,) = logged(capsys)
-    assert error["exception_name"] == "ValueError"
+    assert error["exception_name"] == "CorruptDataError"
 
     admin.run("UPDATE room SET latitude = 53.55")
     assert invoke(an_event())["statusCode"] == 200

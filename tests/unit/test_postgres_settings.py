@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 
 from rentomatic.domain.errors import SettingsError
-from rentomatic.repository import postgres_settings
-from rentomatic.repository.postgres_settings import PostgresSettings, read_postgres_settings
+from rentomatic.repository.postgres_settings import (
+    PostgresSettings,
+    TimeSettings,
+    read_postgres_settings,
+    read_time_settings,
+)
 
 CONFIGURATION = {
     "POSTGRES_USER": "visitor",
@@ -19,12 +23,9 @@ SECRET = {"username": "rotated", "password": "new", "host": "rds.example", "port
 
 
 @pytest.fixture
-def secret(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The secret by the name `rds`, to be changed by the test."""
-    secret: dict[str, Any] = dict(SECRET)
-    monkeypatch.setattr(postgres_settings, "read_secret", {"rds": secret}.__getitem__)
-    monkeypatch.setattr(postgres_settings, "forget_secrets", lambda: None)
-    return secret
+def secret() -> dict[str, Any]:
+    """Credentials as RDS writes them, to be changed by the test."""
+    return dict(SECRET)
 
 
 @pytest.mark.parametrize("port", ["5432", 5432])
@@ -63,15 +64,15 @@ def test_a_setting_that_is_no_text_is_named(value: object) -> None:
 def test_user_and_password_are_the_secret_s_and_the_rest_is_where_the_environment_says(
     secret: dict[str, Any],
 ) -> None:
-    settings = read_postgres_settings({**CONFIGURATION, "POSTGRES_SECRET_ID": "rds"})
+    settings = read_postgres_settings(CONFIGURATION, secret)
 
     assert settings == PostgresSettings("rotated", "new", "db.example", 5432, "rentomatic")
-    assert secret == SECRET
 
 
-@pytest.mark.usefixtures("secret")
-def test_host_port_and_database_are_the_secret_s_where_the_environment_leaves_them_empty() -> None:
-    settings = read_postgres_settings({"POSTGRES_HOSTNAME": "", "POSTGRES_SECRET_ID": "rds"})
+def test_host_port_and_database_are_the_secret_s_where_the_environment_leaves_them_empty(
+    secret: dict[str, Any],
+) -> None:
+    settings = read_postgres_settings({"POSTGRES_HOSTNAME": ""}, secret)
 
     assert settings == PostgresSettings("rotated", "new", "rds.example", 5433, "rooms")
 
@@ -80,7 +81,7 @@ def test_a_secret_may_hold_the_user_and_the_password_only(secret: dict[str, Any]
     for key in ("host", "port", "dbname"):
         del secret[key]
 
-    settings = read_postgres_settings({**CONFIGURATION, "POSTGRES_SECRET_ID": "rds"})
+    settings = read_postgres_settings(CONFIGURATION, secret)
 
     assert settings == PostgresSettings("rotated", "new", "db.example", 5432, "rentomatic")
 
@@ -89,14 +90,14 @@ def test_the_environment_s_user_never_stands_in_for_the_secret_s(secret: dict[st
     del secret["username"]
 
     with pytest.raises(SettingsError, match=r"POSTGRES_USER is missing .*'username'"):
-        read_postgres_settings({**CONFIGURATION, "POSTGRES_SECRET_ID": "rds"})
+        read_postgres_settings(CONFIGURATION, secret)
 
 
 def test_what_neither_has_is_named(secret: dict[str, Any]) -> None:
     del secret["host"]
 
     with pytest.raises(SettingsError, match=r"POSTGRES_HOSTNAME is missing .*'host'"):
-        read_postgres_settings({"POSTGRES_SECRET_ID": "rds"})
+        read_postgres_settings({}, secret)
 
 
 def test_no_representation_shows_the_password() -> None:
@@ -112,3 +113,14 @@ def test_no_representation_shows_the_password() -> None:
 )
 def test_a_hostname_that_is_a_directory_is_that_of_a_unix_socket(hostname: str, unix_socket: str | None) -> None:
     assert read_postgres_settings({**CONFIGURATION, "POSTGRES_HOSTNAME": hostname}).unix_socket == unix_socket
+
+
+@pytest.mark.parametrize("variable", ["POSTGRES_TIMEOUT_S", "POSTGRES_MAX_AGE_S", "POSTGRES_MAX_IDLE_S"])
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "1e300", "8s"])
+def test_a_time_out_of_its_range_is_named_with_it(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{variable} is not a number of seconds from [\d.]+ to \d+$"):
+        read_time_settings({variable: value})
+
+
+def test_times_have_defaults() -> None:
+    assert read_time_settings({"POSTGRES_TIMEOUT_S": "", "POSTGRES_MAX_AGE_S": "0"}) == TimeSettings(8, 0, 300)

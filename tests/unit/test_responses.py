@@ -4,11 +4,13 @@ import json
 
 import pytest
 
+from rentomatic.domain.errors import CorruptDataError, RepositoryError, SettingsError, TimedOutError, UnavailableError
 from rentomatic.requests.room_list import RoomListInvalidRequest
 from rentomatic.responses import (
     ResponseFailure,
     ResponseSuccess,
     ResponseTypes,
+    build_response_from_error,
     build_response_from_invalid_request,
 )
 from rentomatic.serializers.http_response import METHOD_NOT_ALLOWED, STATUS_CODES, encode_failure, encode_success
@@ -60,6 +62,27 @@ def test_an_invalid_request_is_a_parameters_error_with_an_error_a_line() -> None
 
     assert not response
     assert response.value == {"type": "ParametersError", "message": "path: Is mandatory\npath: can't be blank"}
+
+
+@pytest.mark.parametrize(
+    ("error", "type_"),
+    [
+        (RepositoryError("reason"), "SystemError"),
+        (UnavailableError("reason"), "UnavailableError"),
+        (TimedOutError("reason"), "TimeoutError"),
+        (SettingsError(["reason"]), "SystemError"),
+        (CorruptDataError("reason"), "SystemError"),
+        (ZeroDivisionError("reason"), "SystemError"),
+    ],
+)
+def test_every_error_is_a_failure_of_the_type_that_says_whether_to_ask_again(error: Exception, type_: str) -> None:
+    response = build_response_from_error(error)
+
+    assert (response.type, response.exception) == (type_, error)
+
+
+def test_no_error_of_a_repository_is_missed_above() -> None:
+    assert set(RepositoryError.__subclasses__()) == {UnavailableError, TimedOutError, SettingsError, CorruptDataError}
 
 
 def test_every_type_of_response_has_a_status() -> None:

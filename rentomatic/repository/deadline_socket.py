@@ -1,0 +1,186 @@
+"""Sockets on which everything together ends at a deadline.
+
+A socket's own timeout bounds each call: a server that sends a byte now and then outlives any. Here the
+timeout of each call is what is left until the deadline, which is a time of `time.monotonic`.
+"""
+
+from __future__ import annotations
+
+import math
+import socket
+import ssl
+import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# SSLRequest: its length and its code (PostgreSQL manual, "Message Formats").
+_SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
+# X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH (OpenSSL, x509_vfy.h).
+_OTHER_NAME = (62, 64)
+
+T = TypeVar("T")
+_Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+
+
+class TlsRefusedError(Exception):
+    """The server does not speak TLS."""
+
+
+class TlsNameError(Exception):
+    """The server's certificate is for another name."""
+
+
+class DeadlineSocket(socket.socket):
+    """A socket that waits until `deadline`, a time of `time.monotonic`, and then raises a TimeoutError.
+
+    It is to be used by the methods below; they are all that pg8000 and TLS use.
+    """
+
+    deadline = math.inf
+
+    def abandon(self) -> None:
+        """Close at once, without a word to the other side, and even if a file is open over the socket."""
+        with suppress(OSError):  # of a socket that is closed
+            socket.close(self.detach())
+
+    def _allow_what_is_left(self) -> None:
+        self.settimeout(None if self.deadline == math.inf else seconds_until(self.deadline))
+
+    def recv(self, *args: Any) -> bytes:
+        self._allow_what_is_left()
+        return super().recv(*args)
+
+    def recv_into(self, *args: Any) -> int:
+        self._allow_what_is_left()
+        return super().recv_into(*args)
+
+    def send(self, *args: Any) -> int:
+        self._allow_what_is_left()
+        return super().send(*args)
+
+    def connect(self, address: Any) -> None:
+        self._allow_what_is_left()
+        super().connect(address)
+
+
+class _TlsDeadlineSocket(DeadlineSocket, ssl.SSLSocket):
+    def do_handshake(self, *args: Any) -> None:
+        self._allow_what_is_left()
+        super().do_handshake(*args)
+
+
+def seconds_until(deadline: float) -> float:
+    """Return what is left, more than 0.
+
+    Raises:
+        TimeoutError: nothing is.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the deadline has passed")
+    return left
+
+
+def connect_tcp(addresses: Sequence[_Address], deadline: float) -> DeadlineSocket:
+    """Connect to the first address that answers; one that does not leaves the others their share of the time.
+
+    Raises:
+        OSError: none does; TimeoutError, if none did in time.
+    """
+    error: OSError | None = None
+    for remaining, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        now = time.monotonic()
+        try:
+            connected = _connected(DeadlineSocket(family, kind, protocol), address, now + (deadline - now) / remaining)
+        except OSError as this_error:
+            error = this_error
+        else:
+            connected.deadline = deadline
+            # Small requests, each waited for: Nagle's algorithm would only hold them back.
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return connected
+    raise error or OSError("the name has no address")
+
+
+def connect_unix(path: str, deadline: float) -> DeadlineSocket:
+    """Connect to a Unix socket."""
+    return _connected(DeadlineSocket(socket.AF_UNIX, socket.SOCK_STREAM), path, deadline)
+
+
+def _connected(connecting: DeadlineSocket, address: Any, deadline: float) -> DeadlineSocket:
+    connecting.deadline = deadline
+    try:
+        connecting.connect(address)
+    except BaseException:
+        connecting.abandon()
+        raise
+    return connecting
+
+
+def resolve(host: str, port: int, deadline: float) -> Sequence[_Address]:
+    """Look up a name.
+
+    Raises:
+        OSError: there is no such name; TimeoutError, if no resolver said so in time.
+    """
+    return within(deadline, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+
+
+def within(deadline: float, work: Callable[[], T]) -> T:
+    """Return what `work` returns or raises, or give up on it: for work that has no time limit of its own.
+
+    Raises:
+        TimeoutError: the work is not done. A thread goes on with it, and what comes of it is lost.
+    """
+    results: SimpleQueue[tuple[T | None, Exception | None]] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put((work(), None))
+        except Exception as error:  # noqa: BLE001 - raised in the thread that waits
+            results.put((None, error))
+
+    Thread(target=run, daemon=True).start()
+    try:
+        result, error = results.get(timeout=None if deadline == math.inf else seconds_until(deadline))
+    except Empty:
+        raise TimeoutError("the deadline has passed") from None
+    if error is not None:
+        raise error
+    return cast("T", result)
+
+
+def start_tls(plain: DeadlineSocket, context: ssl.SSLContext, host: str) -> DeadlineSocket:
+    """Ask the server for TLS, and check its certificate as the context says.
+
+    Raises:
+        TlsRefusedError: the server has no TLS.
+        TlsNameError: the certificate is not for this host.
+        ssl.SSLError: the certificate is not to be trusted.
+        OSError: the connection broke.
+    """
+    plain.send(_SSL_REQUEST)
+    # Only this byte is read in the clear: more would be somebody in the middle (CVE-2021-23222).
+    if plain.recv(1) != b"S":
+        raise TlsRefusedError("the server has no TLS")
+    context.sslsocket_class = _TlsDeadlineSocket
+    secured = cast(
+        "_TlsDeadlineSocket", context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
+    )
+    secured.deadline = plain.deadline
+    try:
+        secured.do_handshake()
+    except ssl.SSLCertVerificationError as error:
+        secured.abandon()
+        if error.verify_code in _OTHER_NAME:
+            raise TlsNameError("the certificate is for another name") from None  # the text of the cause says which
+        raise
+    except BaseException:
+        secured.abandon()
+        raise
+    return secured

@@ -1,0 +1,104 @@
+"""What an error of the network, of TLS, of pg8000 or of Postgres means: translated here, and nowhere else."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pg8000.exceptions import DatabaseError
+
+from rentomatic.domain.errors import CorruptDataError, RepositoryError, SettingsError, TimedOutError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# PostgreSQL manual, appendix A; a code, or the two characters of its class.
+_MEANINGS: dict[str, type[RepositoryError]] = {
+    "": UnavailableError,  # none at all: hardly a Postgres
+    "08": UnavailableError,  # connection exception
+    "22021": CorruptDataError,  # character not in repertoire
+    "22P05": CorruptDataError,  # untranslatable character
+    "25": UnavailableError,  # the server ended an idle transaction
+    "25P04": TimedOutError,  # transaction timeout
+    "28": UnavailableError,  # invalid authorization: asking again finds renewed credentials
+    "3D": SettingsError,  # no such database
+    "3F": SettingsError,  # no such schema
+    "40": UnavailableError,  # transaction rollback
+    "42": SettingsError,  # no such table or column, or no right to it
+    "53": UnavailableError,  # too many connections, disk or memory full
+    "55P03": TimedOutError,  # lock not available in the lock timeout
+    "57014": TimedOutError,  # cancelled by the statement timeout
+    "57": UnavailableError,  # shutting down, starting up
+    "58": UnavailableError,  # system error
+}
+_OPENING = ("dns", "connect", "tls", "auth")
+
+
+@dataclass
+class Progress:
+    """How far a call has come.
+
+    Attributes:
+        phase: As of `RepositoryError`.
+    """
+
+    phase: str = ""
+
+
+@contextmanager
+def translated(progress: Progress) -> Iterator[None]:
+    """Raise what goes wrong in the block as a RepositoryError: what the server said, or how talking to it failed."""
+    handled = sys.exception()  # by the caller: the last context of whatever is raised here, and no part of it
+    try:
+        yield
+    except RepositoryError:
+        raise
+    except Exception as error:
+        for cause in _causes(error, handled):
+            if not isinstance(cause, Exception):
+                raise cause from None  # from outside; a library's cleaning up had hidden it
+        raise translate(error, progress, handled) from error
+
+
+def server_error(error: BaseException) -> dict[str, str] | None:
+    """Return the fields of the server's ErrorResponse that an error of pg8000 is; None if it is something else.
+
+    Severity, code and message are left in it; the others may hold SQL, and the log shows an error whole.
+    """
+    if not isinstance(error, DatabaseError) or not isinstance(error.args[0], dict):
+        return None
+    error.args = ({key: text for key, text in error.args[0].items() if key in "SVCM"},)
+    fields: dict[str, str] = error.args[0]
+    return fields
+
+
+def translate(error: BaseException, progress: Progress, handled: BaseException | None = None) -> RepositoryError:
+    """Return the RepositoryError that says what went wrong, which happened while `handled` was."""
+    # When the server refuses a connection and hangs up, pg8000 1.31.6 may raise that it could not say goodbye; the
+    # refusal is the context of that error.
+    causes = list(_causes(error, handled))
+    phase = progress.phase
+    for fields in filter(None, map(server_error, causes)):
+        sqlstate = fields.get("C", "")
+        meaning = _MEANINGS.get(sqlstate) or _MEANINGS.get(sqlstate[:2], RepositoryError)
+        reason = f"Postgres says {sqlstate}: {fields.get('M')}"
+        return _error(meaning, reason, phase, sqlstate)
+    hint = " where POSTGRES_HOSTNAME and POSTGRES_PORT say" if phase in _OPENING else ""
+    reason = f"Postgres cannot be talked to{hint}: {type(causes[-1]).__name__}: {causes[-1]}"
+    is_late = any(isinstance(each, TimeoutError) for each in causes) and phase != "dns"
+    return _error(TimedOutError if is_late else UnavailableError, reason, phase)
+
+
+def _causes(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
+    each: BaseException | None = error
+    while each and each is not handled:
+        yield each
+        each = each.__cause__ if each.__cause__ or each.__suppress_context__ else each.__context__
+
+
+def _error(meaning: type[RepositoryError], reason: str, phase: str, sqlstate: str | None = None) -> RepositoryError:
+    if issubclass(meaning, SettingsError):
+        return SettingsError([reason], phase=phase, sqlstate=sqlstate)
+    return meaning(reason, phase=phase, sqlstate=sqlstate)

@@ -1,0 +1,188 @@
+"""The one connection of an execution environment: opened late, kept long, trusted never."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pg8000.exceptions import DatabaseError
+
+from rentomatic.domain.errors import TimedOutError, UnavailableError
+from rentomatic.repository.credentials import credentials_of
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_errors import Progress, server_error, translated
+from rentomatic.repository.postgres_settings import read_time_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rentomatic.repository.credentials import Credentials
+    from rentomatic.repository.postgres_settings import TimeSettings
+    from rentomatic.repository.unnamed_statement import Rows, UnnamedStatementConnection
+
+_LEAST_S = 0.1  # with less than this left nothing is begun
+_STARTING_UP = "57P03"
+_STARTING_UP_PAUSE_S = 0.3
+_NOT_LET_IN = ("28P01", "28000")
+
+
+class SessionEvent(StrEnum):
+    """What happens to a session that a client may not see."""
+
+    RECONNECT = "DatabaseReconnects"
+    RETRY = "DatabaseRetries"
+    RENEWAL = "CredentialsRenewals"
+    TIMEOUT = "DatabaseTimeouts"
+
+
+@dataclass
+class _Kept:
+    """A connection between two uses. Times are of `time.time`: a frozen environment's other clocks may stop.
+
+    Attributes:
+        process: The process that opened it; one forked from it must not use the socket of both.
+    """
+
+    connection: UnnamedStatementConnection
+    process: int
+    opened_at: float
+    used_at: float
+
+    def is_good(self, times: TimeSettings) -> bool:
+        now = time.time()
+        return (
+            self.process == os.getpid()
+            and 0 <= now - self.opened_at < times.max_age_s
+            and 0 <= now - self.used_at < times.max_idle_s
+        )
+
+
+class PostgresSession:
+    """Runs statements that read, each within a deadline, on a connection that it opens and keeps.
+
+    Args:
+        configuration: Of `read_time_settings`, which reads it by each call, and of `credentials_of`.
+        remaining_s: How many seconds the caller has left.
+        count: Is told each `SessionEvent`.
+    """
+
+    def __init__(
+        self,
+        configuration: Mapping[str, Any],
+        remaining_s: Callable[[], float],
+        count: Callable[[SessionEvent], None],
+    ) -> None:
+        self._configuration = configuration
+        self._remaining_s = remaining_s
+        self._count = count
+        self._credentials: Credentials | None = None
+        # One at most. Whoever needs it takes it out, which no two threads can do, or opens another.
+        self._kept: deque[_Kept] = deque()
+        self._has_connected = False
+
+    def __del__(self) -> None:
+        # An existing user may make a repository for each request, and not know that it has anything to close.
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection, if there is one; the next call opens another."""
+        while kept := self._take():
+            kept.connection.abandon()
+
+    def fetch(self, sql: str, values: Sequence[int | str]) -> Rows:
+        """Return the rows of a statement that only reads, which may be run twice; each value as Postgres spells it.
+
+        Raises:
+            RepositoryError: see its tree.
+        """
+        times = read_time_settings(self._configuration)
+        budget_s = min(times.timeout_s, self._remaining_s())
+        if budget_s < _LEAST_S:
+            raise UnavailableError("There is no time left to begin")
+        deadline = time.monotonic() + budget_s
+        try:
+            return self._fetch(sql, values, times, deadline)
+        except TimedOutError:
+            self._count(SessionEvent.TIMEOUT)
+            raise
+
+    def _fetch(self, sql: str, values: Sequence[int | str], times: TimeSettings, deadline: float) -> Rows:
+        kept = self._take()
+        if kept and not kept.is_good(times):
+            kept.connection.abandon()
+        elif kept:
+            try:
+                return self._run(kept, sql, values, deadline)
+            except (UnavailableError, TimedOutError) as error:
+                # A connection that died while it was kept, or now: once more, on one that was alive a moment ago.
+                # One that is still open brought the server's own answer, and too late is too late.
+                is_too_late = isinstance(error, TimedOutError) and error.sqlstate
+                if kept.connection.is_open or is_too_late or deadline - time.monotonic() < _LEAST_S:
+                    raise
+            self._count(SessionEvent.RETRY)
+        return self._run(self._open(deadline), sql, values, deadline)
+
+    def _take(self) -> _Kept | None:
+        """Return the kept connection, if there is one; it is not kept any more."""
+        try:
+            return self._kept.pop()
+        except IndexError:
+            return None
+
+    def _keep(self, kept: _Kept) -> None:
+        """Keep a connection instead of the one that another thread may have kept."""
+        self.close()
+        self._kept.append(kept)
+
+    def _run(self, kept: _Kept, sql: str, values: Sequence[int | str], deadline: float) -> Rows:
+        """Run the statement and keep the connection, if nothing that was sent or received can still be on its way.
+
+        That is so after success, and after an error of severity ERROR, behind which pg8000 has read all there was.
+        After anything else, an exception from outside included, the next answer might be this call's.
+        """
+        is_clean = False
+        try:
+            with translated(Progress("query")):
+                try:
+                    kept.connection.socket.deadline = deadline
+                    rows = kept.connection.fetch(sql, values)
+                except DatabaseError as error:
+                    is_clean = (server_error(error) or {}).get("V") == "ERROR"
+                    raise
+            is_clean = True
+        finally:
+            if is_clean:
+                kept.used_at = time.time()
+                self._keep(kept)
+            else:
+                kept.connection.abandon()
+        return rows
+
+    def _open(self, deadline: float) -> _Kept:
+        """Connect; once more if the server is just starting, or if credentials may have been renewed."""
+        if self._has_connected:
+            self._count(SessionEvent.RECONNECT)
+        try:
+            return self._connect(deadline)
+        except UnavailableError as error:
+            if error.sqlstate == _STARTING_UP and deadline - time.monotonic() > _STARTING_UP_PAUSE_S + _LEAST_S:
+                time.sleep(_STARTING_UP_PAUSE_S)
+                self._count(SessionEvent.RETRY)
+            elif error.sqlstate in _NOT_LET_IN and self._credentials and self._credentials.renew(deadline):
+                self._count(SessionEvent.RENEWAL)
+            else:
+                raise
+        return self._connect(deadline)
+
+    def _connect(self, deadline: float) -> _Kept:
+        if self._credentials is None:
+            self._credentials = credentials_of(self._configuration)
+        connection = connect(self._credentials.read(deadline), deadline)
+        self._credentials.accept()
+        self._has_connected = True
+        now = time.time()
+        return _Kept(connection, os.getpid(), opened_at=now, used_at=now)

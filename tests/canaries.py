@@ -1,0 +1,15 @@
+"""Secrets, planted in the settings of the tests, that no answer and no line of the log may hold."""
+
+from __future__ import annotations
+
+PASSWORD = "canary-password"
+SECRET = "canary-secret"
+HOST = "LocalHost"  # spelled as nobody else does
+_SQL = "FROM room"
+_CANARIES = (PASSWORD, SECRET, HOST, _SQL)
+
+
+def assert_no_canary(text: str) -> None:
+    """Fail if a body, a header or a line of the function's log holds what it must not."""
+    found = [canary for canary in _CANARIES if canary in text]
+    assert not found, f"{found} in {text}"

@@ -1,0 +1,122 @@
+"""Rows 32 to 36 of the faults: what is stored, and what is asked."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.database import insert_rooms
+from rentomatic.domain.errors import CorruptDataError
+from rentomatic.domain.room_filters import FILTER_KEYS
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.repository.postgresrepo import PostgresRepo
+from tests.contracts.room_repository import a_room
+from tests.events import an_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+    from tests.injectors import Proxy
+    from tests.integration.faults.conftest import Client
+
+    Invoke = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_row_32_a_coordinate_that_is_no_number(ask: Client, admin: Connection, value: str) -> None:
+    admin.run("UPDATE room SET latitude = CAST(:value AS float) WHERE price = 39", value=value)
+
+    status, error = ask()
+
+    assert (status, error["exception_name"], error["phase"]) == (500, "CorruptDataError", "read")
+    admin.run("UPDATE room SET latitude = 53.55")
+    assert ask() == (200, None)
+
+
+def test_row_32_a_price_that_is_not_known_and_a_code_that_is_no_uuid(invoke: Invoke, admin: Connection) -> None:
+    code = "'\"\\\t\x7f\u2028\U0001f6cf"
+    admin.run("UPDATE room SET price = NULL, code = :code WHERE price = 39", code=code)
+
+    answer = invoke(an_event(filter_code__eq=code))
+
+    (room,) = json.loads(answer["body"])
+    assert (answer["statusCode"], room["code"], room["price"]) == (200, code, None)
+
+
+@pytest.mark.parametrize(("encoding", "stored", "code"), [("LATIN1", "e9", "\xe9"), ("SQL_ASCII", "c3a9", "\xe9")])
+def test_row_33_a_database_in_another_encoding(
+    server: Mapping[str, str], admin: Connection, encoding: str, stored: str, code: str
+) -> None:
+    """SQL_ASCII is none: bytes come back as they were stored, and may be no text."""
+    admin.run(f"CREATE DATABASE other ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    configuration = {**server, "APPLICATION_DB": "other"}
+    repo = PostgresRepo(configuration)
+    with connect(read_postgres_settings(configuration)) as other:
+        columns = "size integer, price integer, longitude float, latitude float"
+        other.run(f"CREATE TABLE room (id serial, code varchar(36), {columns})")
+        insert = "INSERT INTO room (code) VALUES (convert_from(:bytes, :encoding))"
+        other.run(insert, bytes=bytes.fromhex(stored), encoding=encoding)
+
+        assert [room.code for room in repo.list()] == [code]
+        assert [room.code for room in repo.list({"code__eq": code})] == [code]
+
+        if encoding == "SQL_ASCII":
+            other.run(insert, bytes=b"\xe9", encoding=encoding)
+            with pytest.raises(CorruptDataError):
+                repo.list()
+            other.run("DELETE FROM room WHERE code <> :code", code=code)
+            assert [room.code for room in repo.list()] == [code]
+    repo.close()
+    admin.run("DROP DATABASE other WITH (FORCE)")
+
+
+HOSTILE = [
+    *("\ud800", "a\udfffb", "\0", "\u0663\u0669", "\uff13", "1_000", "1e3", "NaN", "Infinity", "-0x1", " 1", "1\n"),
+    *(str(10**30), "9" * 10_000, "", "+", "--1", "1;SELECT 1", "' OR 1=1 --"),
+]
+
+
+@pytest.mark.parametrize("key", [key for key in FILTER_KEYS if key.startswith("price")])
+@pytest.mark.parametrize("value", HOSTILE)
+def test_row_36_hostile_input(invoke: Invoke, proxy: Proxy, key: str, value: str) -> None:
+    answer = invoke(an_event(**{f"filter_{key}": value}))
+
+    assert (answer["statusCode"], proxy.connections) == (400, 0)
+    assert json.loads(answer["body"])["type"] == "ParametersError"
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec=None, exclude_categories=[])).map("filter_{}".format),
+        st.lists(st.text(st.characters(codec=None, exclude_categories=[])), min_size=1, max_size=3),
+        min_size=1,
+    )
+)
+def test_row_36_any_filter_that_there_is_not(invoke: Invoke, proxy: Proxy, parameters: dict[str, Any]) -> None:
+    answer = invoke(an_event(**parameters))
+
+    assert (answer["statusCode"], proxy.connections) == (400, 0)
+    json.dumps(answer).encode()
+
+
+@pytest.mark.parametrize("code", ["f853578c-{}", '"""""""""""""""""""""""""{}'], ids=["row_34_many", "row_35_escaped"])
+def test_rooms_that_a_response_cannot_carry_are_a_clean_error(
+    invoke: Invoke,
+    admin: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    code: str,
+) -> None:
+    monkeypatch.setenv("POSTGRES_TIMEOUT_S", "10")
+    admin.run("TRUNCATE room")
+    insert_rooms(admin, [a_room(code=code.format(number), price=number) for number in range(60_000)])
+
+    assert invoke(an_event())["statusCode"] == 500
+    assert '"exception_name":"OverflowError"' in capsys.readouterr().out
+    assert invoke(an_event(filter_price__lt="9"))["statusCode"] == 200

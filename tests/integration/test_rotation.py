@@ -1,0 +1,216 @@
+"""A password that is rotated, and a Secrets Manager that is slow, down or behind."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from pg8000.native import identifier, literal
+
+from local.database import insert_rooms
+from rentomatic.domain.errors import SettingsError, UnavailableError
+from rentomatic.repository import secretsmanager
+from rentomatic.repository.postgresrepo import PostgresRepo
+from rentomatic.repository.secretsmanager import SecretsManagerCredentials
+from tests.contracts.room_repository import a_room
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+
+
+class FakeSecretsManager:
+    """A client of Secrets Manager that holds one secret, and does what it is told instead of answering."""
+
+    def __init__(self, secret: dict[str, Any]) -> None:
+        self.secret = secret
+        self.asked = 0
+        self.error: Exception | None = None
+        self.delay_s = 0.0
+
+    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803 - boto3's name
+        assert SecretId == "rooms"
+        self.asked += 1
+        time.sleep(self.delay_s)
+        if self.error:
+            raise self.error
+        return {"SecretString": json.dumps(self.secret)}
+
+
+@pytest.fixture
+def rotating(admin: Connection, migrated: Mapping[str, str]) -> Iterator[Mapping[str, str]]:
+    """The settings of a role whose password the test may change."""
+    insert_rooms(admin, [a_room()])
+    admin.run("CREATE ROLE rotating LOGIN PASSWORD 'first'")
+    admin.run("GRANT SELECT ON room TO rotating")
+    yield {**migrated, "POSTGRES_USER": "", "POSTGRES_PASSWORD": "", "POSTGRES_SECRET_ID": "rooms"}
+    admin.run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'rotating'")
+    admin.run("DROP OWNED BY rotating")
+    admin.run("DROP ROLE rotating")
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> FakeSecretsManager:
+    service = FakeSecretsManager({"username": "rotating", "password": "first"})
+    monkeypatch.setattr(secretsmanager, "_client", lambda: service)
+    return service
+
+
+def rotate(admin: Connection, password: str) -> None:
+    """Change the password, and drop the connections: a restart would."""
+    admin.run(f"ALTER ROLE {identifier('rotating')} PASSWORD {literal(password)}")
+    admin.run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'rotating'")
+
+
+def service_error(code: str) -> ClientError:
+    response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    return ClientError(response, "GetSecretValue")
+
+
+def test_row_18_rotated_with_its_secret_is_invisible(
+    rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection
+) -> None:
+    repo = PostgresRepo(rotating)
+    for password in ("first", "second", "third"):  # one soon after the other
+        rotate(admin, password)
+        service.secret["password"] = password
+        assert repo.list() == [a_room()]
+
+    assert service.asked == 3
+
+
+def test_row_19_rotated_before_its_secret_is_not_asked_for_again_and_again(
+    rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection
+) -> None:
+    repo = PostgresRepo(rotating)
+    assert repo.list() == [a_room()]
+    rotate(admin, "second")
+
+    for _ in range(5):
+        with pytest.raises(UnavailableError) as raised:
+            repo.list()
+        assert raised.value.sqlstate == "28P01"
+
+    assert service.asked == 2
+    rotate(admin, "first")
+    assert repo.list() == [a_room()]
+
+
+def test_row_18_is_invisible_soon_after_the_role_was_not_let_in(
+    rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection
+) -> None:
+    repo = PostgresRepo(rotating)
+    assert repo.list() == [a_room()]
+    admin.run("ALTER ROLE rotating NOLOGIN")
+    rotate(admin, "first")
+    with pytest.raises(UnavailableError):
+        repo.list()
+    admin.run("ALTER ROLE rotating LOGIN")
+    assert repo.list() == [a_room()]
+
+    rotate(admin, "second")
+    service.secret["password"] = "second"
+
+    assert repo.list() == [a_room()]
+
+
+@pytest.mark.parametrize("fault", ["throttled", "mute"])
+def test_row_23_and_24_the_last_credentials_are_kept_while_the_service_fails(
+    rotating: Mapping[str, str], service: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(secretsmanager, "_MAX_AGE_S", 0)
+    monkeypatch.setattr(secretsmanager, "_TIMEOUT_S", 0.2)
+    repo = PostgresRepo({**rotating, "POSTGRES_MAX_AGE_S": "0.000001"})
+    assert repo.list() == [a_room()]
+    service.error, service.delay_s = (service_error("ThrottlingException"), 0) if fault == "throttled" else (None, 2)
+
+    for _ in range(3):
+        assert repo.list() == [a_room()]
+
+    assert service.asked == 2  # then there is a pause
+
+
+@pytest.mark.parametrize("fault", ["throttled", "mute"])
+def test_row_23_and_24_without_any_credentials_the_rooms_are_unavailable(
+    rotating: Mapping[str, str], service: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(secretsmanager, "_TIMEOUT_S", 0.2)
+    service.error, service.delay_s = (service_error("ThrottlingException"), 0) if fault == "throttled" else (None, 2)
+    repo = PostgresRepo(rotating)
+
+    with pytest.raises(UnavailableError) as raised:
+        repo.list()
+    assert raised.value.phase == "credentials"
+
+    service.error, service.delay_s = None, 0
+    assert repo.list() == [a_room()]
+
+
+def test_row_21_access_denied_is_a_wrong_setting_until_it_is_granted(
+    rotating: Mapping[str, str], service: FakeSecretsManager
+) -> None:
+    repo = PostgresRepo(rotating)
+    service.error = service_error("AccessDeniedException")
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="AccessDenied"):
+            repo.list()
+
+    service.error = None
+
+    assert repo.list() == [a_room()]
+
+
+def test_a_mute_service_leaves_time_for_the_database(
+    rotating: Mapping[str, str], service: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secretsmanager, "_MAX_AGE_S", 0)
+    repo = PostgresRepo({**rotating, "POSTGRES_MAX_AGE_S": "0", "POSTGRES_TIMEOUT_S": "1"})
+    assert repo.list() == [a_room()]
+
+    service.delay_s = 2
+
+    assert repo.list() == [a_room()]
+
+
+def test_a_new_secret_that_is_of_no_use_does_not_replace_the_last(
+    rotating: Mapping[str, str], service: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secretsmanager, "_MAX_AGE_S", 0)
+    repo = PostgresRepo({**rotating, "POSTGRES_MAX_AGE_S": "0"})
+    assert repo.list() == [a_room()]
+
+    service.secret = {"username": "rotating"}
+
+    assert repo.list() == [a_room()]
+
+
+def test_iam_sends_its_token_over_tls_alone(migrated: Mapping[str, str]) -> None:
+    with pytest.raises(SettingsError, match="POSTGRES_SSLMODE must not be disable"):
+        PostgresRepo({**migrated, "POSTGRES_AUTH": "iam"}).list()
+
+
+@pytest.mark.parametrize("region", ["", "eu-central-1"])
+def test_iam_without_region_or_role_is_a_wrong_setting(
+    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    if region:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+
+    with pytest.raises(SettingsError, match="No IAM token could be signed") as raised:
+        PostgresRepo({**migrated, "POSTGRES_AUTH": "iam", "POSTGRES_SSLMODE": "require"}).list()
+    assert raised.value.phase == "credentials"
+
+
+def test_no_representation_shows_a_secret(rotating: Mapping[str, str], service: FakeSecretsManager) -> None:
+    credentials = SecretsManagerCredentials(rotating)
+    settings = credentials.read(time.monotonic() + 5)
+
+    assert service.asked == 1
+    assert "first" not in repr(credentials) + repr(settings) + str(settings)

@@ -1,0 +1,215 @@
+"""Every fault that can be brought about from here, and what a client may be told while it lasts."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pg8000.native import identifier
+
+from tests.soak import questions
+from tests.soak.surroundings import PASSWORD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from random import Random
+
+    from pg8000.native import Connection
+
+    from tests.soak.questions import Question
+    from tests.soak.surroundings import Surroundings
+
+    Meanwhile = Callable[[], None]
+    Around = Callable[[Surroundings, Random], AbstractContextManager[Meanwhile]]
+
+_RESPONSE_BYTES = 400  # about what a room is on the wire
+
+
+def _do_nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong while a question is asked.
+
+    Attributes:
+        kind: Its name.
+        statuses: What may be answered besides 200 with the right rooms; nothing if the fault must be invisible.
+        around: Brings it about, until it is left; what it yields is called when the question has been sent.
+        question: What is asked instead.
+    """
+
+    kind: str
+    statuses: frozenset[int]
+    around: Around
+    question: Callable[[Question, Random], Question] = questions.as_it_is
+
+
+@contextmanager
+def _nothing(_place: Surroundings, _random: Random) -> Iterator[Meanwhile]:
+    yield _do_nothing
+
+
+@contextmanager
+def _broken(place: Surroundings, random: Random) -> Iterator[Meanwhile]:
+    place.proxy.with_reset = random.random() < 0.5
+    place.proxy.break_after = random.randint(1, _RESPONSE_BYTES)
+    yield _do_nothing
+    place.proxy.break_after = None
+
+
+def _proxy(**attributes: object) -> Around:
+    @contextmanager
+    def around(place: Surroundings, _random: Random) -> Iterator[Meanwhile]:
+        usual = {name: getattr(place.proxy, name) for name in attributes}
+        vars(place.proxy).update(attributes)
+        yield _do_nothing
+        vars(place.proxy).update(usual)
+
+    return around
+
+
+@contextmanager
+def _killed(place: Surroundings, _random: Random) -> Iterator[Meanwhile]:
+    with place.connected() as admin:
+        place.terminate(admin)
+    yield _do_nothing
+
+
+@contextmanager
+def _frozen(place: Surroundings, random: Random) -> Iterator[Meanwhile]:
+    """Stop the environment between two requests, as Lambda does, and let its connection end in the meantime."""
+    os.kill(place.process, signal.SIGSTOP)
+    with _killed(place, random) as meanwhile:
+        os.kill(place.process, signal.SIGCONT)
+        yield meanwhile
+
+
+def _killed_and(around: Around) -> Around:
+    """Bring about a fault that a connection which is open would not notice."""
+
+    @contextmanager
+    def both(place: Surroundings, random: Random) -> Iterator[Meanwhile]:
+        with around(place, random) as meanwhile, _killed(place, random):
+            yield meanwhile
+
+    return both
+
+
+@contextmanager
+def _locked(place: Surroundings, _random: Random) -> Iterator[Meanwhile]:
+    with place.connected() as admin:
+        admin.run("BEGIN")
+        admin.run("LOCK TABLE room")
+        yield _do_nothing
+
+
+@contextmanager
+def _killed_in_mid_query(place: Surroundings, _random: Random) -> Iterator[Meanwhile]:
+    with place.connected() as locker, place.connected() as admin:
+        locker.run("BEGIN")
+        locker.run("LOCK TABLE room")
+
+        def kill() -> None:
+            _wait_for_a_query(place, admin)
+            place.terminate(admin)
+            locker.run("ROLLBACK")
+
+        yield kill
+
+
+def _wait_for_a_query(place: Surroundings, admin: Connection) -> None:
+    waiting = "SELECT FROM pg_stat_activity WHERE usename = :name AND wait_event_type = 'Lock'"
+    for _ in range(50):
+        if admin.run(waiting, name=place.name):
+            return
+        admin.run("SELECT pg_sleep(0.01)")
+
+
+def _changed(statement: str, undo: str) -> Around:
+    @contextmanager
+    def around(place: Surroundings, _random: Random) -> Iterator[Meanwhile]:
+        role = identifier(place.name)
+        with place.connected() as admin:
+            admin.run(statement.format(role=role))
+        yield _do_nothing
+        with place.connected() as admin:
+            admin.run(undo.format(role=role))
+
+    return around
+
+
+@contextmanager
+def _rotated(place: Surroundings, _random: Random) -> Iterator[Meanwhile]:
+    """Change the password and its secret; afterwards they are what they were, and that is a rotation, too."""
+    with place.connected() as admin:
+        place.set_password(admin, "another one")
+    yield _do_nothing
+    with place.connected() as admin:
+        place.set_password(admin, PASSWORD)
+
+
+@contextmanager
+def _without_secrets(place: Surroundings, random: Random) -> Iterator[Meanwhile]:
+    place.service.failing[place.name] = random.choice(["throttled", "down", "mute"])
+    with _rotated(place, random) as meanwhile:
+        yield meanwhile
+    del place.service.failing[place.name]
+
+
+_INVISIBLE: frozenset[int] = frozenset()
+_UNAVAILABLE = frozenset({503})
+_LATE = frozenset({504})
+_OUR_FAULT = frozenset({500})
+
+FAULTS = (
+    Fault("broken or reset after some bytes", _UNAVAILABLE, _broken),
+    Fault("refused", _UNAVAILABLE, _killed_and(_proxy(refuse=True))),
+    Fault("mute", _LATE, _proxy(mute=True)),
+    Fault("mute while connecting", _LATE, _killed_and(_proxy(mute=True))),
+    Fault("slow drip", _LATE, _proxy(pause_s=0.02)),
+    Fault("corrupted bytes", _UNAVAILABLE | _LATE, _proxy(garble=True)),
+    Fault("corrupted bytes while connecting", _UNAVAILABLE | _LATE, _killed_and(_proxy(garble=True))),
+    Fault("idle backend killed", _INVISIBLE, _killed),
+    Fault("frozen, backend killed, thawed", _INVISIBLE, _frozen),
+    Fault("backend killed in mid-query", _UNAVAILABLE | _LATE, _killed_in_mid_query),
+    Fault("table locked", _LATE, _locked),
+    Fault("interrupted in mid-query", _LATE, _locked, questions.interrupted_in_mid_query),
+    Fault("interrupted anywhere", _INVISIBLE, _nothing, questions.interrupted_anywhere),
+    Fault("interrupted while connecting", _INVISIBLE, _killed, questions.interrupted_anywhere),
+    Fault("hostile parameter", _INVISIBLE, _nothing, questions.hostile),
+    Fault("row that is no room", _INVISIBLE, _nothing, questions.about_a_bad_row),
+    Fault("no time left", _UNAVAILABLE, _nothing, questions.without_time),
+    Fault(
+        "table missing",
+        _OUR_FAULT,
+        _changed("ALTER TABLE room RENAME TO away", "ALTER TABLE away RENAME TO room"),
+    ),
+    Fault(
+        "right to read revoked",
+        _OUR_FAULT,
+        _changed("REVOKE SELECT ON room FROM {role}", "GRANT SELECT ON room TO {role}"),
+    ),
+    Fault(
+        "table altered",
+        _INVISIBLE,
+        _changed("ALTER TABLE room ALTER price TYPE bigint", "ALTER TABLE room ALTER price TYPE integer"),
+    ),
+    Fault(
+        "role may not log in",
+        _UNAVAILABLE,
+        _killed_and(_changed("ALTER ROLE {role} NOLOGIN", "ALTER ROLE {role} LOGIN")),
+    ),
+    Fault(
+        "too many connections",
+        _UNAVAILABLE,
+        _killed_and(_changed("ALTER ROLE {role} CONNECTION LIMIT 0", "ALTER ROLE {role} CONNECTION LIMIT -1")),
+    ),
+    Fault("password rotated", _INVISIBLE, _killed_and(_rotated)),
+    Fault("password rotated, secrets service fails", _UNAVAILABLE | _LATE, _killed_and(_without_secrets)),
+)

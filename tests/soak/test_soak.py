@@ -1,0 +1,47 @@
+"""The soak, in small; `make soak` runs all of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import free_port
+from tests.soak.driver import Plan
+from tests.soak.faults import FAULTS
+from tests.soak.soak import soak_with_faults, soak_with_rotations
+from tests.soak.surroundings import SoakServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# As many requests as it takes for each kind of fault to come once.
+PLAN = Plan(requests=400, environments=2, seed=1, budget_s=1)
+
+
+@pytest.fixture(scope="module")
+def soak_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoakServer]:
+    """A server that nobody else uses, for it will crash."""
+    with SoakServer(tmp_path_factory.mktemp("soak") / "postgres", free_port()) as server:
+        yield server
+
+
+def test_whatever_goes_wrong_no_room_is_wrong_and_every_answer_is_inside_the_contract(soak_server: SoakServer) -> None:
+    figures = soak_with_faults(soak_server, PLAN, is_plain=False)
+
+    assert figures.failures() == {}
+    assert figures.requests == PLAN.requests
+    assert {fault.kind for fault in FAULTS} < set(figures.faults)
+
+
+def test_two_rotations_of_the_password_are_invisible(soak_server: SoakServer) -> None:
+    figures = soak_with_rotations(soak_server, PLAN, is_plain=False)
+
+    assert figures.failures() == {}
+    assert dict(figures.statuses) == {200: PLAN.requests}
+
+
+def test_the_soak_sees_what_a_plain_repository_does_wrong(soak_server: SoakServer) -> None:
+    figures = soak_with_faults(soak_server, Plan(requests=400, environments=2, seed=1, budget_s=0.4), is_plain=True)
+
+    assert figures.wrong_rooms + figures.breaches.total() > 0
