@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check lock clean
+.PHONY: help run test soak scale check lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -21,6 +21,9 @@ test: check ## everything CI runs: format, lint, types, imports, template, tests
 
 soak: $(VENV)/.installed ## ten thousand requests with faults, ours beside a plain repository; prints the table
 	@$(BIN)/python -m tests.soak
+
+scale: $(VENV)/.installed ## the time of each kind of query on ten thousand and on a million rooms
+	@$(BIN)/python -m tests.scale
 
 check: $(VENV)/.installed
 	@$(BIN)/ruff format --check

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -61,7 +62,7 @@ def serve(host: str, port: int) -> None:
         try:
             with database(os.environ, DATA, click.echo) as configuration:
                 os.environ.update(configuration)
-                click.echo(f"Listening on http://{host}:{port}/rooms (Ctrl-C stops)")
+                click.echo(f"Listening on http://{host}:{port}/rooms, described at /docs (Ctrl-C stops)")
                 serve_api(ROOT / "template.yaml", host, port)
                 click.echo("Stopping")
         except KeyboardInterrupt:
@@ -83,6 +84,27 @@ def migrate(*, sql: bool) -> None:
 
 
 @main.command()
+@click.option("--rooms", "number", default=1_000_000, show_default=True, type=click.IntRange(1, 100_000_000))
+@click.option("--seed", default=1, show_default=True, help="Other rooms for another seed.")
+@click.option("--yes", is_flag=True, help="Do not ask before a database that POSTGRES_* name is filled.")
+def generate(*, number: int, seed: int, yes: bool) -> None:
+    """Add rooms that nobody has to let, the same for the same seed.
+
+    They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being
+    served or not.
+    """
+    from local.database import is_named, shared_database
+    from local.generated_rooms import add_generated_rooms
+
+    if is_named(os.environ) and not yes:
+        click.confirm(f"Add {number:,} rooms to the database that the settings name?", abort=True)
+    begun = time.monotonic()
+    with _errors_in_one_line(), shared_database(os.environ, DATA, click.echo) as configuration:
+        add_generated_rooms(configuration, number, seed, click.echo)
+    click.echo(f"Generated {number:,} rooms in {time.monotonic() - begun:.0f} s")
+
+
+@main.command()
 def doctor() -> None:
     """Check the database that POSTGRES_* name.
 
@@ -97,6 +119,16 @@ def doctor() -> None:
             click.echo(f"{'':<25} -> {finding.remedy}")
     if any(finding.verdict == Verdict.WRONG for finding in findings):
         sys.exit(1)
+
+
+@main.command()
+def documents() -> None:
+    """Write the API's documents, which the function serves, anew from the code."""
+    from local.documents import documents as write
+
+    for file, text in write().items():
+        file.write_text(text, encoding="utf-8")
+        click.echo(f"Wrote {file.relative_to(ROOT)}")
 
 
 @main.command()
@@ -116,13 +148,14 @@ def down(*, delete_data: bool) -> None:
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
     """Report what a user can mend, without a traceback."""
+    from local.generated_rooms import RoomsAreThereError
     from local.postgres import PostgresError
     from migrations import MigrationError
     from rentomatic.domain.errors import RepositoryError
 
     try:
         yield
-    except (PostgresError, MigrationError, RepositoryError) as error:
+    except (PostgresError, MigrationError, RepositoryError, RoomsAreThereError) as error:
         raise click.ClickException(str(error)) from None
 
 

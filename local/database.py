@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local.postgres import embedded_postgres_server
+from local.postgres import embedded_postgres_server, running_postgres_server
 from migrations import upgrade
 from rentomatic.domain.room import Room
 from rentomatic.repository.credentials import credentials_of
@@ -47,7 +47,7 @@ def database(environ: Mapping[str, str], data: Path, report: Callable[[str], Non
         PostgresError: the embedded server does not start.
         MigrationError, RepositoryError: the database cannot be used.
     """
-    if environ.get("POSTGRES_HOSTNAME") or environ.get("POSTGRES_SECRET_ID"):
+    if is_named(environ):
         if not _has_table(environ):
             _prepare(environ, report)
         yield environ
@@ -56,6 +56,24 @@ def database(environ: Mapping[str, str], data: Path, report: Callable[[str], Non
     with embedded_postgres_server(data) as configuration:
         _prepare(configuration, report)
         yield configuration
+
+
+@contextmanager
+def shared_database(
+    environ: Mapping[str, str], data: Path, report: Callable[[str], None]
+) -> Iterator[Mapping[str, str]]:
+    """Provide what `database` does, also while another process serves from the embedded one."""
+    running = None if is_named(environ) else running_postgres_server(data)
+    if running:
+        yield running
+        return
+    with database(environ, data, report) as configuration:
+        yield configuration
+
+
+def is_named(environ: Mapping[str, str]) -> bool:
+    """Say whether the settings name a database; if not, the embedded one is meant."""
+    return bool(environ.get("POSTGRES_HOSTNAME") or environ.get("POSTGRES_SECRET_ID"))
 
 
 def _has_table(configuration: Mapping[str, str]) -> bool:

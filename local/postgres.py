@@ -69,16 +69,22 @@ def embedded_postgres_server(
         if not (data / "PG_VERSION").exists():
             _initialise(data)
         directory = stack.enter_context(_socket_directory(data, port))
-        configuration = {
-            "POSTGRES_USER": _USER,
-            "POSTGRES_PASSWORD": "not-asked-for",  # over the Unix socket; an empty one would be a missing setting
-            "POSTGRES_HOSTNAME": str(directory),
-            "POSTGRES_PORT": str(port),
-            "APPLICATION_DB": "rentomatic",
-        }
+        configuration = _configuration(str(directory), port)
         arguments = ["-D", data, "-k", directory, "-h", host, "-p", port, *options]
         stack.enter_context(_server(arguments, log=data.with_suffix(".log"), configuration=configuration))
         yield configuration
+
+
+def running_postgres_server(data: Path) -> dict[str, str] | None:
+    """Return the settings of the server that runs over `data`, started by another process; None if there is none."""
+    if _process_over(data) is None:
+        return None
+    # Its fourth line has the port, the fifth the directory of the Unix socket (Postgres' miscadmin.h); a server that
+    # is just starting has not written them.
+    match (data / "postmaster.pid").read_text().splitlines():
+        case [_, _, _, port, directory, *_] if port and directory:
+            return _configuration(directory, int(port))
+    return None
 
 
 def stop_left_behind(data: Path) -> bool:
@@ -89,6 +95,16 @@ def stop_left_behind(data: Path) -> bool:
     """
     with _lock(data):
         return _stop_left_behind(data)
+
+
+def _configuration(directory: str, port: int) -> dict[str, str]:
+    return {
+        "POSTGRES_USER": _USER,
+        "POSTGRES_PASSWORD": "not-asked-for",  # over the Unix socket; an empty one would be a missing setting
+        "POSTGRES_HOSTNAME": directory,
+        "POSTGRES_PORT": str(port),
+        "APPLICATION_DB": "rentomatic",
+    }
 
 
 @contextmanager
@@ -104,19 +120,25 @@ def _lock(data: Path) -> Iterator[None]:
         yield
 
 
-def _stop_left_behind(data: Path) -> bool:
+def _process_over(data: Path) -> psutil.Process | None:
+    """Return the server over `data`, if one runs."""
     try:
-        number = int((data / "postmaster.pid").read_text().partition("\n")[0])
-        process = psutil.Process(number)
-        if str(data) not in process.cmdline():
-            return False  # the number belongs to another process now
+        process = psutil.Process(int((data / "postmaster.pid").read_text().partition("\n")[0]))
+        # If not, the number belongs to another process now.
+        return process if str(data) in process.cmdline() else None
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+
+
+def _stop_left_behind(data: Path) -> bool:
+    process = _process_over(data)
+    if process is None:
         return False
     process.send_signal(signal.SIGINT)
     try:
         process.wait(_STOP_TIMEOUT_S)
     except psutil.TimeoutExpired:
-        raise PostgresError(f"The embedded Postgres, process {number}, does not stop: stop it first.") from None
+        raise PostgresError(f"The embedded Postgres, process {process.pid}, does not stop: stop it first.") from None
     return True
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from rentomatic.domain.errors import TimedOutError, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rentomatic.requests.room_list import RoomListInvalidRequest
 
 
@@ -39,10 +41,12 @@ class ResponseFailure:
         type: One of `ResponseTypes`.
         message: What went wrong. Of an exception, its class and text: not for strangers to read.
         exception: The exception that the failure was made from, for the log; None if there was none.
+        errors: Of a ParametersError, as of the request.
     """
 
-    def __init__(self, type_: str, message: str | Exception) -> None:
+    def __init__(self, type_: str, message: str | Exception, errors: Sequence[Mapping[str, str]] = ()) -> None:
         self.type = type_
+        self.errors = errors
         self.exception = message if isinstance(message, Exception) else None
         self.message = f"{type(message).__name__}: {message}" if isinstance(message, Exception) else message
 
@@ -68,4 +72,4 @@ def build_response_from_invalid_request(
 ) -> ResponseFailure:
     """Return a ParametersError that names each wrong parameter on a line of its own."""
     lines = (f"{error['parameter']}: {error['message']}" for error in invalid_request.errors)
-    return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, "\n".join(lines))
+    return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, "\n".join(lines), invalid_request.errors)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pg8000.native import Connection, identifier, literal
 
+from local.database import insert_rooms
 from local.postgres import embedded_postgres_server
 from migrations import upgrade
 from rentomatic.repository.postgres_connection import connect
@@ -17,7 +18,10 @@ from rentomatic.repository.postgres_settings import read_postgres_settings
 from tests.canaries import HOST, PASSWORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rentomatic.domain.room import Room
+    from tests.contracts.room_search import Change
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -80,3 +84,12 @@ def admin(server: Mapping[str, str], migrated: Mapping[str, str]) -> Iterator[Co
     with connect(read_postgres_settings(server)) as connection:
         connection.run("TRUNCATE room")
         yield connection
+
+
+@pytest.fixture
+def change_table(admin: Connection) -> Change:
+    def change(added: Sequence[Room], removed: Sequence[str]) -> None:
+        insert_rooms(admin, added)
+        admin.run("DELETE FROM room WHERE code = ANY(CAST(:codes AS text[]))", codes=list(removed))
+
+    return change

@@ -6,13 +6,15 @@ environment hangs on the cached factories at the end, which the first request ca
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from random import randint
 from time import monotonic
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import (
@@ -25,30 +27,35 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.repository.postgresrepo import PostgresRepo
-from rentomatic.requests.room_list import build_room_list_request
-from rentomatic.responses import ResponseFailure, ResponseSuccess, ResponseTypes
+from rentomatic.requests.room_search import build_room_search_request
+from rentomatic.responses import ResponseFailure, ResponseTypes
+from rentomatic.serializers.entity_tag import entity_tag, has_entity
+from rentomatic.serializers.http_page import encode_page
 from rentomatic.serializers.http_response import (
     METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    PROBLEM,
     STATUS_CODES,
     encode_failure,
-    encode_success,
     is_ours,
 )
+from rentomatic.serializers.room_formats import FORMATS, wanted_format
 from rentomatic.use_cases.readiness import readiness_use_case
-from rentomatic.use_cases.room_list import room_list_use_case
+from rentomatic.use_cases.room_detail import room_detail_use_case
+from rentomatic.use_cases.room_search import room_search_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
-    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from rentomatic.serializers.room_formats import Format
 
-_FILTER_PREFIX = "filter_"
 _RETRY_AFTER_S = (1, 5)
 _UNCACHED = {"Cache-Control": "no-store"}
-# What Lambda carries, less room for the rest of the proxy response. Over it the runtime is restarted.
-_BODY_MAX = 6_291_556 - 10_000
+_KEPT = {"Cache-Control": "public, max-age=3600", "Vary": "Origin"}
+_UNSNIFFED = {"X-Content-Type-Options": "nosniff"}
+_EXPOSED = ["ETag", "Link", "Retry-After", "X-Total-Count"]
 _DOCTOR = {"rentomatic": "doctor"}
 _MARGIN_S = 0.5  # to answer in, of the time that Lambda leaves
 
@@ -72,48 +79,100 @@ def _examine(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _list_rooms() -> Response[str]:
-    request = build_room_list_request(filters=_filters(_api().current_event))
-    return _answer(room_list_use_case(_repository(), request))
+    format_ = _wanted_format()
+    if format_ is None:
+        return _answer_not_acceptable()
+    parameters = _parameters()
+    response = room_search_use_case(_repository(), build_room_search_request(parameters))
+    if isinstance(response, ResponseFailure):
+        return _answer_failure(response)
+    return _answer_room(format_, *encode_page(response.value, format_, _url(), parameters))
+
+
+def _show_room(code: str) -> Response[str]:
+    format_ = _wanted_format()
+    if format_ is None:
+        return _answer_not_acceptable()
+    response = room_detail_use_case(_repository(), code)
+    if isinstance(response, ResponseFailure):
+        return _answer_failure(response)
+    return _answer_room(format_, format_.encode_room(response.value), {})
+
+
+def _answer_room(format_: Format, body: str, headers: dict[str, str]) -> Response[str]:
+    """Answer with a representation of rooms, or with 304 if the client has it already."""
+    headers |= {
+        "Cache-Control": os.environ.get("CACHE_CONTROL") or "no-cache",
+        "ETag": entity_tag(body, headers),
+        "Vary": "Accept, Origin",
+    }
+    if has_entity(_header("If-None-Match"), headers["ETag"]):
+        return Response(304, headers=headers, body="")
+    return Response(200, format_.content_type, body, headers)
+
+
+def _wanted_format() -> Format | None:
+    return wanted_format(_header("Accept"))
+
+
+def _answer_not_acceptable() -> Response[str]:
+    names = ", ".join(format_.media_type for format_ in FORMATS)
+    return _answer_failure(ResponseFailure(NOT_ACCEPTABLE, f"Rooms can be had as {names}"))
+
+
+def _parameters() -> Mapping[str, Sequence[str]]:
+    event = _api().current_event
+    single = {name: [value] for name, value in event.query_string_parameters.items()}
+    return {**single, **event.multi_value_query_string_parameters}
+
+
+def _url() -> str:
+    """Return the URL that the client asked, without its query; the stage, or the path of a custom domain, included."""
+    event = _api().current_event
+    scheme = _header("X-Forwarded-Proto").rpartition(",")[2].strip() or "https"
+    path = event.request_context.path or event.path
+    return f"{scheme}://{_header('Host') or event.request_context.domain_name}{quote(path)}"
+
+
+def _header(name: str) -> str:
+    """Return what a request header has; with commas between several values, and empty if there is none."""
+    return ", ".join(_api().current_event.resolved_headers_field.get(name, []))
 
 
 def _say_alive() -> Response[str]:
-    return _answer(ResponseSuccess({"status": "alive"}), _UNCACHED)
+    return Response(200, "application/json", '{"status": "alive"}', _UNCACHED)
 
 
 def _say_ready() -> Response[str]:
-    return _answer(readiness_use_case(_repository()), _UNCACHED)
+    response = readiness_use_case(_repository())
+    if isinstance(response, ResponseFailure):
+        return _answer_failure(response)
+    return Response(200, "application/json", '{"status": "ready"}', _UNCACHED)
 
 
-def _filters(event: APIGatewayProxyEvent) -> dict[str, Any]:
-    """Return the filters by name; one that was given more than once as the list of its values."""
-    single = {name: [value] for name, value in event.query_string_parameters.items()}
-    parameters = {**single, **event.multi_value_query_string_parameters}
-    return {
-        name.removeprefix(_FILTER_PREFIX): values if len(values) > 1 else values[0]
-        for name, values in parameters.items()
-        if name.startswith(_FILTER_PREFIX)
-    }
+def _show_openapi() -> Response[str]:
+    return _answer_file("openapi.json", "application/json")
 
 
-def _answer(response: ResponseSuccess | ResponseFailure, headers: dict[str, str] | None = None) -> Response[str]:
-    headers = headers or {}
-    if isinstance(response, ResponseSuccess):
-        body = encode_success(response)
-        if not _can_be_carried(body):
-            return _answer_bug(OverflowError(f"The answer has {len(body)} characters, which Lambda does not carry"))
-    else:
-        if is_ours(response):
-            _log(response)
-        if response.type == ResponseTypes.UNAVAILABLE_ERROR:
-            # Not all at once: those who were refused together would come back together.
-            headers = {**headers, "Retry-After": str(randint(*_RETRY_AFTER_S))}  # noqa: S311 - no secret
-        body = encode_failure(response, _api().lambda_context.aws_request_id)
-    return Response(STATUS_CODES[response.type], "application/json", body, headers)
+def _show_docs() -> Response[str]:
+    # The rest of its policy is in the page, with what it is about: the hashes of its style and script.
+    return _answer_file("docs.html", "text/html; charset=utf-8", {"Content-Security-Policy": "frame-ancestors 'none'"})
 
 
-def _can_be_carried(body: str) -> bool:
-    # Escaped in the proxy response, a body of ASCII is at most twice as long: a short one need not be tried.
-    return 2 * len(body) <= _BODY_MAX or len(json.dumps(body)) <= _BODY_MAX
+def _answer_file(name: str, content_type: str, headers: Mapping[str, str] = MappingProxyType({})) -> Response[str]:
+    body = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return Response(200, content_type, body, {**headers, **_KEPT, **_UNSNIFFED})
+
+
+def _answer_failure(response: ResponseFailure, headers: Mapping[str, str] = MappingProxyType({})) -> Response[str]:
+    headers = {**_UNCACHED, **headers}
+    if is_ours(response):
+        _log(response)
+    if response.type == ResponseTypes.UNAVAILABLE_ERROR:
+        # Not all at once: those who were refused together would come back together.
+        headers["Retry-After"] = str(randint(*_RETRY_AFTER_S))  # noqa: S311 - no secret
+    body = encode_failure(response, _api().lambda_context.aws_request_id)
+    return Response(STATUS_CODES[response.type], PROBLEM, body, headers)
 
 
 def _log(response: ResponseFailure) -> None:
@@ -125,11 +184,14 @@ def _log(response: ResponseFailure) -> None:
 
 
 def _answer_not_found(_error: Exception) -> Response[str]:
-    return _answer(ResponseFailure(ResponseTypes.RESOURCE_ERROR, "There is nothing at this path"))
+    response = _answer_failure(ResponseFailure(ResponseTypes.RESOURCE_ERROR, "There is nothing at this path"))
+    if _api().current_event.http_method == "HEAD":
+        response.body = ""
+    return response
 
 
 def _answer_bug(error: Exception) -> Response[str]:
-    return _answer(ResponseFailure(ResponseTypes.SYSTEM_ERROR, error))
+    return _answer_failure(ResponseFailure(ResponseTypes.SYSTEM_ERROR, error))
 
 
 @cache
@@ -162,8 +224,12 @@ def _metrics() -> Metrics:
 @cache
 def _api() -> APIGatewayRestResolver:
     origin = os.environ.get("CORS_ALLOW_ORIGIN")
-    api = APIGatewayRestResolver(cors=CORSConfig(allow_origin=origin) if origin else None)
+    cors = CORSConfig(allow_origin=origin, allow_headers=["If-None-Match"], expose_headers=_EXPOSED) if origin else None
+    api = APIGatewayRestResolver(cors=cors)
     _add_resource(api, "/rooms", _list_rooms)
+    _add_resource(api, "/rooms/<code>", _show_room)
+    _add_resource(api, "/openapi.json", _show_openapi)
+    _add_resource(api, "/docs", _show_docs)
     _add_resource(api, "/health", _say_alive)
     _add_resource(api, "/health/ready", _say_ready)
     api.not_found(_answer_not_found)
@@ -171,20 +237,26 @@ def _api() -> APIGatewayRestResolver:
     return api
 
 
-def _add_resource(api: APIGatewayRestResolver, path: str, get: Callable[[], Response[str]]) -> None:
-    """Answer GET with `get`, OPTIONS with what is allowed, and every other method with a 405."""
-    allow = {"Allow": "GET, OPTIONS"}
+def _add_resource(api: APIGatewayRestResolver, path: str, get: Callable[..., Response[str]]) -> None:
+    """Answer GET with `get`, HEAD likewise without the body, OPTIONS with what is allowed, the others with a 405."""
+    allow = {"Allow": "GET, HEAD, OPTIONS"}
+
+    def head(**path: str) -> Response[str]:
+        response = get(**path)
+        response.body = ""
+        return response
 
     def options(**_path: str) -> Response[str]:
-        return Response(204, headers={**allow, "Access-Control-Allow-Methods": "GET"}, body="")
+        return Response(204, headers={**allow, "Access-Control-Allow-Methods": "GET, HEAD"}, body="")
 
     def not_allowed(**_path: str) -> Response[str]:
         message = f"{api.current_event.http_method} cannot be used here"
-        return _answer(ResponseFailure(METHOD_NOT_ALLOWED, message), allow)
+        return _answer_failure(ResponseFailure(METHOD_NOT_ALLOWED, message), allow)
 
     api.get(path)(get)
+    api.route(path, method="HEAD")(head)
     api.route(path, method="OPTIONS")(options)
-    api.route(path, method=["DELETE", "HEAD", "PATCH", "POST", "PUT"])(not_allowed)
+    api.route(path, method=["DELETE", "PATCH", "POST", "PUT"])(not_allowed)
 
 
 def _resolve(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:

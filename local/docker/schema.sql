@@ -27,5 +27,37 @@ CREATE INDEX room_price_id_idx ON room (price, id);
 
 UPDATE alembic_version SET version_num='8c1f0e6a2b57' WHERE alembic_version.version_num = '4d4c19952a36';
 
+-- Running upgrade 8c1f0e6a2b57 -> c3a91f6d2e80
+
+CREATE EXTENSION IF NOT EXISTS cube;
+
+CREATE EXTENSION IF NOT EXISTS btree_gist;
+
+CREATE OR REPLACE FUNCTION room_place(latitude double precision, longitude double precision) RETURNS cube
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180 THEN cube(ARRAY[
+    cos(radians(latitude + 360)) * cos(radians(longitude + 360)),
+    cos(radians(latitude + 360)) * sin(radians(longitude + 360)),
+    sin(radians(latitude + 360))
+]) END;
+
+CREATE OR REPLACE FUNCTION room_strip(latitude double precision) RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN latitude BETWEEN -90 AND 90 THEN round(latitude * 100) END;
+
+CREATE INDEX room_price_key_id_idx ON room (COALESCE(price, 2147483648), id);
+
+ALTER INDEX room_price_key_id_idx ALTER COLUMN 1 SET STATISTICS 1000;
+
+CREATE INDEX room_size_key_id_idx ON room (COALESCE(size, 2147483648), id);
+
+ALTER INDEX room_size_key_id_idx ALTER COLUMN 1 SET STATISTICS 1000;
+
+CREATE INDEX room_place_idx ON room USING gist (room_strip(latitude), room_place(latitude, longitude));
+
+ANALYZE room;
+
+UPDATE alembic_version SET version_num='c3a91f6d2e80' WHERE alembic_version.version_num = '8c1f0e6a2b57';
+
 COMMIT;
 

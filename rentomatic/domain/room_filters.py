@@ -1,21 +1,17 @@
-"""What rooms can be filtered by: the one declaration that requests and repositories share."""
+"""Filters of rooms, such as `price__lt`: what there are is declared in `room_fields`."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+
+from rentomatic.domain.room_fields import FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-# The range of Postgres' `integer` (manual, "Numeric Types").
-INTEGER_MIN = -(2**31)
-INTEGER_MAX = 2**31 - 1
-
-# int() also takes "1_000", " 12 " and the digits of other scripts, and refuses more than 4,300 digits.
-_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,10})")
+FILTER_KEYS = tuple(f"{name}__{operator}" for name, field in FIELDS.items() for operator in field.operators)
+IN_MAX = 100  # values
 
 
 class InvalidFiltersError(ValueError):
@@ -32,54 +28,24 @@ class InvalidFiltersError(ValueError):
 
 @dataclass(frozen=True)
 class Criterion:
-    """A room meets it if `<its field> <operator> <value>` holds; an unknown field value never does."""
+    """A room meets it if `<its field> <operator> <value>` holds; an unknown field value never does.
+
+    Attributes:
+        value: Of the operator `in`, a tuple of values.
+    """
 
     field: str
     operator: str
-    value: int | str
-
-
-def _integer(value: object) -> int:
-    _refuse_several(value)
-    number = value if type(value) is int else None
-    if isinstance(value, str) and (match := _INTEGER.fullmatch(value)):
-        number = int("".join(match.groups()))
-    if number is None or not INTEGER_MIN <= number <= INTEGER_MAX:
-        raise ValueError(f"Must be an integer from {INTEGER_MIN} to {INTEGER_MAX}")
-    return number
-
-
-def _text(value: object) -> str:
-    _refuse_several(value)
-    if not isinstance(value, str | int | UUID):
-        raise ValueError("Must be text")  # noqa: TRY004 - bad input, not a bug in the caller
-    text = value if isinstance(value, str) else str(value)
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("Must be text without NUL and unpaired surrogates")
-    return text
-
-
-def _refuse_several(value: object) -> None:
-    if isinstance(value, list):
-        raise ValueError("Must be given once")  # noqa: TRY004 - bad input, not a bug in the caller
-
-
-# Every field that can be filtered: how its values are read, and the operators it has.
-_FIELDS: Mapping[str, tuple[Callable[[object], int | str], tuple[str, ...]]] = {
-    "code": (_text, ("eq",)),
-    "price": (_integer, ("eq", "lt", "gt")),
-}
-
-FILTER_KEYS = tuple(f"{field}__{operator}" for field, (_, operators) in _FIELDS.items() for operator in operators)
+    value: int | str | tuple[int | str, ...]
 
 
 def parse_filters(filters: Mapping[str, Any] | None) -> list[Criterion]:
     """Read filters such as `{"price__lt": "60"}`; a room is wanted if it meets every criterion.
 
     Args:
-        filters: Keys from `FILTER_KEYS`. A price is an int in the range of Postgres' `integer`, or its
-            text: an optional sign and ASCII digits. A code is compared by its text, to the letter.
-            A list stands for a filter that was given more than once, and is refused.
+        filters: Keys from `FILTER_KEYS`; values as the field's kind reads them. Of the operator `in`, a list
+            of them, or one text with commas between them; of the others a list stands for a filter that was
+            given more than once, and is refused.
 
     Raises:
         InvalidFiltersError: with everything that is wrong, not just the first.
@@ -89,13 +55,26 @@ def parse_filters(filters: Mapping[str, Any] | None) -> list[Criterion]:
     for key, value in (filters or {}).items():
         if key not in FILTER_KEYS:
             errors.append(("filters", f"Key {key} cannot be used"))
-        else:
-            field, operator = key.split("__")
-            read, _ = _FIELDS[field]
-            try:
-                criteria.append(Criterion(field, operator, read(value)))
-            except ValueError as error:
-                errors.append((key, str(error)))
+            continue
+        try:
+            criteria.append(_criterion(key, value))
+        except ValueError as error:
+            errors.append((key, str(error)))
     if errors:
         raise InvalidFiltersError(errors)
     return criteria
+
+
+def _criterion(key: str, value: object) -> Criterion:
+    name, operator = key.split("__")
+    read = FIELDS[name].kind.read
+    if operator != "in":
+        if isinstance(value, list):
+            raise ValueError("Must be given once")
+        return Criterion(name, operator, read(value))
+    values = value.split(",") if isinstance(value, str) else value
+    if not isinstance(values, list | tuple | set | frozenset):
+        values = [values]
+    if not 1 <= len(values) <= IN_MAX:
+        raise ValueError(f"Must be 1 to {IN_MAX} values")
+    return Criterion(name, operator, tuple(dict.fromkeys(map(read, values))))

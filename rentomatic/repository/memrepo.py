@@ -3,32 +3,122 @@
 from __future__ import annotations
 
 import operator
+from functools import partial
+from math import dist
 from typing import TYPE_CHECKING, Any
 
+from rentomatic.domain.geography import Place, distance_of
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_filters import Criterion, parse_filters
+from rentomatic.domain.room_search import DISTANCE, UNKNOWN, RoomPage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_HOLDS = {"eq": operator.eq, "lt": operator.lt, "gt": operator.gt}
+    from rentomatic.domain.geography import Box, Circle
+    from rentomatic.domain.room_search import Position, RoomSearch
+
+_HOLDS = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
 
 
 class MemRepo:
-    """A `RoomRepository`, and a `ReadableRepository`, over dictionaries with the attributes of a room as keys."""
+    """Every port of the use cases, over dictionaries with the attributes of a room as keys."""
 
     def __init__(self, data: Sequence[Mapping[str, Any]]) -> None:
         self.data = data
+        self._numbers: dict[str, int] = {}
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:
         criteria = parse_filters(filters)
-        rooms = (Room.from_dict({**fields, "code": str(fields["code"])}) for fields in self.data)
-        return [room for room in rooms if all(_meets(room, criterion) for criterion in criteria)]
+        return [room for room in self._rooms() if _meets_all(room, criteria)]
+
+    def search(self, search: RoomSearch) -> RoomPage:
+        rooms = self._rooms()
+        for room in rooms:  # a room keeps its number when others come and go
+            self._numbers.setdefault(str(room.code), len(self._numbers))
+        found = [room for room in rooms if _meets_all(room, search.criteria) and _is_there(room, search)]
+        positions = {room.code: self._position(room, search) for room in found}
+        key = partial(_sort_key, search)
+        if search.after is not None:
+            behind = [room for room in found if key(positions[room.code]) > key(search.after)]
+        else:
+            behind = found
+        behind.sort(key=lambda room: key(positions[room.code]))
+        page = behind[: search.limit]
+        return RoomPage(
+            search,
+            rooms=page,
+            positions=[positions[room.code] for room in page],
+            distances_m=[distance_of(_chord(room, search.circle)) for room in page] if search.circle else None,
+            has_more=len(behind) > search.limit,
+            count=len(found) if search.is_counted else None,
+        )
+
+    def get(self, code: str) -> Room | None:
+        return next((room for room in self._rooms() if room.code == code), None)
 
     def check(self) -> None:
         pass
 
+    def _rooms(self) -> Sequence[Room]:
+        return [Room.from_dict({**fields, "code": str(fields["code"])}) for fields in self.data]
+
+    def _position(self, room: Room, search: RoomSearch) -> Position:
+        values = (_sort_value(room, key.field, search.circle) for key in search.order)
+        return (*values, self._numbers[str(room.code)])
+
+
+def _meets_all(room: Room, criteria: Sequence[Criterion]) -> bool:
+    return all(_meets(room, criterion) for criterion in criteria)
+
 
 def _meets(room: Room, criterion: Criterion) -> bool:
     value = getattr(room, criterion.field)
+    if isinstance(criterion.value, tuple):
+        return value in criterion.value
     return value is not None and _HOLDS[criterion.operator](value, criterion.value)
+
+
+def _is_there(room: Room, search: RoomSearch) -> bool:
+    if search.circle is None and search.box is None:
+        return True
+    place = Place.of(room)
+    return place is not None and _is_in_circle(place, search.circle) and _is_in_box(place, search.box)
+
+
+def _is_in_circle(place: Place, circle: Circle | None) -> bool:
+    if circle is None or circle.radius is None:
+        return True
+    return dist(place.vector(), circle.centre.vector()) <= circle.radius
+
+
+def _is_in_box(place: Place, box: Box | None) -> bool:
+    return box is None or place in box
+
+
+def _sort_value(room: Room, field: str, circle: Circle | None) -> int | float:
+    if field == DISTANCE:
+        return _chord(room, circle)
+    value: int | None = getattr(room, field)
+    return UNKNOWN if value is None else value
+
+
+def _chord(room: Room, circle: Circle | None) -> float:
+    assert circle is not None  # noqa: S101 - of every search by distance
+    return dist(Place(room.latitude, room.longitude).vector(), circle.centre.vector())
+
+
+def _sort_key(search: RoomSearch, position: Position) -> tuple[float, ...]:
+    *values, number = position
+    signs = [-1 if key.is_descending else 1 for key in search.order]
+    return (
+        *(sign * value for sign, value in zip(signs, values, strict=True)),
+        -number if search.is_reversed else number,
+    )

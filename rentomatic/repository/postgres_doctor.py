@@ -28,7 +28,7 @@ CHECKS = (
     *("settings", "credentials", "name", "port", "TLS", "login"),
     *("grants", "time-outs", "migrations", "indexes"),
 )
-NEWEST_REVISION = "8c1f0e6a2b57"  # of the migrations, which are not deployed
+NEWEST_REVISION = "c3a91f6d2e80"  # of the migrations, which are not deployed
 
 _API_GATEWAY_TIMEOUT_S = 29  # Amazon API Gateway developer guide, "Quotas"
 _CHECK_OF_PHASE = {
@@ -68,7 +68,22 @@ _LOGIN_REMEDIES = {  # by the class of the SQLSTATE
 _INDEXES = (
     ("id", True, "ALTER TABLE room ADD PRIMARY KEY (id)"),
     ("code", True, "CREATE UNIQUE INDEX CONCURRENTLY room_code_key ON room (code)"),
-    ("price, id", False, "CREATE INDEX CONCURRENTLY room_price_id_idx ON room (price, id)"),
+    *(
+        (
+            f"COALESCE(({column})::bigint, '2147483648'::bigint), id",
+            False,
+            f"CREATE INDEX CONCURRENTLY room_{column}_key_id_idx ON room (COALESCE({column}, 2147483648), id)",
+        )
+        for column in ("price", "size")
+    ),
+    (
+        "room_strip(latitude), room_place(latitude, longitude)",
+        False,
+        (
+            "CREATE INDEX CONCURRENTLY room_place_idx ON room"
+            " USING gist (room_strip(latitude), room_place(latitude, longitude))"
+        ),
+    ),
 )
 
 _ROLE = "SELECT quote_ident(rolname), rolsuper FROM pg_roles WHERE rolname = current_user"

@@ -93,7 +93,7 @@ class PostgresSession:
         while kept := self._take():
             kept.connection.abandon()
 
-    def fetch(self, sql: str, values: Sequence[int | str]) -> Rows:
+    def fetch(self, sql: str, values: Sequence[float | str]) -> Rows:
         """Return the rows of a statement that only reads, which may be run twice; each value as Postgres spells it.
 
         Raises:
@@ -110,7 +110,7 @@ class PostgresSession:
             self._count(SessionEvent.TIMEOUT)
             raise
 
-    def _fetch(self, sql: str, values: Sequence[int | str], times: TimeSettings, deadline: float) -> Rows:
+    def _fetch(self, sql: str, values: Sequence[float | str], times: TimeSettings, deadline: float) -> Rows:
         kept = self._take()
         if kept and not kept.is_good(times):
             kept.connection.abandon()
@@ -138,7 +138,7 @@ class PostgresSession:
         self.close()
         self._kept.append(kept)
 
-    def _run(self, kept: _Kept, sql: str, values: Sequence[int | str], deadline: float) -> Rows:
+    def _run(self, kept: _Kept, sql: str, values: Sequence[float | str], deadline: float) -> Rows:
         """Run the statement and keep the connection, if nothing that was sent or received can still be on its way.
 
         That is so after success, and after an error of severity ERROR, behind which pg8000 has read all there was.

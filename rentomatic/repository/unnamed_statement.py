@@ -33,7 +33,7 @@ class UnnamedStatementConnection(Connection):  # type: ignore[misc] # pg8000 has
         self.socket = sock
         super().__init__(sock=sock, **arguments)
 
-    def fetch(self, sql: str, values: Sequence[int | str]) -> Rows:
+    def fetch(self, sql: str, values: Sequence[float | str]) -> Rows:
         """Run a statement with the parameters `$1`, `$2`, ... and return its rows, each value as Postgres spells it."""
         if core.ver != PG8000_VERSION:
             return self._fetch_by_public_interface(sql, values)
@@ -57,7 +57,7 @@ class UnnamedStatementConnection(Connection):  # type: ignore[misc] # pg8000 has
         with suppress(OSError, ValueError):  # of what is still to be sent, which nobody waits for
             self._sock.close()
 
-    def _fetch_by_public_interface(self, sql: str, values: Sequence[int | str]) -> Rows:
+    def _fetch_by_public_interface(self, sql: str, values: Sequence[float | str]) -> Rows:
         parameters = {f"value_{number}": value for number, value in enumerate(values, start=1)}
         # pg8000's placeholders have names; from the last number on, so that $1 does not match in $10.
         for number in range(len(values), 0, -1):

@@ -12,14 +12,15 @@ class RoomListInvalidRequest:
     """A request that cannot be answered; falsy.
 
     Attributes:
-        errors: `{"parameter": ..., "message": ...}` for each thing that is wrong.
+        errors: `{"parameter": ..., "message": ...}` for each thing that is wrong, and maybe `name`, the parameter's
+            as it was sent, `allowed` and `did_you_mean`.
     """
 
     def __init__(self) -> None:
         self.errors: list[dict[str, str]] = []
 
-    def add_error(self, parameter: str, message: str) -> None:
-        self.errors.append({"parameter": parameter, "message": message})
+    def add_error(self, parameter: str, message: str, **more: str) -> None:
+        self.errors.append({"parameter": parameter, "message": message, **more})
 
     def has_errors(self) -> bool:
         return bool(self.errors)

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rentomatic.responses import ResponseTypes
-from rentomatic.serializers.room import RoomJsonEncoder
 
 if TYPE_CHECKING:
-    from rentomatic.responses import ResponseFailure, ResponseSuccess
+    from rentomatic.responses import ResponseFailure
 
 # Of the interface, not of any use case.
 METHOD_NOT_ALLOWED = "MethodNotAllowedError"
+NOT_ACCEPTABLE = "NotAcceptableError"
 
 STATUS_CODES = {
     ResponseTypes.SUCCESS: 200,
     ResponseTypes.PARAMETERS_ERROR: 400,
     ResponseTypes.RESOURCE_ERROR: 404,
     METHOD_NOT_ALLOWED: 405,
+    NOT_ACCEPTABLE: 406,
     ResponseTypes.SYSTEM_ERROR: 500,
     ResponseTypes.UNAVAILABLE_ERROR: 503,
     ResponseTypes.TIMEOUT_ERROR: 504,
+}
+
+PROBLEM = "application/problem+json"
+
+TITLES = {
+    ResponseTypes.PARAMETERS_ERROR: "A parameter is wrong",
+    ResponseTypes.RESOURCE_ERROR: "There is no such thing",
+    METHOD_NOT_ALLOWED: "The method cannot be used here",
+    NOT_ACCEPTABLE: "There is no such format",
+    ResponseTypes.SYSTEM_ERROR: "Something went wrong on our side",
+    ResponseTypes.UNAVAILABLE_ERROR: "The rooms cannot be read now",
+    ResponseTypes.TIMEOUT_ERROR: "The rooms could not be read in time",
 }
 
 # Instead of the message of a failure that is ours: that one tells about our inside.
@@ -32,19 +45,31 @@ _OUR_MESSAGES = {
 }
 
 
-def encode_success(response: ResponseSuccess) -> str:
-    """Return the JSON of the value, in the bytes that the book's Flask endpoint serves.
-
-    Raises:
-        ValueError: a number is NaN or infinite, which JSON cannot spell.
-    """
-    return json.dumps(response.value, cls=RoomJsonEncoder, allow_nan=False)
-
-
 def encode_failure(response: ResponseFailure, request_id: str) -> str:
-    """Return the JSON of an error: its type, a message that is safe to show, and the request's id."""
+    """Return the problem details (RFC 9457) of a failure, safe to show.
+
+    Besides the members of the RFC they have `message`, the book's, `request_id`, and, of wrong parameters, `errors`:
+    for each its `name` as it was sent, the `detail`, and what is `allowed` or which one might have been meant.
+    """
     message = _OUR_MESSAGES.get(response.type, response.message)
-    return json.dumps({"type": response.type, "message": message, "request_id": request_id})
+    problem: dict[str, Any] = {
+        "type": response.type,
+        "title": TITLES[response.type],
+        "status": STATUS_CODES[response.type],
+        "detail": message,
+        "message": message,
+        "request_id": request_id,
+    }
+    if response.errors:
+        problem["errors"] = [
+            {
+                "name": error.get("name", error["parameter"]),
+                "detail": error["message"],
+                **{key: error[key] for key in ("allowed", "did_you_mean") if key in error},
+            }
+            for error in response.errors
+        ]
+    return json.dumps(problem)
 
 
 def is_ours(response: ResponseFailure) -> bool:

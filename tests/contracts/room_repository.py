@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rentomatic.domain.room import Room
-from rentomatic.domain.room_filters import FILTER_KEYS, INTEGER_MAX, INTEGER_MIN, InvalidFiltersError
+from rentomatic.domain.room_fields import INTEGER_MAX, INTEGER_MIN
+from rentomatic.domain.room_filters import FILTER_KEYS, Criterion, InvalidFiltersError, parse_filters
 from rentomatic.use_cases.room_list import RoomRepository
 
 RepositoryOf = Callable[[Sequence[Room]], RoomRepository]
@@ -44,22 +45,38 @@ price_texts = st.builds(
     st.sampled_from(["", "+"]),
     st.integers(0, 3),
 )
-filters = st.fixed_dictionaries(
-    {},
-    optional={
-        key: codes | codes.map(UUID) | st.text("0123456789abcdef-") if key.startswith("code") else prices | price_texts
-        for key in FILTER_KEYS
-    },
-)
-
-_HOLDS = {"eq": operator.eq, "lt": operator.lt, "gt": operator.gt}
+code_values = codes | codes.map(UUID) | st.text("0123456789abcdef-")
+integer_values = prices | price_texts
 
 
-def meets(room: Room, key: str, value: Any) -> bool:
-    """Say in the fewest words whether a room meets a filter: the oracle of the property below."""
-    field, holds = key.split("__")
-    read = str if field == "code" else int
-    return bool(_HOLDS[holds](getattr(room, field), read(value)))
+def _filter_values(key: str) -> st.SearchStrategy[Any]:
+    values: st.SearchStrategy[Any] = code_values if key.startswith("code") else integer_values
+    if not key.endswith("in"):
+        return values
+    several = st.lists(values, min_size=1, max_size=4)
+    return several | several.map(lambda values: ",".join(map(str, values)))
+
+
+filters = st.fixed_dictionaries({}, optional={key: _filter_values(key) for key in FILTER_KEYS})
+
+_HOLDS = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
+
+
+def meets(room: Room, criterion: Criterion) -> bool:
+    """Say in the fewest words whether a room meets a criterion: the oracle of the properties."""
+    value = getattr(room, criterion.field)
+    if value is None:
+        return False
+    if isinstance(criterion.value, tuple):
+        return value in criterion.value
+    return bool(_HOLDS[criterion.operator](value, criterion.value))
 
 
 class RoomRepositoryContract:
@@ -73,7 +90,8 @@ class RoomRepositoryContract:
     def test_the_rooms_that_meet_every_filter_come_back_in_order_of_insertion(
         self, repository_of: RepositoryOf, rooms: list[Room], filters: dict[str, Any]
     ) -> None:
-        expected = [room for room in rooms if all(meets(room, key, value) for key, value in filters.items())]
+        criteria = parse_filters(filters)
+        expected = [room for room in rooms if all(meets(room, criterion) for criterion in criteria)]
 
         assert repository_of(rooms).list(filters=filters) == expected
 

@@ -20,6 +20,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from local.database import insert_rooms
+from local.documents import FOLDER
 from tests.canaries import assert_no_canary
 from tests.conftest import free_port
 from tests.contracts.room_repository import a_room
@@ -157,6 +158,12 @@ def test_the_artifact_answers_the_doctor_s_event(emulator: Emulator) -> None:
     assert answer["is_good"] is False
 
 
+def test_the_artifact_has_its_documents(emulator: Emulator) -> None:
+    answer = emulator({**an_event(), "path": "/docs"})
+
+    assert (answer["statusCode"], answer["body"]) == (200, (FOLDER / "docs.html").read_text(encoding="utf-8"))
+
+
 def test_the_layers_hold_what_is_needed_and_no_more(artifact: Path) -> None:
     dependencies = {path.name for path in (artifact / "DependenciesLayer" / "python").iterdir() if "-" not in path.name}
 
@@ -165,7 +172,8 @@ def test_the_layers_hold_what_is_needed_and_no_more(artifact: Path) -> None:
         *("typing_extensions.py", "requirements.txt"),
     }
     assert {path.name for path in (artifact / "RentomaticLayer" / "python").iterdir()} == {"rentomatic"}
-    assert {path.name for path in (artifact / "RoomsFunction").iterdir()} == {"__init__.py", "app.py"}
+    function = {path.name for path in (artifact / "RoomsFunction").iterdir()}
+    assert function == {"__init__.py", "app.py", "docs.html", "openapi.json"}
     assert not list(artifact.rglob("__pycache__"))
 
 

@@ -1,9 +1,10 @@
-"""The repository's contract, seen through HTTP: gateway, handler, use case and Postgres."""
+"""The contracts of the repositories, seen through HTTP: gateway, handler, use case and Postgres."""
 
 from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -12,42 +13,105 @@ import pytest
 from local.database import insert_rooms
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_filters import InvalidFiltersError
-from tests.contracts.room_repository import RepositoryOf, RoomRepositoryContract, a_room
+from rentomatic.domain.room_search import RoomPage
+from tests.contracts.room_repository import OTHER_CODE, RepositoryOf, RoomRepositoryContract, a_room
+from tests.contracts.room_search import Change, RoomSearchContract, SearchableOf
 from tests.e2e.conftest import get
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pg8000.native import Connection
 
+    from rentomatic.domain.room_search import RoomSearch
+
 
 class HttpRooms:
-    """A `RoomRepository` over the API."""
+    """A `RoomRepository` and `SearchableRooms` over the API."""
 
     def __init__(self, api: str) -> None:
         self._api = api
+        self._next_urls: list[str] = []  # a position is the place in this list: a cursor is not to be looked into
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:
         query = urlencode({f"filter_{key}": value for key, value in (filters or {}).items()}, doseq=True)
         status, headers, body = get(f"{self._api}/rooms?{query}")
-        assert headers["Content-Type"] == "application/json"
         if status == 400:
-            error = json.loads(body)
-            assert error["type"] == "ParametersError"
-            raise InvalidFiltersError([("filters", error["message"])])
+            assert headers["Content-Type"] == "application/problem+json"
+            problem = json.loads(body)
+            assert problem["type"] == "ParametersError"
+            raise InvalidFiltersError([("filters", problem["message"])])
         assert status == 200, body
+        assert headers["Content-Type"] == "application/json"
         return [Room.from_dict(fields) for fields in json.loads(body)]
+
+    def search(self, search: RoomSearch) -> RoomPage:
+        if search.after is None:
+            url = f"{self._api}/rooms?{urlencode(parameters(search))}"
+        else:
+            url = self._next_urls[int(search.after[-1])]
+        status, headers, body = get(url)
+        assert status == 200, body
+        rooms = json.loads(body)
+        distances_m = [fields.pop("distance_m") for fields in rooms] if search.circle else None
+        has_more = "Link" in headers
+        if has_more:
+            self._next_urls.append(headers["Link"].removeprefix("<").removesuffix('>; rel="next"'))
+        return RoomPage(
+            search,
+            [Room.from_dict(fields) for fields in rooms],
+            [(len(self._next_urls) - 1,) for _ in rooms],
+            distances_m,
+            has_more,
+            int(headers["X-Total-Count"]) if "X-Total-Count" in headers else None,
+        )
+
+
+def parameters(search: RoomSearch) -> Mapping[str, str]:
+    """Return the query that asks for the first page of a search."""
+    query = {"limit": str(search.limit)}
+    for criterion in search.criteria:
+        values = criterion.value if isinstance(criterion.value, tuple) else (criterion.value,)
+        query[f"filter_{criterion.field}__{criterion.operator}"] = ",".join(map(str, values))
+    if search.circle:
+        query["near"] = f"{search.circle.centre.latitude},{search.circle.centre.longitude}"
+        if search.circle.radius_km is not None:
+            query["radius_km"] = str(search.circle.radius_km)
+    if search.box:
+        query["bbox"] = ",".join(map(str, astuple(search.box)))
+    if search.order:
+        query["sort"] = ",".join(f"{'-' * key.is_descending}{key.field}" for key in search.order)
+    if search.is_counted:
+        query["count"] = "exact"
+    return query
+
+
+@pytest.fixture
+def http_rooms_of(api: str, admin: Connection) -> Callable[[Sequence[Room]], HttpRooms]:
+    def http_rooms_of(rooms: Sequence[Room]) -> HttpRooms:
+        admin.run("TRUNCATE room")
+        insert_rooms(admin, rooms)
+        return HttpRooms(api)
+
+    return http_rooms_of
 
 
 class TestRoomsOverHttp(RoomRepositoryContract):
     @pytest.fixture
-    def repository_of(self, api: str, admin: Connection) -> RepositoryOf:
-        def repository_of(rooms: Sequence[Room]) -> HttpRooms:
-            admin.run("TRUNCATE room")
-            insert_rooms(admin, rooms)
-            return HttpRooms(api)
+    def repository_of(self, http_rooms_of: RepositoryOf) -> RepositoryOf:
+        return http_rooms_of
 
-        return repository_of
+
+class TestRoomsSearchedOverHttp(RoomSearchContract):
+    precision_m = 0.06  # a tenth is what is spelled
+
+    @pytest.fixture
+    def searchable_of(self, http_rooms_of: SearchableOf) -> SearchableOf:
+        return http_rooms_of
+
+    @pytest.fixture
+    def change(self, change_table: Change) -> Change:
+        return change_table
 
 
 def test_parallel_requests_are_all_answered_right(api: str, admin: Connection) -> None:
@@ -64,15 +128,26 @@ def test_an_unknown_path_is_a_404_in_json(api: str) -> None:
     for path in ("", "/", "/houses", "/rooms/1/beds"):
         status, headers, body = get(f"{api}{path}")
 
-        assert (status, headers["Content-Type"], json.loads(body)["type"]) == (404, "application/json", "ResourceError")
+        assert (status, headers["Content-Type"]) == (404, "application/problem+json")
+        assert json.loads(body)["type"] == "ResourceError"
 
 
-@pytest.mark.parametrize("method", ["DELETE", "HEAD", "PATCH", "POST", "PUT"])
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "POST", "PUT"])
 def test_another_method_is_a_405_in_json(api: str, method: str) -> None:
     status, headers, body = get(f"{api}/rooms", method)
 
-    assert (status, headers["Allow"]) == (405, "GET, OPTIONS")
-    assert method == "HEAD" or json.loads(body)["type"] == "MethodNotAllowedError"
+    assert (status, headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert json.loads(body)["type"] == "MethodNotAllowedError"
+
+
+def test_head_is_get_without_the_body(api: str, admin: Connection) -> None:
+    insert_rooms(admin, [a_room(), a_room(code=OTHER_CODE)])
+    url = f"{api}/rooms?limit=1&count=exact"
+
+    status, headers, body = get(url, "HEAD")
+
+    assert (status, headers["X-Total-Count"], body) == (200, "2", "")
+    assert {headers[name] for name in ("ETag", "Link")} == {get(url)[1][name] for name in ("ETag", "Link")}
 
 
 def test_a_slash_at_the_end_makes_no_difference(api: str) -> None:

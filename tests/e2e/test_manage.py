@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from local.documents import FOLDER
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
 from tests.conftest import free_port
@@ -25,6 +26,8 @@ from tests.e2e.conftest import Command, clean_environ, get, running
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+DOCUMENTS = ("openapi.json", "docs.html")
 
 
 @contextmanager
@@ -282,12 +285,24 @@ def test_a_missing_python_is_one_clear_line(clone: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["migrate"], ["doctor"], ["down"]])
+@pytest.mark.parametrize("command", [[], ["serve"], ["migrate"], ["generate"], ["doctor"], ["documents"], ["down"]])
 def test_every_command_has_help(clone: Path, command: list[str]) -> None:
     result = manage(clone, *command, "--help")
 
     assert result.returncode == 0
     assert result.stdout.startswith("Usage: ")
+
+
+def test_the_documents_are_written_as_they_are_here(clone: Path) -> None:
+    folder = clone / "functions" / "rooms"
+    for document in DOCUMENTS:
+        (folder / document).write_text("stale")
+
+    result = manage(clone, "documents")
+
+    assert result.stdout == "".join(f"Wrote functions/rooms/{document}\n" for document in DOCUMENTS)
+    for document in DOCUMENTS:
+        assert (folder / document).read_text(encoding="utf-8") == (FOLDER / document).read_text(encoding="utf-8")
 
 
 def test_migrate_reports_each_step(clone: Path, empty_database: Mapping[str, str]) -> None:
@@ -297,6 +312,30 @@ def test_migrate_reports_each_step(clone: Path, empty_database: Mapping[str, str
     assert result.returncode == 0
     assert steps[0] == "Migrated to revision 4d4c19952a36: Make the room table."
     assert last == "The database is up to date"
+
+
+def test_rooms_are_generated_once_for_a_seed_whether_the_embedded_database_is_served_or_not(clone: Path) -> None:
+    first = manage(clone, "generate", "--rooms", "10", "--seed", "1")
+    with serving(clone) as (server, url):
+        second = manage(clone, "generate", "--rooms", "5", "--seed", "2")
+        again = manage(clone, "generate", "--rooms", "20", "--seed", "1")
+        rooms = json.loads(get(f"{url}/rooms")[2])
+        server.press_ctrl_c()
+
+    assert re.fullmatch(r"Generated 10 rooms in \d+ s", first.stdout.splitlines()[-1])
+    assert re.fullmatch(r"Generated 5 rooms in \d+ s", second.stdout.splitlines()[-1])
+    assert_one_clear_line(again, "Rooms of seed 1 are in this database already", "--seed")
+    assert len(rooms) == 12 + 10 + 5
+
+
+def test_rooms_are_not_added_to_a_database_of_the_user_s_own_without_asking(
+    clone: Path, empty_database: Mapping[str, str]
+) -> None:
+    arguments = ("generate", "--rooms", "10")
+
+    assert manage(clone, *arguments, environ=empty_database).stderr == "Aborted!\n"
+    assert manage(clone, *arguments, "--yes", environ=empty_database).returncode == 0
+    assert run_sql(empty_database, "SELECT count(*) FROM room") == [[12 + 10]]
 
 
 def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not_count(

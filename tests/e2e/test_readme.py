@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,11 +18,18 @@ from rentomatic.repository.postgres_settings import read_postgres_settings
 from tests.conftest import free_port
 from tests.e2e.conftest import clean_environ, running
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+PAGES = [README, *(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))]
+BLOCKS = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)]
+SCRIPTS = [block for block in BLOCKS if block.startswith("#!")]
+COMMANDS = [line for block in BLOCKS if block not in SCRIPTS for line in block.splitlines()]
 
-RUN_BELOW = ("make run", "curl ", ".venv/bin/python manage.py ", ".venv/bin/alembic ")
+GENERATE = ".venv/bin/python manage.py generate "
+RUN_BELOW = ("make run", "curl ", "ogrinfo ", ".venv/bin/python manage.py ", ".venv/bin/alembic ")
 RUN_ELSEWHERE = {
     "make test": "it is what runs this",
     "make soak": "it takes minutes; tests/soak/test_soak.py runs it in small",
@@ -42,7 +52,7 @@ def test_the_first_screen_does_what_it_says(clone: Path) -> None:
     port = free_port()
     (make_run,) = (command for command in COMMANDS if command == "make run")
     (curl,) = (command for command in COMMANDS if command.startswith("curl "))
-    (answer,) = re.findall(r"```json\n(.*?)\n```", README, re.DOTALL)
+    answer, *_ = re.findall(r"```json\n(.*?)\n```", README, re.DOTALL)
     with running([*shlex.split(make_run), f"PORT={port}"], clone, clean_environ(), clone.parent / "output") as server:
         server.wait_for(f"http://127.0.0.1:{port}/rooms")
 
@@ -53,11 +63,81 @@ def test_the_first_screen_does_what_it_says(clone: Path) -> None:
         server.press_ctrl_c()
 
 
-@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith(".venv/bin/")])
+@pytest.fixture
+def catalogue(clone: Path) -> Iterator[int]:
+    """The port of the API that `make run` serves, with the rooms that the README generates, but fewer of them."""
+    port = free_port()
+    (generate,) = (command for command in COMMANDS if command.startswith(GENERATE))
+    with running(["make", "run", f"PORT={port}"], clone, clean_environ(), clone.parent / "output") as server:
+        server.wait_for(f"http://127.0.0.1:{port}/rooms")
+        words = shlex.split(generate.replace("1000000", "2000"))
+        subprocess.run(words, cwd=clone, env=clean_environ(), capture_output=True, timeout=60, check=True)
+        yield port
+        server.press_ctrl_c()
+
+
+def test_the_script_walks_the_catalogue_finds_the_nearest_and_is_told_what_is_wrong(
+    clone: Path, catalogue: int
+) -> None:
+    (script,) = SCRIPTS
+    script = script.replace(":3000/", f":{catalogue}/").replace("limit=10000", "limit=300")
+
+    result = subprocess.run(["/bin/sh", "-e", "-c", script], cwd=clone, capture_output=True, text=True, check=True)
+
+    count, columns, *lines = result.stdout.splitlines()
+    nearest, wrong = lines[:20], lines[20:]
+    distances = [float(line.rpartition(",")[2]) for line in nearest]
+    assert count == "2012 rooms"
+    assert columns == "code,size,price,latitude,longitude,distance_m"
+    assert distances == sorted(distances)
+    assert distances[-1] < 5000
+    assert [line.rpartition(" -> ")[2] for line in wrong] == ["400"] * 5
+    for line, name in zip(wrong, ["limit", "near", "sort", "filter_prize__lt", "cursor"], strict=True):
+        assert [error["name"] for error in json.loads(line.rpartition(" -> ")[0])["errors"]] == [name]
+
+
+@pytest.mark.skipif(not shutil.which("ogrinfo"), reason="GDAL is not here: Debian's gdal-bin has ogrinfo")
+def test_a_gis_counts_the_rooms(catalogue: int) -> None:
+    (ogrinfo,) = (command for command in COMMANDS if command.startswith("ogrinfo "))
+    words = shlex.split(ogrinfo.replace(":3000/", f":{catalogue}/").replace("limit=10000", "limit=50"))
+
+    result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+
+    assert "Geometry: Point" in result.stdout
+    assert "Feature Count: 50" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [command for command in COMMANDS if command.startswith(".venv/bin/") and not command.startswith(GENERATE)],
+)
 def test_the_commands_of_the_virtual_environment_run(clone: Path, command: str, empty_database: dict[str, str]) -> None:
     environ = {**clean_environ(), **empty_database}
 
     subprocess.run(command, shell=True, cwd=clone, env=environ, capture_output=True, timeout=60, check=True)  # noqa: S602 - the README's own
+
+
+def test_the_diff_of_the_readme_makes_a_field_that_rooms_can_be_filtered_and_sorted_by(clone: Path) -> None:
+    (diff,) = re.findall(r"```diff\n(.*?)```", README, re.DOTALL)
+    subprocess.run(["git", "apply", "-"], input=diff, cwd=clone, text=True, check=True)
+    program = """
+from rentomatic.repository.memrepo import MemRepo
+from rentomatic.requests.room_search import build_room_search_request
+room = {"code": "c", "size": 20, "price": 40, "longitude": 9.99, "latitude": 53.55}
+rooms = MemRepo([{**room, "code": str(floor), "floor": floor} for floor in range(4)])
+request = build_room_search_request({"filter_floor__gte": ["2"], "sort": ["-floor"]})
+print(*(room.floor for room in rooms.search(request.search).rooms))
+"""
+
+    result = subprocess.run([".venv/bin/python", "-c", program], cwd=clone, capture_output=True, text=True, check=True)
+
+    assert result.stdout == "3 2\n"
+    subprocess.run([".venv/bin/python", "manage.py", "documents"], cwd=clone, capture_output=True, check=True)
+    schemas = json.loads((clone / "functions/rooms/openapi.json").read_text())["components"]["schemas"]
+    assert schemas["Room"]["properties"]["floor"]["description"] == "0 is the ground floor"
+    assert "floor" in schemas["Feature"]["properties"]["properties"]["required"]
+    contracts = ["tests/unit/test_memrepo.py", "tests/integration/test_postgresrepo.py", "-kSearched", "-q"]
+    subprocess.run([".venv/bin/python", "-m", "pytest", *contracts], cwd=clone, capture_output=True, check=True)
 
 
 def test_the_doctor_finds_nothing_wrong_with_the_role_of_the_readme_and_says_what_the_readme_shows(
@@ -83,7 +163,7 @@ def test_the_doctor_finds_nothing_wrong_with_the_role_of_the_readme_and_says_wha
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:
-    names = re.findall(r"`((?:\w+/)+[\w.]*|[\w-]+\.(?:py|toml|yaml|txt))`", README)
+    names = re.findall(r"`((?!application/|text/)(?:\w+/)+[\w.]*|[\w-]+\.(?:py|toml|yaml))`", "".join(PAGES))
 
     assert names
     for name in names:

@@ -105,6 +105,7 @@ def test_the_function_gets_its_settings_from_the_parameters(stack: dict[str, Any
         "POSTGRES_TIMEOUT_S": 8,
         "POSTGRES_MAX_AGE_S": 1800,
         "POSTGRES_MAX_IDLE_S": 300,
+        "CACHE_CONTROL": "",
         "CORS_ALLOW_ORIGIN": "*",
         **dict.fromkeys(
             [

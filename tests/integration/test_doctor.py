@@ -248,8 +248,8 @@ def test_a_server_that_refuses_has_a_remedy_by_its_reason(
             *("indexes", Verdict.WRONG, ["room (code)", "CREATE UNIQUE INDEX"]),
         ),
         (
-            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'room_price_id_idx'::regclass",
-            *("indexes", Verdict.WRONG, ["room (price, id)", "DROP INDEX"]),
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'room_price_key_id_idx'::regclass",
+            *("indexes", Verdict.WRONG, ["room (COALESCE((price)", "DROP INDEX"]),
         ),
     ],
 )
@@ -269,9 +269,10 @@ def test_a_unique_index_of_the_user_s_own_is_as_good(patient: dict[str, str], ow
 
 def test_every_index_of_the_newest_schema_is_missed(patient: dict[str, str], owner: Connection) -> None:
     indexes = owner.run("SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 'room'::regclass")
-    assert indexes
+    newest = [index for (index,) in indexes if index != "room_price_id_idx"]  # which serves the schema before
+    assert newest
 
-    for (index,) in indexes:
+    for index in newest:
         owner.run("UPDATE pg_index SET indisvalid = false WHERE indexrelid = CAST(:index AS regclass)", index=index)
         assert_only(examine(patient), "indexes", Verdict.WRONG)
         owner.run("UPDATE pg_index SET indisvalid = true WHERE indexrelid = CAST(:index AS regclass)", index=index)
@@ -285,7 +286,7 @@ def test_the_table_of_the_first_revision_needs_migrating(empty_database: Mapping
     wrong = [finding.check for finding in findings if finding.verdict == Verdict.WRONG]
     assert wrong == ["time-outs", "migrations", "indexes"]
     assert_says(findings, "migrations", "is of revision 4d4c19952a36", "manage.py migrate")
-    assert_says(findings, "indexes", "room (code), room (price, id)", "manage.py migrate; where")
+    assert_says(findings, "indexes", "room (code), room (COALESCE((price)", "manage.py migrate; where")
 
 
 def test_a_database_without_a_table_needs_migrating(empty_database: Mapping[str, str]) -> None:
@@ -348,5 +349,5 @@ def test_the_function_s_own_rows_are_asked_for_as_before_after_the_doctor(invoke
 def test_no_request_reaches_the_doctor(invoke: Invoke, hostile: dict[str, Any]) -> None:
     answer = invoke({**an_event(), **hostile})
 
-    assert answer["statusCode"] in {200, 404}
+    assert answer["statusCode"] in {200, 400, 404}
     assert "findings" not in json.dumps(answer)

@@ -72,4 +72,4 @@ def test_flask_says_what_is_wrong_in_the_words_of_the_function(
     answered = invoke(an_event(filter_colour="red"))
 
     assert served.status_code == answered["statusCode"] == 400
-    assert served.get_json() == {k: v for k, v in json.loads(answered["body"]).items() if k != "request_id"}
+    assert served.get_json().items() <= json.loads(answered["body"]).items()

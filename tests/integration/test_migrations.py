@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.script import ScriptDirectory
+from pg8000.native import identifier
 
 from local.database import insert_rooms
 from migrations import MigrationError, upgrade, upgrade_sql
@@ -119,6 +120,15 @@ def test_a_table_that_no_migration_made_is_adopted(
     assert describe(connection)["version"] == [[REVISIONS[-1]]]
     assert PostgresRepo(empty_database).list() == [a_room(), a_room(code=OTHER_CODE)]
     assert connection.run("SELECT id FROM room ORDER BY id") == [[7], [8]]
+
+
+def test_the_newest_revision_waits_for_no_reader(empty_database: Mapping[str, str], connection: Connection) -> None:
+    upgrade(empty_database, print, revision=REVISIONS[-2])
+    connection.run(f"ALTER DATABASE {identifier(empty_database['APPLICATION_DB'])} SET lock_timeout = '1s'")
+    connection.run("BEGIN")
+    connection.run("SELECT FROM room")
+
+    upgrade(empty_database, print)
 
 
 @pytest.mark.parametrize("id_column", [SERIAL, PLAIN])

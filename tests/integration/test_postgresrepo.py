@@ -3,12 +3,10 @@ from __future__ import annotations
 import socket
 from contextlib import closing
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pg8000.native import literal
 
 from local.database import insert_rooms
 from migrations import upgrade
@@ -17,8 +15,9 @@ from rentomatic.domain.errors import RepositoryError, SettingsError
 from rentomatic.domain.room_filters import parse_filters
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
-from rentomatic.repository.postgresrepo import PostgresRepo, build_select
+from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import RepositoryOf, RoomRepositoryContract, a_room, integers
+from tests.contracts.room_search import Change, RoomSearchContract, SearchableOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +36,21 @@ class TestPostgresRepo(RoomRepositoryContract):
             return PostgresRepo(migrated)
 
         return repository_of
+
+
+class TestPostgresRepoSearched(RoomSearchContract):
+    @pytest.fixture
+    def searchable_of(self, migrated: Mapping[str, str], admin: Connection) -> SearchableOf:
+        def searchable_of(rooms: Sequence[Room]) -> PostgresRepo:
+            admin.run("TRUNCATE room")
+            insert_rooms(admin, rooms)
+            return PostgresRepo(migrated)
+
+        return searchable_of
+
+    @pytest.fixture
+    def change(self, change_table: Change) -> Change:
+        return change_table
 
 
 class TestPostgresRepoOnTheFirstRevision(TestPostgresRepo):
@@ -147,22 +161,3 @@ def test_a_price_s_text_means_to_postgres_what_it_means_to_us(
     ((read_by_postgres,),) = admin.run("SELECT CAST(CAST(:text AS text) AS integer)", text=text)
 
     assert [criterion.value for criterion in parse_filters({"price__eq": text})] == [read_by_postgres] == [number]
-
-
-def test_filtering_by_code_and_by_price_uses_an_index(admin: Connection) -> None:
-    admin.run(
-        """
-        INSERT INTO room (code, size, price, longitude, latitude)
-        SELECT gen_random_uuid(), 20, n % 1000, 9.99, 53.55 FROM generate_series(1, 20000) AS n
-        """
-    )
-    admin.run("ANALYZE room")
-
-    for filters, index in (
-        ({"code__eq": str(UUID(int=0))}, "room_code_key"),
-        ({"price__eq": 40}, "room_price_id_idx"),
-        ({"price__lt": 10}, "room_price_id_idx"),
-    ):
-        sql, (value,) = build_select(parse_filters(filters))
-        plan = admin.run(f"EXPLAIN {sql.replace('$1', literal(value))}")
-        assert index in str(plan), filters

@@ -56,7 +56,7 @@ def test_every_sample_event_is_answered_as_a_proxy_response(invoke: Invoke, name
     assert not answer["isBase64Encoded"]
     assert json.dumps(answer).isascii()
     if status != 204:
-        assert header(answer, "Content-Type") == "application/json"
+        assert header(answer, "Content-Type") == ("application/json" if status == 200 else "application/problem+json")
         json.loads(answer["body"])
 
 
@@ -70,7 +70,9 @@ def test_every_sample_event_is_answered_as_a_proxy_response(invoke: Invoke, name
         ({"filter_price__eq": "39"}, [CODE]),
         ({"filter_code__eq": OTHER_CODE}, [OTHER_CODE]),
         ({"filter_code__eq": "no UUID"}, []),
-        ({"something": "else"}, [CODE, OTHER_CODE]),
+        ({"filter_size__gte": "20", "filter_price__ne": "39"}, [OTHER_CODE]),
+        ({"filter_price__in": "1,66,39"}, [CODE, OTHER_CODE]),
+        ({"filter_code__in": [OTHER_CODE, "a,b"]}, [OTHER_CODE]),
     ],
 )
 def test_rooms_are_listed_by_the_filters_in_the_query(
@@ -109,7 +111,9 @@ def test_a_wrong_filter_is_a_400_that_names_it(invoke: Invoke, parameters: dict[
     answer = invoke(an_event(**parameters))
 
     assert answer["statusCode"] == 400
-    assert json.loads(answer["body"]) == {"type": "ParametersError", "message": message, "request_id": REQUEST_ID}
+    problem = json.loads(answer["body"])
+    assert (problem["type"], problem["message"], problem["request_id"]) == ("ParametersError", message, REQUEST_ID)
+    assert [error["name"] for error in problem["errors"]] == list(parameters)
 
 
 def test_an_event_may_lack_the_parameters_with_several_values(invoke: Invoke) -> None:
@@ -162,19 +166,19 @@ def test_an_unknown_path_is_a_404(invoke: Invoke) -> None:
     assert json.loads(answer["body"])["type"] == "ResourceError"
 
 
-@pytest.mark.parametrize("method", ["DELETE", "HEAD", "PATCH", "POST", "PUT"])
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "POST", "PUT"])
 def test_another_method_is_a_405_that_says_which_are_allowed(invoke: Invoke, method: str) -> None:
     answer = invoke({**an_event(), "httpMethod": method})
 
     assert answer["statusCode"] == 405
-    assert header(answer, "Allow") == "GET, OPTIONS"
+    assert header(answer, "Allow") == "GET, HEAD, OPTIONS"
     assert json.loads(answer["body"])["type"] == "MethodNotAllowedError"
 
 
 def test_a_browser_is_told_what_it_may_ask(invoke: Invoke) -> None:
     answer = invoke(an_event("preflight"))
 
-    assert header(answer, "Access-Control-Allow-Methods") == "GET"
+    assert header(answer, "Access-Control-Allow-Methods") == "GET, HEAD"
 
 
 def test_without_an_origin_in_the_settings_no_page_may_ask(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,9 +216,13 @@ def test_what_went_wrong_is_in_the_log_and_not_in_the_answer(
     answer = invoke(an_event())
 
     assert answer["statusCode"] == 500
+    said = "Something went wrong on our side. The request id finds it in the log."
     assert json.loads(answer["body"]) == {
         "type": "SystemError",
-        "message": "Something went wrong on our side. The request id finds it in the log.",
+        "title": "Something went wrong on our side",
+        "status": 500,
+        "detail": said,
+        "message": said,
         "request_id": REQUEST_ID,
     }
     (error,) = logged(capsys)

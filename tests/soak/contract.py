@@ -39,7 +39,7 @@ def breach(question: Question, answer: Answer, statuses: AbstractSet[int]) -> st
         return f"{answer.status} with Retry-After {answer.retry_after}"
     if answer.status != 200:
         error = json.loads(answer.body)
-        if set(error) != {"type", "message", "request_id"} or error["request_id"] != REQUEST_ID:
+        if not {"type", "message", "request_id"} <= set(error) or error["request_id"] != REQUEST_ID:
             return f"{answer.status} with the members {sorted(error)}"
         if error["type"] != _TYPES[answer.status]:
             return f"{answer.status} with the type {error['type']}"

@@ -26,11 +26,15 @@ def getitem(self, name):
     return real_getitem(self, name)
 
 type(os.environ).__getitem__ = getitem
-from functions.rooms.app import handler
+from functions.rooms import app
 imported, read = read, []
 
 from local.runner import LocalLambdaContext
-handler(json.load(open("events/list_rooms.json")), LocalLambdaContext("RoomsFunction", 512, 15))
+from rentomatic.repository.memrepo import MemRepo
+event = json.load(open("events/list_rooms.json"))
+app.handler(event, LocalLambdaContext("RoomsFunction", 512, 15))  # which has no settings
+app._repository = lambda: MemRepo([])
+app.handler(event, LocalLambdaContext("RoomsFunction", 512, 15))
 print(json.dumps([imported, read]))
 """
 
@@ -61,7 +65,7 @@ def test_the_template_declares_just_the_variables_that_the_function_reads(
     function: dict[str, Any], variables_read: tuple[set[str], set[str]]
 ) -> None:
     _, answered = variables_read
-    ours = {name for name in answered if name.startswith(("POSTGRES_", "APPLICATION_", "CORS_"))}
+    ours = {name for name in answered if name.startswith(("POSTGRES_", "APPLICATION_", "CACHE_", "CORS_"))}
 
     assert ours == set(function["Environment"]["Variables"])
 

@@ -72,7 +72,7 @@ class Client:
             assert [room["price"] for room in json.loads(answer["body"])] == [room.price for room in ROOMS]
             assert errors == []
             return status, None
-        assert set(json.loads(answer["body"])) == {"type", "message", "request_id"}
+        assert set(json.loads(answer["body"])) == {"type", "title", "status", "detail", "message", "request_id"}
         assert not [word for word in ("Postgres", "Error:", "SELECT") if word in answer["body"]]
         retry_after = answer["multiValueHeaders"].get("Retry-After")
         assert (retry_after is not None) == (status == 503)

@@ -74,7 +74,7 @@ def test_row_16_little_time_left(ask: Client, proxy: Proxy) -> None:
 
 def test_row_37_a_bug_of_ours(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["functions.rooms.app"], "room_list_use_case", lambda *_: 1 / 0)
+        patch.setattr(sys.modules["functions.rooms.app"], "room_search_use_case", lambda *_: 1 / 0)
         status, error = ask()
 
     assert (status, error["exception_name"]) == (500, "ZeroDivisionError")

@@ -1,0 +1,86 @@
+"""What rooms can be filtered and sorted by: the one declaration that requests, repositories and documents share.
+
+A new line in `FIELDS` is a new filter of `GET /rooms`, in memory, in Postgres and in the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# The range of Postgres' `integer` (manual, "Numeric Types").
+INTEGER_MIN = -(2**31)
+INTEGER_MAX = 2**31 - 1
+
+COMPARISONS = ("eq", "ne", "lt", "lte", "gt", "gte", "in")
+
+# int() also takes "1_000", " 12 " and the digits of other scripts, and refuses more than 4,300 digits.
+_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,10})")
+
+
+class Kind(Protocol):
+    """How the values of a field are read."""
+
+    allowed: str
+
+    def read(self, value: object) -> int | str:
+        """Return a value of the field.
+
+        Raises:
+            ValueError: it is none; the text says what is allowed.
+        """
+
+
+class Integer:
+    """An integer of Postgres: an int, or an optional sign and ASCII digits."""
+
+    allowed = f"an integer from {INTEGER_MIN} to {INTEGER_MAX}"
+
+    def read(self, value: object) -> int:
+        number = value if type(value) is int else None
+        if isinstance(value, str) and (match := _INTEGER.fullmatch(value)):
+            number = int("".join(match.groups()))
+        if number is None or not INTEGER_MIN <= number <= INTEGER_MAX:
+            raise ValueError(f"Must be {self.allowed}")
+        return number
+
+
+class Text:
+    """Text that Postgres can hold, compared to the letter."""
+
+    allowed = "text without NUL and unpaired surrogates"
+
+    def read(self, value: object) -> str:
+        if not isinstance(value, str | int | UUID):
+            raise ValueError("Must be text")  # noqa: TRY004 - bad input, not a bug in the caller
+        text = value if isinstance(value, str) else str(value)
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError(f"Must be {self.allowed}")
+        return text
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a room, as those who search see it.
+
+    Attributes:
+        operators: What it can be filtered by.
+        meaning: For the documents; with its unit.
+    """
+
+    kind: Kind
+    operators: tuple[str, ...]
+    is_sortable: bool
+    meaning: str
+
+
+FIELDS: Mapping[str, Field] = {
+    "code": Field(Text(), ("eq", "in"), is_sortable=False, meaning="The room's code, case included"),
+    "price": Field(Integer(), COMPARISONS, is_sortable=True, meaning="Euros a day"),
+    "size": Field(Integer(), COMPARISONS, is_sortable=True, meaning="Square metres"),
+}

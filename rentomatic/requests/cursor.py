@@ -1,0 +1,101 @@
+"""The text that stands for where a page ended, opaque to who passes it on."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from rentomatic.domain.room_search import DISTANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rentomatic.domain.room_search import Position, RoomSearch
+
+_VERSION = 1
+_HEADER = 2  # version and fingerprint
+_DAMAGED = "Is damaged: use it as it was given"
+_LENGTH_MAX = 500
+_CHECK_BYTES = 6
+_INTEGER_MAX = 2**63 - 1
+
+
+def encode_cursor(search: RoomSearch, position: Position) -> str:
+    """Return the cursor for the page behind a position of a search."""
+    content = json.dumps([_VERSION, _fingerprint(search), *position], separators=(",", ":")).encode()
+    return _text(content)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A cursor that is whole, and of this version."""
+
+    fingerprint: str
+    values: tuple[Any, ...]
+
+
+def read_cursor(text: str) -> Cursor:
+    """Read a cursor, whatever it was made for.
+
+    Raises:
+        ValueError: it is damaged, or of another version; the text says which.
+    """
+    version, fingerprint, *values = _content(text)
+    if version != _VERSION:
+        raise ValueError("Is of another version of this API: begin again without it")
+    return Cursor(fingerprint, tuple(values))
+
+
+def position_of(cursor: Cursor, search: RoomSearch) -> Position:
+    """Return the position that a cursor of this search stands for.
+
+    Raises:
+        ValueError: it is of another search.
+    """
+    if cursor.fingerprint != _fingerprint(search):
+        raise ValueError("Was made for other filters, another place or another order: begin again without it")
+    if not _fits(cursor.values, search):
+        raise ValueError(_DAMAGED)
+    return cursor.values
+
+
+def _content(text: str) -> list[Any]:
+    damaged = ValueError(_DAMAGED)
+    if not 1 <= len(text) <= _LENGTH_MAX or not text.isascii():
+        raise damaged
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        content = data[_CHECK_BYTES:]
+        values = json.loads(content)
+    except ValueError:
+        raise damaged from None
+    if text != _text(content) or not isinstance(values, list) or len(values) < _HEADER:
+        raise damaged
+    return values
+
+
+def _text(content: bytes) -> str:
+    # The check finds damage, it keeps no secret: a position that somebody makes up is looked at, and harmless.
+    check = sha256(content).digest()[:_CHECK_BYTES]
+    return base64.urlsafe_b64encode(check + content).decode().rstrip("=")
+
+
+def _fingerprint(search: RoomSearch) -> str:
+    """Return what tells searches apart whose pages do not go together. Pages may change their size on the way."""
+    criteria = sorted(map(repr, search.criteria))
+    return sha256(repr((criteria, search.circle, search.box, search.order)).encode()).hexdigest()[:12]
+
+
+def _fits(position: Sequence[Any], search: RoomSearch) -> bool:
+    fields = [*(key.field for key in search.order), "number"]
+    return len(position) == len(fields) and all(map(_is_value, fields, position))
+
+
+def _is_value(field: str, value: object) -> bool:
+    if field == DISTANCE:
+        return isinstance(value, float) and math.isfinite(value)
+    return type(value) is int and abs(value) <= _INTEGER_MAX

@@ -1,0 +1,221 @@
+"""What a search for rooms is asked: parameters as text in; a search, or everything that is wrong with them, out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from rentomatic.domain.geography import RADIUS_MAX_KM, Box, Circle, Place
+from rentomatic.domain.room_fields import FIELDS
+from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX, InvalidFiltersError, parse_filters
+from rentomatic.domain.room_search import DISTANCE, LIMIT_DEFAULT, LIMIT_MAX, SORTABLE, RoomSearch, SortKey
+from rentomatic.requests.cursor import position_of, read_cursor
+from rentomatic.requests.room_list import RoomListInvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rentomatic.domain.room_filters import Criterion
+
+FILTER_PREFIX = "filter_"
+SORT_KEYS = tuple(text for name in SORTABLE for text in ((name,) if name == DISTANCE else (name, f"-{name}")))
+
+# What is allowed, in words, for who got it wrong.
+ALLOWED: Mapping[str, str] = {
+    **{
+        f"{FILTER_PREFIX}{key}": (
+            f"1 to {IN_MAX} values with commas between them, each {FIELDS[name].kind.allowed}"
+            if operator == "in"
+            else FIELDS[name].kind.allowed
+        )
+        for key in FILTER_KEYS
+        for name, operator in [key.split("__")]
+    },
+    "near": "latitude,longitude in degrees, as in 53.55,9.99; with radius_km, or with sort=distance and limit",
+    "radius_km": f"a number above 0, up to {RADIUS_MAX_KM}; with near",
+    "bbox": "west,south,east,north in degrees: -180 to 180, -90 to 90, south not above north",
+    "sort": f"some of {', '.join(SORT_KEYS)} with commas between them, each field once; distance with near",
+    "limit": f"an integer from 1 to {LIMIT_MAX}",
+    "count": "exact",
+    "cursor": 'what a Link with rel="next" has, with the parameters it has',
+}
+
+# float() also takes "1_0", "nan", "infinity" and the digits of other scripts.
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
+_LIMIT = re.compile(r"0{0,9}([0-9]{1,5})")
+_NAME_MAX = 50  # characters; of a longer name nobody meant another
+_HELPED_MAX = 5
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RoomSearchRequest:
+    """A search that every repository can do; truthy."""
+
+    search: RoomSearch
+
+    def __bool__(self) -> Literal[True]:
+        return True
+
+
+def build_room_search_request(
+    parameters: Mapping[str, Sequence[str]],
+) -> RoomSearchRequest | RoomListInvalidRequest:
+    """Read a search from the values of each parameter, by the parameter's name.
+
+    An invalid request names each wrong parameter, says what is wrong and what is allowed, and, of one that does not
+    exist, which one might have been meant.
+    """
+    reading = _Reading(parameters)
+    search = reading.search()
+    return reading.invalid if search is None else RoomSearchRequest(search)
+
+
+class _Reading:
+    """Reads parameters, and collects what is wrong with them."""
+
+    def __init__(self, parameters: Mapping[str, Sequence[str]]) -> None:
+        self._parameters = parameters
+        self.invalid = RoomListInvalidRequest()
+
+    def search(self) -> RoomSearch | None:
+        """Return the search, or None if anything is wrong."""
+        self._refuse_unknown_names()
+        criteria = self._criteria()
+        order = self._read("sort", _order) if "sort" in self._parameters else ()
+        cursor = self._read("cursor", read_cursor)
+        search = RoomSearch(
+            criteria=tuple(criteria),
+            circle=self._circle(order),
+            box=self._read("bbox", _box),
+            order=order or (),
+            limit=self._read("limit", _limit) or LIMIT_DEFAULT,
+            is_counted=self._read("count", _is_counted) or False,
+        )
+        if self.invalid.has_errors() or cursor is None:
+            return None if self.invalid.has_errors() else search
+        after = self._read("cursor", lambda _: position_of(cursor, search))
+        return replace(search, after=after) if after else None
+
+    def _read(self, name: str, read: Callable[[str], T]) -> T | None:
+        values = self._parameters.get(name, [])
+        if not values:
+            return None
+        try:
+            if len(values) > 1:
+                raise ValueError("Must be given once")  # noqa: TRY301 - said like the others
+            return read(values[0])
+        except ValueError as error:
+            self._refuse(name, str(error))
+            return None
+
+    def _refuse(self, name: str, message: str, parameter: str = "", **more: str) -> None:
+        more = {"allowed": ALLOWED[name], **more} if name in ALLOWED else more
+        self.invalid.add_error(parameter or name, message, name=name, **more)
+
+    def _refuse_unknown_names(self) -> None:
+        unknown = [name for name in self._parameters if name not in ALLOWED]
+        for number, name in enumerate(unknown):
+            # So that a long query costs little, only so many get more than that they are wrong.
+            more = _instead_of(name) if number < _HELPED_MAX else {}
+            if name.startswith(FILTER_PREFIX):
+                key = name.removeprefix(FILTER_PREFIX)
+                self._refuse(name, f"Key {key} cannot be used", parameter="filters", **more)
+            else:
+                self._refuse(name, "Is not a parameter of this API", **more)
+
+    def _criteria(self) -> Sequence[Criterion]:
+        filters: dict[str, Any] = {
+            key: values if len(values) > 1 else values[0]
+            for key in FILTER_KEYS
+            if (values := list(self._parameters.get(f"{FILTER_PREFIX}{key}", [])))
+        }
+        try:
+            return parse_filters(filters)
+        except InvalidFiltersError as error:
+            for key, message in error.errors:
+                self._refuse(f"{FILTER_PREFIX}{key}", message, parameter=key)
+            return []
+
+    def _circle(self, order: Sequence[SortKey] | None) -> Circle | None:
+        """Return the circle. An order of None could not be read."""
+        centre = self._read("near", _place)
+        radius_km = self._read("radius_km", _radius_km)
+        is_by_distance = any(key.field == DISTANCE for key in order or ())
+        if "near" not in self._parameters:
+            for name, needs_it in (("radius_km", "radius_km" in self._parameters), ("sort", is_by_distance)):
+                if needs_it:
+                    self._refuse(name, "Needs near")
+        elif (
+            "radius_km" not in self._parameters
+            and order is not None
+            and not (is_by_distance and "limit" in self._parameters)
+        ):
+            self._refuse("near", "Needs radius_km, or sort=distance and limit")
+        return Circle(centre, radius_km) if centre else None
+
+
+def _order(text: str) -> tuple[SortKey, ...]:
+    texts = text.split(",", len(SORT_KEYS))
+    if not set(texts) <= set(SORT_KEYS):
+        raise ValueError(f"Must be some of {', '.join(SORT_KEYS)}")
+    keys = tuple(SortKey(each.removeprefix("-"), each.startswith("-")) for each in texts)
+    if len({key.field for key in keys}) < len(keys):
+        raise ValueError("Must have each field once")
+    return keys
+
+
+def _limit(text: str) -> int:
+    match = _LIMIT.fullmatch(text)
+    if not match or not 1 <= int(match[1]) <= LIMIT_MAX:
+        raise ValueError(f"Must be an integer from 1 to {LIMIT_MAX}")
+    return int(match[1])
+
+
+def _is_counted(text: str) -> bool:
+    if text != "exact":
+        raise ValueError("Must be the word exact")
+    return True
+
+
+def _place(text: str) -> Place:
+    latitude, longitude = _decimals(text, ("latitude", 90), ("longitude", 180))
+    return Place(latitude, longitude)
+
+
+def _box(text: str) -> Box:
+    west, south, east, north = _decimals(text, ("west", 180), ("south", 90), ("east", 180), ("north", 90))
+    if south > north:
+        raise ValueError("Must not have south above north")
+    return Box(west, south, east, north)
+
+
+def _radius_km(text: str) -> float:
+    radius_km = float(text) if _DECIMAL.fullmatch(text) else 0
+    if not 0 < radius_km <= RADIUS_MAX_KM:
+        raise ValueError(f"Must be a number above 0, up to {RADIUS_MAX_KM}")
+    return radius_km
+
+
+def _decimals(text: str, *named: tuple[str, int]) -> list[float]:
+    """Read numbers with commas between them, each with its name and its absolute maximum."""
+    texts = text.split(",", len(named))
+    if len(texts) != len(named) or not all(map(_DECIMAL.fullmatch, texts)):
+        raise ValueError(f"Must be {','.join(name for name, _ in named)}")
+    numbers = list(map(float, texts))
+    for (name, most), number in zip(named, numbers, strict=True):
+        if abs(number) > most:
+            raise ValueError(f"Must have a {name} from -{most} to {most}")
+    return numbers
+
+
+def _instead_of(name: str) -> Mapping[str, str]:
+    """Return which parameter might have been meant, or all there are."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for a mistake only; 3 ms
+
+    text = name.lower() if len(name) <= _NAME_MAX else ""
+    begun = [each for each in ALLOWED if text and each.startswith(text)]
+    nearest = begun or get_close_matches(text, ALLOWED, n=1, cutoff=0.7)
+    return {"did_you_mean": nearest[0]} if nearest else {"allowed": ", ".join(ALLOWED)}

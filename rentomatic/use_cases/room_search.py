@@ -1,0 +1,42 @@
+"""Search for rooms, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from rentomatic.responses import (
+    ResponseFailure,
+    ResponseSuccess,
+    build_response_from_error,
+    build_response_from_invalid_request,
+)
+
+if TYPE_CHECKING:
+    from rentomatic.domain.room_search import RoomPage, RoomSearch
+    from rentomatic.requests.room_list import RoomListInvalidRequest
+    from rentomatic.requests.room_search import RoomSearchRequest
+
+
+class SearchableRooms(Protocol):
+    """Rooms that can be searched."""
+
+    def search(self, search: RoomSearch) -> RoomPage:
+        """Return the rooms that meet all that is asked, in the order that is asked, from `search.after` on.
+
+        A room that is there while pages are walked from first to last, and is not changed, is on exactly one.
+
+        Raises:
+            RepositoryError: the rooms could not be read.
+        """
+
+
+def room_search_use_case(
+    repo: SearchableRooms, request: RoomSearchRequest | RoomListInvalidRequest
+) -> ResponseSuccess | ResponseFailure:
+    """Answer with a `RoomPage`, a ParametersError, or how the repository failed."""
+    if not request:
+        return build_response_from_invalid_request(request)
+    try:
+        return ResponseSuccess(repo.search(request.search))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
+        return build_response_from_error(error)

@@ -1,0 +1,240 @@
+"""What every adapter that can be searched must do. A class per adapter inherits it and says how to fill the adapter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rentomatic.domain.geography import Box, Circle, Place
+from rentomatic.domain.room import Room
+from rentomatic.domain.room_fields import FIELDS, Integer
+from rentomatic.domain.room_filters import parse_filters
+from rentomatic.domain.room_search import DISTANCE, SORTABLE, RoomPage, RoomSearch, SortKey
+from rentomatic.use_cases.room_search import SearchableRooms
+from tests.contracts.room_repository import CODE, OTHER_CODE, a_room, filters, integers, meets
+
+SearchableOf = Callable[[Sequence[Room]], SearchableRooms]
+# Adds rooms, and removes those with these codes.
+Change = Callable[[Sequence[Room], Sequence[str]], None]
+
+HAMBURG, SYDNEY, NORTH_POLE = Place(53.55, 9.99), Place(-33.87, 151.21), Place(90.0, 0.0)
+PLACES = [
+    HAMBURG,
+    Place(53.5511, 9.9937),
+    Place(48.14, 11.58),
+    SYDNEY,
+    Place(10.5, 179.9),
+    Place(10.7, -179.8),
+    NORTH_POLE,
+    Place(-28.0, 143.0),
+    Place(28.0, -37.0),  # on the other side of the earth
+]
+
+known = st.integers(-2, 3) | integers
+rooms = st.lists(
+    st.builds(
+        lambda code, place, integers: Room(
+            code=str(code), longitude=place and place.longitude, latitude=place and place.latitude, **integers
+        ),
+        st.uuids() | st.sampled_from([CODE, OTHER_CODE]),
+        st.sampled_from(PLACES) | st.none(),
+        st.fixed_dictionaries(
+            {name: known | st.none() for name, field in FIELDS.items() if isinstance(field.kind, Integer)}
+        ),
+    ),
+    max_size=12,
+    unique_by=lambda room: str(room.code),
+)
+orders = st.permutations(SORTABLE).flatmap(
+    lambda fields: st.tuples(
+        *(
+            st.builds(SortKey, st.just(field), st.booleans() if field != DISTANCE else st.just(value=False))
+            for field in fields
+        )
+    ).flatmap(lambda keys: st.integers(0, len(keys)).map(lambda number: keys[:number]))
+)
+circles = st.builds(Circle, st.sampled_from(PLACES), st.sampled_from([0.5, 100.0, 900.0, 9000.0, 20016.0]))
+boxes = st.sampled_from(
+    [Box(-180, -90, 180, 90), Box(9, 53, 10, 54), Box(179, 10, -179, 11), Box(170, -90, 100, 0), Box(-10, 89, 10, 90)]
+)
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> RoomSearch:
+    order = draw(orders)
+    circle = draw(st.none() | circles)
+    if any(key.field == DISTANCE for key in order):
+        circle = draw(circles | st.builds(Circle, st.sampled_from(PLACES)))
+    return RoomSearch(
+        criteria=tuple(parse_filters(draw(filters))),
+        circle=circle,
+        box=draw(st.none() | boxes),
+        order=order,
+        limit=draw(st.integers(1, 5)),
+        is_counted=draw(st.booleans()),
+    )
+
+
+def haversine_m(one: Place, other: Place) -> float:
+    """Return the great-circle distance by another formula than the one that is tested."""
+    south, north = math.radians(one.latitude), math.radians(other.latitude)
+    east = math.radians(other.longitude - one.longitude)
+    half = math.sin((north - south) / 2) ** 2 + math.cos(south) * math.cos(north) * math.sin(east / 2) ** 2
+    return 2 * 6_371_008.8 * math.asin(min(1, math.sqrt(half)))
+
+
+def expected(rooms: Sequence[Room], search: RoomSearch) -> Sequence[Room]:
+    """Return what is found, on all pages: the oracle of the properties below."""
+    found = [room for room in rooms if is_found(room, search)]
+    if search.is_reversed:
+        found.reverse()
+    for key in reversed(search.order):
+        found.sort(key=lambda room, key=key: value(room, key.field, search), reverse=key.is_descending)  # type: ignore[misc]
+    return found
+
+
+def is_found(room: Room, search: RoomSearch) -> bool:
+    for criterion in search.criteria:
+        if not meets(room, criterion):
+            return False
+    if not search.circle and not search.box:
+        return True
+    if room.latitude is None:
+        return False
+    radius_m = math.inf if not search.circle or search.circle.radius_km is None else search.circle.radius_km * 1000
+    is_in_circle = not search.circle or value(room, DISTANCE, search) <= radius_m
+    return is_in_circle and (not search.box or Place(room.latitude, room.longitude) in search.box)
+
+
+def value(room: Room, field: str, search: RoomSearch) -> float:
+    if field == DISTANCE:
+        assert search.circle
+        return round(haversine_m(Place(room.latitude, room.longitude), search.circle.centre), 3)
+    number: int | None = getattr(room, field)
+    return math.inf if number is None else number
+
+
+def walk(repository: SearchableRooms, search: RoomSearch) -> Iterator[RoomPage]:
+    """Yield page after page."""
+    while True:
+        page = repository.search(search)
+        yield page
+        if page.end is None:
+            return
+        search = replace(search, after=page.end)
+
+
+class RoomSearchContract:
+    """Inherit, and define two fixtures.
+
+    `searchable_of`: rooms in, an adapter that holds just these out. `change`: changes what that adapter holds.
+
+    Attributes:
+        precision_m: How far from the truth a distance may be.
+    """
+
+    precision_m = 0.01
+
+    @pytest.fixture
+    def searchable_of(self) -> SearchableOf:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def change(self) -> Change:
+        raise NotImplementedError
+
+    @given(rooms=rooms, search=searches())
+    def test_the_pages_together_are_what_is_found_in_order(
+        self, searchable_of: SearchableOf, rooms: list[Room], search: RoomSearch
+    ) -> None:
+        pages = list(walk(searchable_of(rooms), search))
+
+        found = expected(rooms, search)
+        assert [room for page in pages for room in page.rooms] == found
+        assert all(len(page.rooms) == search.limit for page in pages[:-1])
+        assert {page.count for page in pages} == {len(found) if search.is_counted else None}
+        for page in pages:
+            assert (page.distances_m is None) == (search.circle is None)
+            if page.distances_m is not None:
+                distances_m = [value(room, DISTANCE, search) for room in page.rooms]
+                assert page.distances_m == pytest.approx(distances_m, rel=1e-9, abs=self.precision_m)
+
+    @given(rooms=rooms, coming=rooms, search=searches())
+    def test_while_rooms_come_and_go_those_that_stay_are_visited_once(
+        self, searchable_of: SearchableOf, change: Change, rooms: list[Room], coming: list[Room], search: RoomSearch
+    ) -> None:
+        repository = searchable_of(rooms)
+        going, staying = rooms[::2], rooms[1::2]
+        coming = [room for room in coming if room.code not in {str(each.code) for each in rooms}]
+
+        visited = []
+        for page in walk(repository, search):
+            visited += [room.code for room in page.rooms]
+            change([coming.pop()] if coming else [], [str(going.pop().code)] if going else [])
+
+        for room in expected(staying, search):
+            assert visited.count(room.code) == 1
+
+    def test_the_order_of_insertion_is_that_of_all_rooms_whatever_was_found_before(
+        self, searchable_of: SearchableOf
+    ) -> None:
+        rooms = [a_room(price=1), a_room(code=OTHER_CODE, price=2)]
+        repository = searchable_of(rooms)
+        repository.search(RoomSearch(criteria=tuple(parse_filters({"price__gt": 1}))))
+
+        assert repository.search(RoomSearch()).rooms == rooms
+
+    def test_half_way_round_the_earth_is_everywhere(self, searchable_of: SearchableOf) -> None:
+        rooms = [a_room(latitude=28.0, longitude=-37.0)]
+        repository = searchable_of(rooms)
+
+        assert repository.search(RoomSearch(circle=Circle(Place(-28.0, 143.0), 20016.0))).rooms == rooms
+
+    @pytest.mark.parametrize(
+        ("west", "east", "is_inside"),
+        [(-180, 180, True), (170, 180, True), (-180, -170, True), (179, -179, True), (-179, 179, False)],
+    )
+    @pytest.mark.parametrize("longitude", [180.0, -180.0])
+    def test_the_antimeridian_is_one_meridian(
+        self, searchable_of: SearchableOf, west: float, east: float, longitude: float, *, is_inside: bool
+    ) -> None:
+        room = a_room(latitude=10.0, longitude=longitude)
+
+        page = searchable_of([room]).search(RoomSearch(box=Box(west, 0, east, 20)))
+
+        assert page.rooms == ([room] if is_inside else [])
+
+    @pytest.mark.parametrize("pole", [90.0, -90.0])
+    def test_a_pole_is_on_every_meridian(self, searchable_of: SearchableOf, pole: float) -> None:
+        room = a_room(latitude=pole, longitude=77.0)
+        repository = searchable_of([room])
+
+        for south, north in ((pole, pole), (-90, 90)):
+            assert repository.search(RoomSearch(box=Box(10, south, 20, north))).rooms == [room]
+        near = repository.search(RoomSearch(circle=Circle(Place(pole, -120.0), 0.001)))
+        assert near.rooms == [room]
+        assert near.distances_m == pytest.approx([0], abs=0.001)
+
+    @pytest.mark.parametrize(("latitude", "longitude"), [(None, 9.99), (53.55, None), (91.0, 9.99), (53.55, -180.5)])
+    def test_a_room_whose_place_is_not_known_is_nowhere(
+        self, searchable_of: SearchableOf, latitude: float | None, longitude: float | None
+    ) -> None:
+        room = a_room(latitude=latitude, longitude=longitude)
+        repository = searchable_of([room])
+
+        assert repository.search(RoomSearch()).rooms == [room]
+        assert repository.search(RoomSearch(box=Box(-180, -90, 180, 90))).rooms == []
+        assert repository.search(RoomSearch(circle=Circle(HAMBURG, 20016))).rooms == []
+        assert repository.search(RoomSearch(circle=Circle(HAMBURG), order=(SortKey(DISTANCE),))).rooms == []
+
+    def test_a_count_is_that_of_all_pages_even_behind_the_last(self, searchable_of: SearchableOf) -> None:
+        repository = searchable_of([a_room(), a_room(code=OTHER_CODE)])
+        search = RoomSearch(is_counted=True, limit=1)
+        *_, last = walk(repository, search)
+
+        assert last.count == 2

@@ -1,0 +1,115 @@
+"""How Postgres goes about each kind of query, by its own account."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pg8000.native import identifier, literal
+
+from local.generated_rooms import add_generated_rooms
+from migrations import upgrade
+from rentomatic.domain.geography import Box, Circle, Place
+from rentomatic.domain.room_search import RoomSearch, SortKey
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.repository.room_sql import build_get, build_search
+from tests.scale.kinds import indexed_kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pg8000.native import Connection
+
+_ROOMS = 30_000
+_AREAS = {
+    "circle": RoomSearch(circle=Circle(Place(53.55, 9.99), radius_km=1)),
+    "box": RoomSearch(box=Box(9.95, 53.53, 10.03, 53.57)),
+}
+
+
+@pytest.fixture(scope="module")
+def catalogue(server: Mapping[str, str]) -> Iterator[Connection]:
+    """A connection to a database with so many rooms that a scan of them all does not pay."""
+    configuration = {**server, "APPLICATION_DB": "test_plans"}
+    with connect(read_postgres_settings(server)) as admin:
+        admin.run(f"CREATE DATABASE {identifier('test_plans')}")
+        # The migration finds the rooms there, and its indexes are all that Postgres learns of since.
+        upgrade(configuration, print, revision="8c1f0e6a2b57")
+        add_generated_rooms(configuration, _ROOMS, seed=1)
+        upgrade(configuration, print)
+        with connect(read_postgres_settings(configuration)) as connection:
+            yield connection
+        admin.run(f"DROP DATABASE {identifier('test_plans')} WITH (FORCE)")
+
+
+def test_every_kind_of_query_that_is_promised_to_be_quick_goes_by_an_index(catalogue: Connection) -> None:
+    for kind in indexed_kinds(catalogue):
+        nodes = list(_plan(catalogue, kind.asks))
+
+        assert [node for node in nodes if node["Node Type"] == "Seq Scan"] == [], kind.name
+        assert [node for node in nodes if _sorts_many(node)] == [], kind.name
+        assert any("Index Name" in node for node in nodes), kind.name
+
+
+@pytest.mark.parametrize("field", ["price", "size"])
+def test_a_page_in_the_order_of_a_field_begins_in_the_middle_of_its_index(catalogue: Connection, field: str) -> None:
+    for is_descending in (False, True):
+        order = (SortKey(field, is_descending),)
+
+        _, scan = _plan(catalogue, RoomSearch(order=order, after=(40, 1000)))
+
+        assert scan["Index Name"] == f"room_{field}_key_id_idx"
+        assert scan["Scan Direction"] == ("Backward" if is_descending else "Forward")
+        assert "ROW" in scan["Index Cond"]
+
+
+def test_the_nearest_rooms_are_taken_from_the_index_in_order_of_distance(catalogue: Connection) -> None:
+    search = RoomSearch(circle=Circle(Place(53.55, 9.99)), order=(SortKey("distance"),), limit=20)
+
+    scan = list(_plan(catalogue, search))[-1]
+
+    assert scan["Index Name"] == "room_place_idx"
+    assert "<->" in scan["Order By"]
+
+
+@pytest.mark.parametrize("limit", [1, 10, 1000])
+@pytest.mark.parametrize("order", [(), (SortKey("price"),), (SortKey("size", is_descending=True),)])
+@pytest.mark.parametrize("area", _AREAS)
+def test_an_area_is_found_by_the_index_of_places_however_short_the_page(
+    catalogue: Connection, area: str, order: tuple[SortKey, ...], limit: int
+) -> None:
+    search = RoomSearch(circle=_AREAS[area].circle, box=_AREAS[area].box, order=order, limit=limit)
+
+    assert [node["Index Name"] for node in _plan(catalogue, search) if "Index Name" in node] == ["room_place_idx"]
+
+
+def test_rooms_that_are_few_are_not_looked_for_in_the_order_of_insertion(catalogue: Connection) -> None:
+    few = [
+        kind for kind in indexed_kinds(catalogue) if kind.name in ("`filter_price__eq=12`", "`filter_price__gt=600`")
+    ]
+
+    for kind in few:
+        indexes = {node["Index Name"] for node in _plan(catalogue, kind.asks) if "Index Name" in node}
+        assert indexes == {"room_price_key_id_idx"}, kind.name
+    assert len(few) == 2
+
+
+def _sorts_many(node: Mapping[str, Any]) -> bool:
+    """Say whether a node sorts more than a page: an incremental sort does so with ties only."""
+    return bool(node["Node Type"] == "Sort" and node["Plan Rows"] > _ROOMS / 20)
+
+
+def _plan(catalogue: Connection, asks: RoomSearch | str) -> Iterator[Mapping[str, Any]]:
+    """Yield the nodes of the plan, from the outermost on."""
+    sql, values = build_get(asks) if isinstance(asks, str) else build_search(asks)
+    for number in range(len(values), 0, -1):  # from the last on, so that $1 does not match in $10
+        sql = sql.replace(f"${number}", literal(values[number - 1]))
+    ((plan,),) = catalogue.run(f"EXPLAIN (FORMAT JSON) {sql}")
+    (whole,) = json.loads(plan) if isinstance(plan, str) else plan
+    nodes = [whole["Plan"]]
+    while nodes:
+        node = nodes.pop(0)
+        nodes += node.get("Plans", [])
+        yield node

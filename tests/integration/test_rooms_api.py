@@ -1,0 +1,316 @@
+"""What HTTP adds to a search: pages by links, formats, conditional requests, problems."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from local.database import insert_rooms
+from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
+from tests.events import an_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+
+    Invoke = Callable[..., dict[str, Any]]
+
+ROOMS = [
+    a_room(price=39),
+    a_room(code=OTHER_CODE, price=66, latitude=53.5511, longitude=9.9937),
+    a_room(code="far", price=None, latitude=-33.87, longitude=151.21),
+]
+NEAR = {"near": "53.55,9.99", "sort": "distance", "limit": "2"}
+
+
+@pytest.fixture(autouse=True)
+def rooms(admin: Connection) -> None:
+    insert_rooms(admin, ROOMS)
+
+
+def header(answer: dict[str, Any], name: str) -> str | None:
+    values: list[str] = answer["multiValueHeaders"].get(name, [])
+    assert len(values) <= 1
+    return values[0] if values else None
+
+
+def with_headers(event: dict[str, Any], **headers: str) -> dict[str, Any]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    event["headers"] = {**event["headers"], **named}
+    event["multiValueHeaders"] = {**event["multiValueHeaders"], **{name: [value] for name, value in named.items()}}
+    return event
+
+
+def next_url(answer: dict[str, Any]) -> str | None:
+    link = header(answer, "Link")
+    if link is None:
+        return None
+    assert link.endswith('>; rel="next"')
+    return link.removeprefix("<").removesuffix('>; rel="next"')
+
+
+def followed(url: str) -> dict[str, Any]:
+    """Return the event of a request for the URL."""
+    return an_event(**{name: values[0] for name, values in parse_qs(urlsplit(url).query).items()})
+
+
+def codes(answer: dict[str, Any]) -> list[str]:
+    return [room["code"] for room in json.loads(answer["body"])]
+
+
+def test_pages_are_linked_to_the_last(invoke: Invoke) -> None:
+    answer = invoke(an_event(limit="2", filter_size__in="20,21"))
+    assert codes(answer) == [CODE, OTHER_CODE]
+    url = next_url(answer)
+    assert url is not None
+    assert url.startswith("https://abcde12345.execute-api.us-east-1.amazonaws.com/prod/rooms?")
+
+    answer = invoke(followed(url))
+
+    assert codes(answer) == ["far"]
+    assert next_url(answer) is None
+
+
+def test_links_are_right_behind_a_custom_domain_and_the_local_server(invoke: Invoke) -> None:
+    event = with_headers(an_event(limit="1"), Host="rooms.example", X_Forwarded_Proto="http")
+    event["requestContext"]["path"] = "/v1/rooms"
+
+    url = next_url(invoke(event))
+
+    assert url is not None
+    assert url.startswith("http://rooms.example/v1/rooms?limit=1&cursor=")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"sort": "price"}, "Was made for other filters"),
+        ({"filter_price__lt": "60"}, "Was made for other filters"),
+        ({"cursor": "x"}, "Is damaged"),
+        ({"cursor": "x" * 1_000_000}, "Is damaged"),
+        ({"cursor": ""}, "Is damaged"),
+        ({"cursor": "\ud800"}, "Is damaged"),
+    ],
+)
+def test_a_cursor_of_something_else_is_a_400_that_says_so(invoke: Invoke, change: dict[str, str], said: str) -> None:
+    url = next_url(invoke(an_event(limit="1")))
+    assert url
+    (cursor,) = parse_qs(urlsplit(url).query)["cursor"]
+
+    answer = invoke(an_event(**{"limit": "1", "cursor": cursor, **change}))
+
+    assert answer["statusCode"] == 400
+    (error,) = json.loads(answer["body"])["errors"]
+    assert error["name"] == "cursor"
+    assert error["detail"].startswith(said)
+
+
+def test_every_character_of_a_cursor_matters(invoke: Invoke) -> None:
+    url = next_url(invoke(an_event(limit="1")))
+    assert url
+    (cursor,) = parse_qs(urlsplit(url).query)["cursor"]
+
+    for position in range(len(cursor)):
+        damaged = cursor[:position] + ("A" if cursor[position] != "A" else "B") + cursor[position + 1 :]
+        assert invoke(an_event(limit="1", cursor=damaged))["statusCode"] == 400
+
+
+def test_the_nearest_come_first_with_their_distance(invoke: Invoke) -> None:
+    answer = invoke(an_event(**NEAR))
+
+    rooms = json.loads(answer["body"])
+    assert [(room["code"], room["distance_m"]) for room in rooms] == [(CODE, 0.0), (OTHER_CODE, 273.3)]
+    assert codes(invoke(followed(next_url(answer) or ""))) == ["far"]
+
+
+def test_a_count_is_a_header_if_it_is_asked_for(invoke: Invoke) -> None:
+    assert header(invoke(an_event(limit="1", count="exact")), "X-Total-Count") == "3"
+    assert header(invoke(an_event(limit="1")), "X-Total-Count") is None
+
+
+def test_geojson_is_a_collection_with_its_links(invoke: Invoke) -> None:
+    event = with_headers(an_event(count="exact", **NEAR), Accept="application/geo+json")
+
+    answer = invoke(event)
+
+    assert header(answer, "Content-Type") == "application/geo+json"
+    collection = json.loads(answer["body"])
+    links = {link["rel"]: link["href"] for link in collection.pop("links")}
+    assert links["next"] == next_url(answer)
+    assert parse_qs(urlsplit(links["self"]).query) == {"count": ["exact"], **{k: [v] for k, v in NEAR.items()}}
+    assert collection["features"][1] == {
+        "type": "Feature",
+        "id": OTHER_CODE,
+        "geometry": {"type": "Point", "coordinates": [9.9937, 53.5511]},
+        "properties": {"code": OTHER_CODE, "size": 20, "price": 66, "distance_m": 273.3},
+    }
+    assert {key: collection[key] for key in collection if key != "features"} == {
+        "type": "FeatureCollection",
+        "numberReturned": 2,
+        "numberMatched": 3,
+    }
+
+
+def test_csv_is_that_of_rfc_4180(invoke: Invoke, admin: Connection) -> None:
+    admin.run("UPDATE room SET code = :code WHERE price = 66", code='a,"b"\n')
+
+    answer = invoke(with_headers(an_event(limit="3"), Accept="text/csv"))
+
+    assert header(answer, "Content-Type") == "text/csv; charset=utf-8"
+    assert answer["body"].startswith(f"code,size,price,latitude,longitude\r\n{CODE},20,39,53.55,9.99\r\n")
+    rows = list(csv.DictReader(io.StringIO(answer["body"], newline="")))
+    assert [(row["code"], row["price"]) for row in rows] == [(CODE, "39"), ('a,"b"\n', "66"), ("far", "")]
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "application/json"),
+        ("application/*", "application/json"),
+        ("text/*", "text/csv; charset=utf-8"),
+        ("application/json;q=0.5, text/csv;q=0.7", "text/csv; charset=utf-8"),
+        ("application/geo+json, application/json;q=0.9", "application/geo+json"),
+        ("*/*;q=0.1, application/json;q=0", "application/geo+json"),
+        ("APPLICATION/JSON", "application/json"),
+    ],
+)
+def test_the_format_is_the_one_that_is_preferred(invoke: Invoke, accept: str, content_type: str) -> None:
+    answer = invoke(with_headers(an_event(), Accept=accept))
+
+    assert (answer["statusCode"], header(answer, "Content-Type")) == (200, content_type)
+    assert "Accept" in (header(answer, "Vary") or "")
+
+
+@pytest.mark.parametrize("accept", ["image/png", "text/html", "application/json;q=0", "nonsense", "*/*;q=x", ";;,,"])
+def test_a_format_that_there_is_not_is_a_406(invoke: Invoke, accept: str) -> None:
+    answer = invoke(with_headers(an_event(), Accept=accept))
+
+    assert answer["statusCode"] == 406
+    problem = json.loads(answer["body"])
+    assert problem["type"] == "NotAcceptableError"
+    assert "application/geo+json" in problem["detail"]
+
+
+def a_room_event(code: str = CODE, **more: Any) -> dict[str, Any]:
+    return {**an_event(), "path": f"/rooms/{code}", **more}
+
+
+def test_a_room_can_be_had_by_its_code(invoke: Invoke) -> None:
+    answer = invoke(a_room_event())
+
+    assert answer["statusCode"] == 200
+    assert json.loads(answer["body"]) == {"code": CODE, "size": 20, "price": 39, "latitude": 53.55, "longitude": 9.99}
+    feature = invoke(with_headers(a_room_event(), Accept="application/geo+json"))
+    assert json.loads(feature["body"])["id"] == CODE
+    table = invoke(with_headers(a_room_event(), Accept="text/csv"))
+    assert table["body"].splitlines()[1] == f"{CODE},20,39,53.55,9.99"
+
+
+@pytest.mark.parametrize("code", ["nobody-s", CODE.upper(), f"{CODE}%20", "%00", "a" * 5000, "%F0%9F%9B%8F"])
+def test_a_room_that_there_is_not_is_a_404(invoke: Invoke, code: str) -> None:
+    answer = invoke(a_room_event(code))
+
+    assert answer["statusCode"] == 404
+    assert json.loads(answer["body"])["type"] == "ResourceError"
+
+
+@pytest.mark.parametrize("event", [an_event(), a_room_event()])
+def test_what_a_client_has_already_is_not_sent_again(
+    invoke: Invoke, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch, admin: Connection
+) -> None:
+    monkeypatch.setenv("CACHE_CONTROL", "max-age=60")
+    answer = invoke(event)
+    tag = header(answer, "ETag")
+    assert tag
+    assert header(answer, "Cache-Control") == "max-age=60"
+
+    for tags in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        unchanged = invoke(with_headers(event, If_None_Match=tags))
+        assert (unchanged["statusCode"], unchanged["body"]) == (304, "")
+        for name in ("ETag", "Cache-Control", "Vary"):
+            assert header(unchanged, name) == header(answer, name)
+    assert invoke(with_headers(event, If_None_Match='"other"'))["statusCode"] == 200
+    admin.run("UPDATE room SET price = 40 WHERE price = 39")
+    assert invoke(with_headers(event, If_None_Match=tag))["statusCode"] == 200
+
+
+def test_a_page_that_has_a_next_one_now_has_another_tag(invoke: Invoke, admin: Connection) -> None:
+    before = header(invoke(an_event(limit="3")), "ETag")
+
+    insert_rooms(admin, [a_room(code="new")])
+
+    assert header(invoke(an_event(limit="3")), "ETag") != before
+
+
+@pytest.mark.parametrize("event", [an_event(limit="2"), a_room_event(), a_room_event("nobody-s")])
+def test_head_is_get_without_the_body(invoke: Invoke, event: dict[str, Any]) -> None:
+    get, head = invoke(event), invoke({**event, "httpMethod": "HEAD"})
+
+    assert head == {**get, "body": ""}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "errors"),
+    [
+        ({"filter_price_lt": "1"}, {"filter_price_lt": "filter_price__lt"}),
+        ({"limits": "1"}, {"limits": "limit"}),
+        ({"zzz": "1", "sort": "colour"}, {"zzz": None, "sort": None}),
+        ({"limit": "0"}, {"limit": None}),
+        ({"limit": "10001"}, {"limit": None}),
+        ({"limit": ["1", "2"]}, {"limit": None}),
+        ({"sort": ",".join(["price"] * 200)}, {"sort": None}),
+        ({"sort": "price,-price"}, {"sort": None}),
+        ({"sort": "-distance"}, {"sort": None}),
+        ({"sort": "distance"}, {"sort": None}),
+        ({"sort": ""}, {"sort": None}),
+        ({"count": "estimated"}, {"count": None}),
+        ({"near": "91,0", "radius_km": "1"}, {"near": None}),
+        ({"near": "NaN,0", "radius_km": "1"}, {"near": None}),
+        ({"near": "1", "radius_km": "1"}, {"near": None}),
+        ({"near": "1,2,3", "radius_km": "1"}, {"near": None}),
+        ({"near": "1,2"}, {"near": None}),
+        ({"near": "1,2", "sort": "distance"}, {"near": None}),
+        ({"near": "1,2", "radius_km": "0"}, {"radius_km": None}),
+        ({"near": "1,2", "radius_km": "1e9"}, {"radius_km": None}),
+        ({"radius_km": "1"}, {"radius_km": None}),
+        ({"bbox": "0,10,1,9"}, {"bbox": None}),
+        ({"bbox": "0,0,181,1"}, {"bbox": None}),
+        ({"bbox": "0,0,1"}, {"bbox": None}),
+        ({"filter_code__in": ",".join(["x"] * 10_000)}, {"filter_code__in": None}),
+        ({"filter_price__in": "1,,2"}, {"filter_price__in": None}),
+        (
+            {"filter_price__lt": "cheap", "filter_size__gt": "\u0663", "near": "x", "colour": "red", "cursor": "y"},
+            {"filter_price__lt": None, "filter_size__gt": None, "near": None, "colour": None, "cursor": None},
+        ),
+        ({"sort": "colour", "near": "1,2", "limit": "5"}, {"sort": None}),
+        ({"filter_price": "40", "LIMIT": "5"}, {"filter_price": "filter_price__eq", "LIMIT": "limit"}),
+    ],
+)
+def test_everything_that_is_wrong_is_said_at_once(
+    invoke: Invoke, parameters: dict[str, Any], errors: dict[str, str | None]
+) -> None:
+    answer = invoke(an_event(**parameters))
+
+    assert answer["statusCode"] == 400
+    assert header(answer, "Content-Type") == "application/problem+json"
+    problem = json.loads(answer["body"])
+    assert problem["status"] == 400
+    assert {error["name"]: error.get("did_you_mean") for error in problem["errors"]} == errors
+    assert all("allowed" in error or "did_you_mean" in error for error in problem["errors"])
+
+
+def test_of_very_many_unknown_parameters_each_is_named_and_few_are_guessed_at(invoke: Invoke) -> None:
+    names = [f"filter_price_{number}" for number in range(500)]
+
+    errors = json.loads(invoke(an_event(**dict.fromkeys(names, "")))["body"])["errors"]
+
+    assert [error["name"] for error in errors] == names
+    assert sum("allowed" in error or "did_you_mean" in error for error in errors) == 5

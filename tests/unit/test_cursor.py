@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rentomatic.domain.geography import Circle, Place
+from rentomatic.domain.room_filters import parse_filters
+from rentomatic.domain.room_search import DISTANCE, RoomSearch, SortKey
+from rentomatic.requests import cursor as module
+from rentomatic.requests.cursor import encode_cursor, position_of, read_cursor
+
+if TYPE_CHECKING:
+    from rentomatic.domain.room_search import Position
+
+SEARCH = RoomSearch(
+    criteria=tuple(parse_filters({"price__lt": 60, "code__in": ["a", "b"]})),
+    circle=Circle(Place(53.55, 9.99), 5.0),
+    order=(SortKey(DISTANCE), SortKey("price", is_descending=True)),
+)
+POSITION = (0.25, 40, 7)
+
+
+def decode_cursor(text: str, search: RoomSearch) -> Position:
+    return position_of(read_cursor(text), search)
+
+
+@given(st.floats(0, 2), st.integers(-(2**31), 2**31), st.integers(1, 2**63 - 1))
+def test_a_cursor_is_read_as_it_was_written(chord: float, price: int, number: int) -> None:
+    position = (chord, price, number)
+
+    assert decode_cursor(encode_cursor(SEARCH, position), SEARCH) == position
+
+
+def test_a_page_may_have_another_size_than_the_one_before_and_filters_another_order() -> None:
+    filters = tuple(parse_filters({"code__in": ["a", "b"], "price__lt": 60}))
+    other = replace(SEARCH, limit=5, is_counted=True, after=POSITION, criteria=filters)
+
+    assert decode_cursor(encode_cursor(SEARCH, POSITION), other) == POSITION
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"criteria": ()},
+        {"circle": Circle(Place(53.55, 9.99), 6.0)},
+        {"order": (SortKey(DISTANCE), SortKey("price"))},
+    ],
+)
+def test_a_cursor_of_another_search_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"^Was made for other filters"):
+        decode_cursor(encode_cursor(SEARCH, POSITION), replace(SEARCH, **change))
+
+
+def test_a_cursor_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = encode_cursor(SEARCH, POSITION)
+    monkeypatch.setattr(module, "_VERSION", 2)
+
+    with pytest.raises(ValueError, match=r"^Is of another version"):
+        decode_cursor(text, SEARCH)
+
+
+@given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
+def test_any_other_text_is_damaged(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^Is damaged"):
+        decode_cursor(text, SEARCH)
+
+
+@pytest.mark.parametrize(
+    "position",
+    [[], [0.25, 40], [0.25, 40, 7, 8], ["a", 40, 7], [0.25, 40.0, 7], [0.25, True, 7], [0.25, 40, 10**30], [1, 40, 7]],
+)
+def test_a_position_that_somebody_made_up_is_checked(position: list[Any]) -> None:
+    fingerprint = module._fingerprint(SEARCH)  # noqa: SLF001 - as somebody could who has read it
+    content = json.dumps([1, fingerprint, *position]).encode()
+    text = module._text(content)  # noqa: SLF001
+
+    with pytest.raises(ValueError, match=r"^Is damaged"):
+        decode_cursor(text, SEARCH)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"1", b"[1]", b"[" * 400, b"\xff", b'[1,"x",NaN]'])
+def test_content_that_somebody_made_up_is_checked(content: bytes) -> None:
+    text = module._text(content)  # noqa: SLF001
+
+    with pytest.raises(ValueError, match=r"^(Is damaged|Was made)"):
+        decode_cursor(text, SEARCH)
