@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak scale check lock clean
+.PHONY: help run test soak scale bench check lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -25,6 +25,9 @@ soak: $(VENV)/.installed ## ten thousand requests with faults, ours beside a pla
 scale: $(VENV)/.installed ## the time of each kind of query on ten thousand and on a million rooms
 	@$(BIN)/python -m tests.scale
 
+bench: $(VENV)/.installed ## cold starts and warm requests, ours beside what people would pick instead
+	@$(BIN)/python -m tests.bench
+
 check: $(VENV)/.installed
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
@@ -36,6 +39,8 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --output-file requirements-dev.txt
 	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --constraint requirements-dev.txt \
 		--output-file layers/dependencies/requirements.txt
+	@for peer in tests/bench/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
+		--constraint requirements-dev.txt --output-file $$peer/requirements.txt || exit 1; done
 
 # Universal: one file for every platform and Python. Hashes, but no address of any registry.
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \

@@ -14,23 +14,18 @@ from random import randint
 from time import monotonic
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.event_handler import (
-    APIGatewayRestResolver,
-    CORSConfig,
-    Response,
-)
-from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.metrics import MetricUnit
 
+from rentomatic import lean_imports
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.repository.postgresrepo import PostgresRepo
 from rentomatic.requests.room_search import build_room_search_request
 from rentomatic.responses import ResponseFailure, ResponseTypes
 from rentomatic.serializers.entity_tag import entity_tag, has_entity
 from rentomatic.serializers.http_page import encode_page
+from rentomatic.serializers.http_request import HttpRequest
 from rentomatic.serializers.http_response import (
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
@@ -44,8 +39,24 @@ from rentomatic.use_cases.readiness import readiness_use_case
 from rentomatic.use_cases.room_detail import room_detail_use_case
 from rentomatic.use_cases.room_search import room_search_use_case
 
+_OTHER_EVENTS = (
+    *("ALBEvent", "APIGatewayProxyEventV2", "BedrockAgentEvent", "LambdaFunctionUrlEvent"),
+    *("VPCLatticeEvent", "VPCLatticeEventV2"),
+)
+
+# Powertools' resolver, without those for other services and without their events.
+with lean_imports.instead_of_the_real(
+    lean_imports.package("aws_lambda_powertools.event_handler"),
+    lean_imports.package(
+        "aws_lambda_powertools.utilities.data_classes",
+        APIGatewayProxyEvent="api_gateway_proxy_event",
+        **dict.fromkeys(_OTHER_EVENTS),
+    ),
+):
+    from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, CORSConfig, Response
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -57,6 +68,7 @@ _KEPT = {"Cache-Control": "public, max-age=3600", "Vary": "Origin"}
 _UNSNIFFED = {"X-Content-Type-Options": "nosniff"}
 _EXPOSED = ["ETag", "Link", "Retry-After", "X-Total-Count"]
 _DOCTOR = {"rentomatic": "doctor"}
+_OUR_FAULT = 500
 _MARGIN_S = 0.5  # to answer in, of the time that Lambda leaves
 
 
@@ -65,7 +77,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     # Equal as a whole: whatever a request says, its event has the members of the proxy integration besides.
     if event == _DOCTOR:
         return _logger().inject_lambda_context(_examine, clear_state=True)(event, context)
-    return _entry_point()(event, context)
+    return _resolve(event, context)
 
 
 def _examine(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -79,64 +91,47 @@ def _examine(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _list_rooms() -> Response[str]:
-    format_ = _wanted_format()
+    request = _request()
+    format_ = wanted_format(request.header("accept"))
     if format_ is None:
         return _answer_not_acceptable()
-    parameters = _parameters()
-    response = room_search_use_case(_repository(), build_room_search_request(parameters))
+    response = room_search_use_case(_repository(), build_room_search_request(request.parameters))
     if isinstance(response, ResponseFailure):
         return _answer_failure(response)
-    return _answer_room(format_, *encode_page(response.value, format_, _url(), parameters))
+    body, headers = encode_page(response.value, format_, request.url(), request.parameters)
+    return _answer_room(request, format_, body, headers)
 
 
 def _show_room(code: str) -> Response[str]:
-    format_ = _wanted_format()
+    request = _request()
+    format_ = wanted_format(request.header("accept"))
     if format_ is None:
         return _answer_not_acceptable()
     response = room_detail_use_case(_repository(), code)
     if isinstance(response, ResponseFailure):
         return _answer_failure(response)
-    return _answer_room(format_, format_.encode_room(response.value), {})
+    return _answer_room(request, format_, format_.encode_room(response.value), {})
 
 
-def _answer_room(format_: Format, body: str, headers: dict[str, str]) -> Response[str]:
+def _request() -> HttpRequest:
+    return HttpRequest(_api().current_event.raw_event)
+
+
+def _answer_room(request: HttpRequest, format_: Format, body: str, headers: dict[str, str]) -> Response[str]:
     """Answer with a representation of rooms, or with 304 if the client has it already."""
     headers |= {
         "Cache-Control": os.environ.get("CACHE_CONTROL") or "no-cache",
         "ETag": entity_tag(body, headers),
         "Vary": "Accept, Origin",
     }
-    if has_entity(_header("If-None-Match"), headers["ETag"]):
+    if has_entity(request.header("if-none-match"), headers["ETag"]):
         return Response(304, headers=headers, body="")
     return Response(200, format_.content_type, body, headers)
-
-
-def _wanted_format() -> Format | None:
-    return wanted_format(_header("Accept"))
 
 
 def _answer_not_acceptable() -> Response[str]:
     names = ", ".join(format_.media_type for format_ in FORMATS)
     return _answer_failure(ResponseFailure(NOT_ACCEPTABLE, f"Rooms can be had as {names}"))
-
-
-def _parameters() -> Mapping[str, Sequence[str]]:
-    event = _api().current_event
-    single = {name: [value] for name, value in event.query_string_parameters.items()}
-    return {**single, **event.multi_value_query_string_parameters}
-
-
-def _url() -> str:
-    """Return the URL that the client asked, without its query; the stage, or the path of a custom domain, included."""
-    event = _api().current_event
-    scheme = _header("X-Forwarded-Proto").rpartition(",")[2].strip() or "https"
-    path = event.request_context.path or event.path
-    return f"{scheme}://{_header('Host') or event.request_context.domain_name}{quote(path)}"
-
-
-def _header(name: str) -> str:
-    """Return what a request header has; with commas between several values, and empty if there is none."""
-    return ", ".join(_api().current_event.resolved_headers_field.get(name, []))
 
 
 def _say_alive() -> Response[str]:
@@ -177,9 +172,16 @@ def _answer_failure(response: ResponseFailure, headers: Mapping[str, str] = Mapp
 
 def _log(response: ResponseFailure) -> None:
     error = response.exception
-    facts: dict[str, Any] = {"elapsed_s": monotonic() - _api().context["begun"]}
+    context: LambdaContext = _api().lambda_context
+    facts: dict[str, Any] = {
+        "function_name": context.function_name,
+        "function_request_id": context.aws_request_id,
+        "elapsed_s": monotonic() - _api().context["begun"],
+    }
     if isinstance(error, RepositoryError):
         facts |= {"phase": error.phase, "sqlstate": error.sqlstate}
+    _logger().clear_state()  # of the doctor's
+    _logger().set_correlation_id(_api().current_event.raw_event["requestContext"].get("requestId"))
     _logger().error(response.message, exc_info=error, extra=facts)
 
 
@@ -209,6 +211,11 @@ def _seconds_left(context: LambdaContext) -> float:
 
 def _count(event: str) -> None:
     _metrics().add_metric(name=event, unit=MetricUnit.Count, value=1)
+
+
+@cache
+def _count_cold_start() -> None:
+    _count("ColdStart")
 
 
 @cache
@@ -262,15 +269,9 @@ def _add_resource(api: APIGatewayRestResolver, path: str, get: Callable[..., Res
 def _resolve(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     _api().append_context(begun=monotonic())  # type: ignore[no-untyped-call] # Powertools left it out
     answer = _api().resolve(event, context)
-    _count(f"Status{answer['statusCode']}")
+    _count_cold_start()
+    if answer["statusCode"] >= _OUR_FAULT:  # API Gateway counts the others
+        _count(f"Status{answer['statusCode']}")
+    if _metrics().metric_set:  # most requests have none, and write no line to the log
+        _metrics().flush_metrics()
     return answer
-
-
-@cache
-def _entry_point() -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
-    logged = _logger().inject_lambda_context(
-        _resolve,
-        correlation_id_path=correlation_paths.API_GATEWAY_REST,
-        clear_state=True,
-    )
-    return _metrics().log_metrics(logged, capture_cold_start_metric=True)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Self
 
-    from rentomatic.domain.room import Room
-
 EARTH_RADIUS_M = 6_371_008.8  # mean radius R1 of GRS 80 (Moritz, "Geodetic Reference System 1980")
 RADIUS_MAX_KM = 20_016  # half way round and a little more: everywhere
 _EVERYWHERE = 2.1  # more than any chord of the unit sphere, however it is rounded
@@ -31,13 +29,13 @@ class Place:
     longitude: float
 
     @classmethod
-    def of(cls, room: Room) -> Self | None:
-        """Return where a room is; None if that is not known, or nowhere on the earth."""
-        if room.latitude is None or room.longitude is None:
+    def of(cls, latitude: float | None, longitude: float | None) -> Self | None:
+        """Return the place; None if it is not known, or nowhere on the earth."""
+        if latitude is None or longitude is None:
             return None
         # False of NaN, too.
-        is_on_earth = -90 <= room.latitude <= 90 and -180 <= room.longitude <= 180  # noqa: PLR2004
-        return cls(room.latitude, room.longitude) if is_on_earth else None
+        is_on_earth = -90 <= latitude <= 90 and -180 <= longitude <= 180  # noqa: PLR2004
+        return cls(latitude, longitude) if is_on_earth else None
 
     def vector(self) -> Vector:
         """Return the place on the unit sphere."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rentomatic.domain.geography import distance_of
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX
 
 if TYPE_CHECKING:
@@ -61,22 +62,28 @@ class RoomSearch:
         return bool(self.order) and self.order[-1].is_descending
 
 
+def sort_value(room: Room, key: SortKey, chord: float | None) -> int | float:
+    """Return what a room is sorted by; the chord is that to the centre of the circle, if there is one."""
+    value: int | float | None = chord if key.field == DISTANCE else getattr(room, key.field)
+    return UNKNOWN if value is None else value
+
+
 @dataclass(frozen=True)
 class RoomPage:
     """Some of the rooms that a search found, in its order.
 
     Attributes:
         search: What was searched for.
-        positions: Of each room.
-        distances_m: Of each room from the centre of the circle, in metres; None if there is no circle.
+        numbers: What the repository tells each room from the others by, rising in the order of insertion.
+        chords: Of the unit sphere, from each room to the centre of the circle; None if there is no circle.
         has_more: Whether there are rooms behind the last one.
         count: How many rooms match, on all pages; None if that was not asked.
     """
 
     search: RoomSearch
     rooms: Sequence[Room]
-    positions: Sequence[Position]
-    distances_m: Sequence[float] | None = None
+    numbers: Sequence[int]
+    chords: Sequence[float] | None = None
     has_more: bool = False
     count: int | None = None
 
@@ -87,12 +94,20 @@ class RoomPage:
         return replace(
             self,
             rooms=self.rooms[:number],
-            positions=self.positions[:number],
-            distances_m=None if self.distances_m is None else self.distances_m[:number],
+            numbers=self.numbers[:number],
+            chords=None if self.chords is None else self.chords[:number],
             has_more=True,
         )
 
     @property
     def end(self) -> Position | None:
         """Where the next page begins; None if this is the last one."""
-        return self.positions[-1] if self.has_more else None
+        if not self.has_more:
+            return None
+        chord = None if self.chords is None else self.chords[-1]
+        return (*(sort_value(self.rooms[-1], key, chord) for key in self.search.order), self.numbers[-1])
+
+    @property
+    def distances_m(self) -> Sequence[float] | None:
+        """The great-circle distance of each room from the centre of the circle; None if there is no circle."""
+        return None if self.chords is None else list(map(distance_of, self.chords))

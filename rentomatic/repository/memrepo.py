@@ -7,10 +7,10 @@ from functools import partial
 from math import dist
 from typing import TYPE_CHECKING, Any
 
-from rentomatic.domain.geography import Place, distance_of
+from rentomatic.domain.geography import Place
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_filters import Criterion, parse_filters
-from rentomatic.domain.room_search import DISTANCE, UNKNOWN, RoomPage
+from rentomatic.domain.room_search import RoomPage, sort_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,8 +55,8 @@ class MemRepo:
         return RoomPage(
             search,
             rooms=page,
-            positions=[positions[room.code] for room in page],
-            distances_m=[distance_of(_chord(room, search.circle)) for room in page] if search.circle else None,
+            numbers=[self._numbers[str(room.code)] for room in page],
+            chords=[_chord(room, search.circle) for room in page] if search.circle else None,
             has_more=len(behind) > search.limit,
             count=len(found) if search.is_counted else None,
         )
@@ -71,8 +71,8 @@ class MemRepo:
         return [Room.from_dict({**fields, "code": str(fields["code"])}) for fields in self.data]
 
     def _position(self, room: Room, search: RoomSearch) -> Position:
-        values = (_sort_value(room, key.field, search.circle) for key in search.order)
-        return (*values, self._numbers[str(room.code)])
+        chord = _chord(room, search.circle) if search.circle else None
+        return (*(sort_value(room, key, chord) for key in search.order), self._numbers[str(room.code)])
 
 
 def _meets_all(room: Room, criteria: Sequence[Criterion]) -> bool:
@@ -89,7 +89,7 @@ def _meets(room: Room, criterion: Criterion) -> bool:
 def _is_there(room: Room, search: RoomSearch) -> bool:
     if search.circle is None and search.box is None:
         return True
-    place = Place.of(room)
+    place = Place.of(room.latitude, room.longitude)
     return place is not None and _is_in_circle(place, search.circle) and _is_in_box(place, search.box)
 
 
@@ -103,15 +103,7 @@ def _is_in_box(place: Place, box: Box | None) -> bool:
     return box is None or place in box
 
 
-def _sort_value(room: Room, field: str, circle: Circle | None) -> int | float:
-    if field == DISTANCE:
-        return _chord(room, circle)
-    value: int | None = getattr(room, field)
-    return UNKNOWN if value is None else value
-
-
-def _chord(room: Room, circle: Circle | None) -> float:
-    assert circle is not None  # noqa: S101 - of every search by distance
+def _chord(room: Room, circle: Circle) -> float:
     return dist(Place(room.latitude, room.longitude).vector(), circle.centre.vector())
 
 

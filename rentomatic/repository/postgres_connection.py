@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 from rentomatic import __version__
 from rentomatic.domain.errors import SettingsError
 from rentomatic.repository.deadline_socket import DeadlineSocket, connect_tcp, connect_unix, resolve, start_tls
+from rentomatic.repository.one_round_trip import OneRoundTripConnection
 from rentomatic.repository.postgres_errors import Progress, translated
-from rentomatic.repository.unnamed_statement import UnnamedStatementConnection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ _RDS_ROOTS = Path(__file__).with_name("rds_roots.pem")
 
 def connect(
     settings: PostgresSettings, deadline: float = math.inf, progress: Progress | None = None
-) -> UnnamedStatementConnection:
+) -> OneRoundTripConnection:
     """Open a connection.
 
     Args:
@@ -38,7 +38,7 @@ def connect(
     Raises:
         RepositoryError: the database cannot be reached, or does not let the user in; it says why.
     """
-    return _connect(UnnamedStatementConnection, settings, deadline, progress or Progress())
+    return _connect(OneRoundTripConnection, settings, deadline, progress or Progress())
 
 
 def connect_dbapi(settings: PostgresSettings) -> pg8000.dbapi.Connection:

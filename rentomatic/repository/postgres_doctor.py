@@ -21,8 +21,8 @@ from rentomatic.repository.postgres_settings import default_sslmode, read_time_s
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
     from rentomatic.repository.postgres_settings import PostgresSettings
-    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
 
 CHECKS = (
     *("settings", "credentials", "name", "port", "TLS", "login"),

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pg8000.exceptions import DatabaseError
-
 from rentomatic.domain.errors import CorruptDataError, RepositoryError, SettingsError, TimedOutError, UnavailableError
+from rentomatic.repository.driver import DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

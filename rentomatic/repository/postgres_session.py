@@ -9,20 +9,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pg8000.exceptions import DatabaseError
-
 from rentomatic.domain.errors import TimedOutError, UnavailableError
 from rentomatic.repository.credentials import credentials_of
+from rentomatic.repository.driver import DatabaseError
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_errors import Progress, server_error, translated
 from rentomatic.repository.postgres_settings import read_time_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from rentomatic.repository.credentials import Credentials
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection, Statement
     from rentomatic.repository.postgres_settings import TimeSettings
-    from rentomatic.repository.unnamed_statement import Rows, UnnamedStatementConnection
 
 _LEAST_S = 0.1  # with less than this left nothing is begun
 _STARTING_UP = "57P03"
@@ -47,7 +46,7 @@ class _Kept:
         process: The process that opened it; one forked from it must not use the socket of both.
     """
 
-    connection: UnnamedStatementConnection
+    connection: OneRoundTripConnection
     process: int
     opened_at: float
     used_at: float
@@ -93,8 +92,8 @@ class PostgresSession:
         while kept := self._take():
             kept.connection.abandon()
 
-    def fetch(self, sql: str, values: Sequence[float | str]) -> Rows:
-        """Return the rows of a statement that only reads, which may be run twice; each value as Postgres spells it.
+    def fetch(self, statement: Statement) -> bytes:
+        """Return the value of a statement that only reads, which may be run twice.
 
         Raises:
             RepositoryError: see its tree.
@@ -105,18 +104,18 @@ class PostgresSession:
             raise UnavailableError("There is no time left to begin")
         deadline = time.monotonic() + budget_s
         try:
-            return self._fetch(sql, values, times, deadline)
+            return self._fetch(statement, times, deadline)
         except TimedOutError:
             self._count(SessionEvent.TIMEOUT)
             raise
 
-    def _fetch(self, sql: str, values: Sequence[float | str], times: TimeSettings, deadline: float) -> Rows:
+    def _fetch(self, statement: Statement, times: TimeSettings, deadline: float) -> bytes:
         kept = self._take()
         if kept and not kept.is_good(times):
             kept.connection.abandon()
         elif kept:
             try:
-                return self._run(kept, sql, values, deadline)
+                return self._run(kept, statement, deadline)
             except (UnavailableError, TimedOutError) as error:
                 # A connection that died while it was kept, or now: once more, on one that was alive a moment ago.
                 # One that is still open brought the server's own answer, and too late is too late.
@@ -124,7 +123,7 @@ class PostgresSession:
                 if kept.connection.is_open or is_too_late or deadline - time.monotonic() < _LEAST_S:
                     raise
             self._count(SessionEvent.RETRY)
-        return self._run(self._open(deadline), sql, values, deadline)
+        return self._run(self._open(deadline), statement, deadline)
 
     def _take(self) -> _Kept | None:
         """Return the kept connection, if there is one; it is not kept any more."""
@@ -138,7 +137,7 @@ class PostgresSession:
         self.close()
         self._kept.append(kept)
 
-    def _run(self, kept: _Kept, sql: str, values: Sequence[float | str], deadline: float) -> Rows:
+    def _run(self, kept: _Kept, statement: Statement, deadline: float) -> bytes:
         """Run the statement and keep the connection, if nothing that was sent or received can still be on its way.
 
         That is so after success, and after an error of severity ERROR, behind which pg8000 has read all there was.
@@ -149,7 +148,7 @@ class PostgresSession:
             with translated(Progress("query")):
                 try:
                     kept.connection.socket.deadline = deadline
-                    rows = kept.connection.fetch(sql, values)
+                    value = kept.connection.fetch(statement)
                 except DatabaseError as error:
                     is_clean = (server_error(error) or {}).get("V") == "ERROR"
                     raise
@@ -160,7 +159,7 @@ class PostgresSession:
                 self._keep(kept)
             else:
                 kept.connection.abandon()
-        return rows
+        return value
 
     def _open(self, deadline: float) -> _Kept:
         """Connect; once more if the server is just starting, or if credentials may have been renewed."""

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from rentomatic.domain.errors import CorruptDataError
-from rentomatic.domain.geography import distance_of
-from rentomatic.domain.room import Room
 from rentomatic.domain.room_filters import parse_filters
-from rentomatic.domain.room_search import DISTANCE, UNKNOWN, RoomPage, RoomSearch
+from rentomatic.domain.room_search import RoomPage, RoomSearch
+from rentomatic.domain.rooms import Rooms
 from rentomatic.repository.postgres_session import PostgresSession, SessionEvent
 from rentomatic.repository.room_sql import build_get, build_list, build_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from rentomatic.domain.room_search import Position
-    from rentomatic.repository.unnamed_statement import Rows
-
-_NUMBER, _CHORD, _COUNT = -3, -2, -1  # columns behind those of the room
+    from rentomatic.domain.room import Room
+    from rentomatic.repository.one_round_trip import Statement
 
 
 class PostgresRepo:
@@ -47,36 +46,24 @@ class PostgresRepo:
         self._session = PostgresSession(configuration, remaining_s, count)
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:
-        return [_room(row) for row in self._session.fetch(*build_list(parse_filters(filters)))]
+        return list(_rooms(self._fetch(build_list(parse_filters(filters)))))
 
     def search(self, search: RoomSearch) -> RoomPage:
-        rows = self._session.fetch(*build_search(search))
-        page = rows[: search.limit]
-        chords = [float(row[_CHORD] or b"nan") for row in page]
-        rooms = [_room(row[:_NUMBER]) for row in page]
+        *columns, numbers, chords, count = self._fetch(build_search(search))
+        limit = search.limit
+        rooms = _rooms(columns)
         return RoomPage(
             search,
-            rooms=rooms,
-            positions=[
-                _position(search, room, chord, int(row[_NUMBER] or b""))
-                for row, room, chord in zip(page, rooms, chords, strict=True)
-            ],
-            distances_m=list(map(distance_of, chords)) if search.circle else None,
-            has_more=len(rows) > search.limit,
-            count=self._count(search, rows),
+            rooms=rooms[:limit],
+            numbers=(numbers or [])[:limit],
+            chords=list(map(float, (chords or [])[:limit])) if search.circle else None,  # JSON has 2.0 as 2
+            has_more=len(rooms) > limit,
+            count=count,
         )
 
-    def _count(self, search: RoomSearch, rows: Rows) -> int | None:
-        if not search.is_counted:
-            return None
-        if rows:
-            return int(rows[0][_COUNT] or b"")
-        # Every row tells. There is none: nothing matches, or all that do are on the pages before.
-        return self.search(replace(search, after=None, limit=1)).count if search.after else 0
-
     def get(self, code: str) -> Room | None:
-        rows = self._session.fetch(*build_get(code))
-        return _room(rows[0]) if rows else None
+        rooms = _rooms(self._fetch(build_get(code)))
+        return rooms[0] if rooms else None
 
     def check(self) -> None:
         self.search(RoomSearch(limit=1))
@@ -85,33 +72,26 @@ class PostgresRepo:
         """Close the connection, if there is one; the next call opens another."""
         self._session.close()
 
-
-def _room(row: Sequence[bytes | None]) -> Room:
-    code, size, price, longitude, latitude = row
-    try:
-        room = Room(
-            code=(code or b"").decode(),
-            size=_optional(int, size),
-            price=_optional(int, price),
-            longitude=_optional(_finite, longitude),
-            latitude=_optional(_finite, latitude),
-        )
-    except ValueError as error:
-        raise CorruptDataError(f"The row of the room {code!r} cannot be read: {error}", phase="read") from error
-    return room
+    def _fetch(self, statement: Statement) -> Any:
+        value = self._session.fetch(statement)
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError as error:  # of a database whose encoding lets any byte pass
+            raise CorruptDataError(f"The rooms cannot be read: {error.msg}", phase="read") from None
 
 
-def _optional(read: Callable[[bytes], Any], value: bytes | None) -> Any:
-    return None if value is None else read(value)
+def _rooms(columns: Sequence[Sequence[Any] | None]) -> Rooms:
+    codes, sizes, prices, longitudes, latitudes = (column or [] for column in columns)
+    return Rooms([codes, sizes, prices, _coordinates(longitudes, codes), _coordinates(latitudes, codes)])
 
 
-def _finite(value: bytes) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"{number} is no coordinate")
-    return number
-
-
-def _position(search: RoomSearch, room: Room, chord: float, number: int) -> Position:
-    values = (chord if key.field == DISTANCE else getattr(room, key.field) for key in search.order)
-    return (*(UNKNOWN if value is None else value for value in values), number)
+def _coordinates(column: Sequence[Any], codes: Sequence[str]) -> Sequence[Any]:
+    """Return the column as numbers: JSON has 53.0 as 53, and NaN and infinity as text."""
+    if set(map(type, column)) <= {float, NoneType}:
+        return column
+    for value, code in zip(column, codes, strict=True):
+        if isinstance(value, str):
+            raise CorruptDataError(
+                f"The row of the room {code!r} cannot be read: {value} is no coordinate", phase="read"
+            )
+    return [None if value is None else float(value) for value in column]

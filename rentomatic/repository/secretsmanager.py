@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import time
+from base64 import b64decode
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.errors import RepositoryError, SettingsError, UnavailableError
+from rentomatic.repository.aws_request import AwsError, ProtocolError, can_request, request
 from rentomatic.repository.deadline_socket import within
 from rentomatic.repository.postgres_settings import read_postgres_settings
 
@@ -25,6 +28,8 @@ _PAUSE_S = 10  # before the service is asked again that failed, or had nothing n
 _FAILURE_PAUSE_S = 1  # before it is asked again that failed when a login had been refused: that one cannot wait
 _TIMEOUT_S = 2  # botocore would wait 60 s to connect and 60 s to read, and try five times
 _ATTEMPTS = 2
+_OPERATION = ("Secrets Manager", "secretsmanager.GetSecretValue")
+_SERVER_ERROR = 500
 _NOT_READ = "The secret that POSTGRES_SECRET_ID names could not be read"
 
 # The service's errors that pass by themselves (AWS Secrets Manager API reference, "Common Errors").
@@ -99,22 +104,45 @@ def _parsed(text: str | bytes) -> Mapping[str, Any]:
 
 
 def _fetch(secret_id: str, deadline: float) -> str | bytes:
+    has_all = can_request(os.environ)
+    ask, is_passing = (_ask, _is_passing) if has_all else (_ask_boto3, _is_passing_of_boto3)
     try:
-        client = within(deadline, _client)
-        value = within(
-            min(deadline, time.monotonic() + _TIMEOUT_S), lambda: client.get_secret_value(SecretId=secret_id)
-        )
+        return ask(secret_id, deadline)
     except TimeoutError as error:
         raise UnavailableError(f"{_NOT_READ} in time", phase="credentials") from error
     except Exception as error:
         reason = f"{_NOT_READ}: {error}"
-        if _is_passing(error):
+        if is_passing(error):
             raise UnavailableError(reason, phase="credentials") from error
         raise SettingsError([reason], phase="credentials") from error
-    return value.get("SecretString") or value.get("SecretBinary", b"")
+
+
+def _ask(secret_id: str, deadline: float) -> str | bytes:
+    end = min(deadline, time.monotonic() + _TIMEOUT_S)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            value = within(end, lambda: request(*_OPERATION, {"SecretId": secret_id}, os.environ, _TIMEOUT_S))
+        except Exception as error:
+            if attempt == _ATTEMPTS or isinstance(error, TimeoutError) or not _is_passing(error):
+                raise
+        else:
+            break
+    return value.get("SecretString") or b64decode(value.get("SecretBinary", ""))
 
 
 def _is_passing(error: Exception) -> bool:
+    if isinstance(error, AwsError):
+        return error.status >= _SERVER_ERROR or error.code in _PASSING
+    return isinstance(error, OSError | ProtocolError)
+
+
+def _ask_boto3(secret_id: str, deadline: float) -> str | bytes:
+    client = within(deadline, _client)
+    value = within(min(deadline, time.monotonic() + _TIMEOUT_S), lambda: client.get_secret_value(SecretId=secret_id))
+    return value.get("SecretString") or value.get("SecretBinary", b"")
+
+
+def _is_passing_of_boto3(error: Exception) -> bool:
     from botocore.exceptions import (  # noqa: PLC0415 - see below
         ClientError,
         ConnectionError,  # noqa: A004 - botocore's
@@ -124,14 +152,14 @@ def _is_passing(error: Exception) -> bool:
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     if isinstance(error, ClientError):
-        is_the_service_s = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500  # noqa: PLR2004
+        is_the_service_s = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR
         return is_the_service_s or error.response["Error"]["Code"] in _PASSING
     return isinstance(error, ConnectionError | CredentialRetrievalError | HTTPClientError | ResponseParserError)
 
 
 @cache
 def _client() -> SecretsManagerClient:
-    # boto3 takes about half a second to import: only a function that has a secret pays for it.
+    # A quarter of a second to import: where a function runs, the request above does without.
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 

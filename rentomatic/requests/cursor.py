@@ -6,6 +6,7 @@ import base64
 import json
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from rentomatic.domain.room_search import DISTANCE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rentomatic.domain.room_filters import Criterion
     from rentomatic.domain.room_search import Position, RoomSearch
 
 _VERSION = 1
@@ -22,12 +24,12 @@ _DAMAGED = "Is damaged: use it as it was given"
 _LENGTH_MAX = 500
 _CHECK_BYTES = 6
 _INTEGER_MAX = 2**63 - 1
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def encode_cursor(search: RoomSearch, position: Position) -> str:
     """Return the cursor for the page behind a position of a search."""
-    content = json.dumps([_VERSION, _fingerprint(search), *position], separators=(",", ":")).encode()
-    return _text(content)
+    return _text(_ENCODER.encode([_VERSION, _fingerprint(search), *position]).encode())
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,12 @@ def _text(content: bytes) -> str:
 
 def _fingerprint(search: RoomSearch) -> str:
     """Return what tells searches apart whose pages do not go together. Pages may change their size on the way."""
-    criteria = sorted(map(repr, search.criteria))
-    return sha256(repr((criteria, search.circle, search.box, search.order)).encode()).hexdigest()[:12]
+    return _fingerprint_of(search.criteria, search.circle, search.box, search.order)
+
+
+@lru_cache(maxsize=100)
+def _fingerprint_of(criteria: Sequence[Criterion], *others: object) -> str:
+    return sha256(repr((sorted(map(repr, criteria)), *others)).encode()).hexdigest()[:12]
 
 
 def _fits(position: Sequence[Any], search: RoomSearch) -> bool:

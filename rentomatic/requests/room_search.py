@@ -128,9 +128,9 @@ class _Reading:
 
     def _criteria(self) -> Sequence[Criterion]:
         filters: dict[str, Any] = {
-            key: values if len(values) > 1 else values[0]
-            for key in FILTER_KEYS
-            if (values := list(self._parameters.get(f"{FILTER_PREFIX}{key}", [])))
+            key: list(values) if len(values) > 1 else values[0]
+            for name, values in self._parameters.items()
+            if (key := name.removeprefix(FILTER_PREFIX)) != name and key in FILTER_KEYS and values
         }
         try:
             return parse_filters(filters)
@@ -204,7 +204,7 @@ def _decimals(text: str, *named: tuple[str, int]) -> list[float]:
     texts = text.split(",", len(named))
     if len(texts) != len(named) or not all(map(_DECIMAL.fullmatch, texts)):
         raise ValueError(f"Must be {','.join(name for name, _ in named)}")
-    numbers = list(map(float, texts))
+    numbers = [float(each) + 0.0 for each in texts]  # 0 for -0, which is equal, and spelled otherwise in a cursor
     for (name, most), number in zip(named, numbers, strict=True):
         if abs(number) > most:
             raise ValueError(f"Must have a {name} from -{most} to {most}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 def entity_tag(body: str, headers: Mapping[str, str]) -> str:
     """Return a tag that is another one when the body or one of these headers is."""
-    content = "\n".join([*(f"{name}: {value}" for name, value in sorted(headers.items())), "", body])
-    return f'"{blake2b(content.encode(), digest_size=16).hexdigest()}"'
+    digest = sha256(body.encode())
+    for name, value in sorted(headers.items()):
+        digest.update(f"\n{name}: {value}".encode())
+    return f'"{digest.hexdigest()[:32]}"'
 
 
 def has_entity(if_none_match: str, tag: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import quote
 
 from rentomatic.requests.cursor import encode_cursor
 
@@ -33,10 +34,10 @@ def encode_page(
     Raises:
         OverflowError: a response does not carry even one of the rooms.
     """
+    links = {"self": _url(url, parameters)} if format_.has_links else {}
     while True:
-        links = {"self": _url(url, parameters)}
-        if page.end is not None:
-            links["next"] = _url(url, {**parameters, "cursor": [encode_cursor(page.search, page.end)]})
+        if end := page.end:
+            links["next"] = _url(url, {**parameters, "cursor": [encode_cursor(page.search, end)]})
         body = format_.encode_page(page, links)
         if can_be_carried(body):
             break
@@ -57,5 +58,10 @@ def can_be_carried(body: str) -> bool:
 
 
 def _url(url: str, parameters: Mapping[str, Sequence[str]]) -> str:
-    query = urlencode(parameters, doseq=True, safe=_SAFE)
+    query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, values in parameters.items() for value in values)
     return f"{url}?{query}" if query else url
+
+
+@lru_cache(maxsize=100)  # the names, and most values, are the same again and again
+def _quoted(text: str) -> str:
+    return quote(text, safe=_SAFE)

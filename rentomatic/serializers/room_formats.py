@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from rentomatic.domain.geography import Place
-from rentomatic.serializers.room import MEMBERS, RoomJsonEncoder, members
+from rentomatic.serializers.room import MEMBERS, members, members_of_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,76 +31,84 @@ class Format:
         content_type: What it gets.
         encode_page: Spells a page, given the URLs of its links by their relation.
         encode_room: Spells one room.
+        has_links: Whether what is spelled has the links in it, and not only the header of the response.
     """
 
     media_type: str
     content_type: str
     encode_page: Callable[[RoomPage, Mapping[str, str]], str]
     encode_room: Callable[[Room], str]
+    has_links: bool = False
 
 
-def _json_page(page: RoomPage, _links: Mapping[str, str]) -> str:
-    return _json([room for room, _ in _rooms(page)] if page.distances_m is None else list(_with_distances(page)))
+def _shown(page: RoomPage) -> list[dict[str, Any]]:
+    """Return what is shown of each room, with its distance if there is one."""
+    shown = members_of_all(page.rooms)
+    if (distances_m := page.distances_m) is not None:
+        for room, distance_m in zip(shown, distances_m, strict=True):
+            room["distance_m"] = round(distance_m, _DISTANCE_DIGITS)
+    return shown
 
 
 def _json(value: Any) -> str:
-    """Return JSON, in the bytes that the book's Flask endpoint serves."""
-    return json.dumps(value, cls=RoomJsonEncoder, allow_nan=False)
+    return orjson.dumps(value).decode()
 
 
-def _with_distances(page: RoomPage) -> Iterable[Mapping[str, Any]]:
-    return ({**members(room), **distance} for room, distance in _rooms(page))
-
-
-def _rooms(page: RoomPage) -> Iterable[tuple[Room, Mapping[str, float]]]:
-    """Yield each room and, if there is one, its distance as a member."""
-    if page.distances_m is None:
-        return ((room, {}) for room in page.rooms)
-    distances = ({"distance_m": round(distance_m, _DISTANCE_DIGITS)} for distance_m in page.distances_m)
-    return zip(page.rooms, distances, strict=True)
-
-
-def _geojson_page(page: RoomPage, links: Mapping[str, str]) -> str:
+def _geojson(page: RoomPage, links: Mapping[str, str]) -> str:
     collection: dict[str, Any] = {
         "type": "FeatureCollection",
-        "features": [_feature(room, distance) for room, distance in _rooms(page)],
+        "features": list(map(_feature, _shown(page))),
         "links": [{"rel": relation, "type": GEOJSON.media_type, "href": url} for relation, url in links.items()],
         "numberReturned": len(page.rooms),
     }
     if page.count is not None:
         collection["numberMatched"] = page.count
-    return json.dumps(collection, allow_nan=False)
+    return _json(collection)
 
 
-def _feature(room: Room, distance: Mapping[str, float]) -> Mapping[str, Any]:
-    place = Place.of(room)
+def _feature(shown: dict[str, Any]) -> Mapping[str, Any]:
+    """Return the feature of a room (RFC 7946, section 3.2), and take its place from the members."""
+    place = Place.of(shown.pop("latitude"), shown.pop("longitude"))
     point = {"type": "Point", "coordinates": [place.longitude, place.latitude]} if place else None
-    properties = {**members(room), **distance}
-    del properties["latitude"], properties["longitude"]
-    return {"type": "Feature", "id": properties["code"], "geometry": point, "properties": properties}
+    return {"type": "Feature", "id": shown["code"], "geometry": point, "properties": shown}
 
 
-def _csv_page(page: RoomPage, _links: Mapping[str, str]) -> str:
-    columns = (*MEMBERS, *(() if page.distances_m is None else ("distance_m",)))
-    return _csv(columns, _with_distances(page))
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+def _csv(columns: Sequence[str], shown: Iterable[Mapping[str, Any]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns)  # RFC 4180 is what the module writes by itself
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(shown)
     return text.getvalue()
 
 
-JSON = Format("application/json", "application/json", _json_page, _json)
-GEOJSON = Format(
-    "application/geo+json", "application/geo+json", _geojson_page, lambda room: json.dumps(_feature(room, {}))
+def _csv_page(page: RoomPage, _links: Mapping[str, str]) -> str:
+    columns = MEMBERS if page.distances_m is None else (*MEMBERS, "distance_m")
+    return _csv(columns, _shown(page))
+
+
+JSON = Format(
+    "application/json",
+    "application/json",
+    encode_page=lambda page, _links: _json(_shown(page)),
+    encode_room=lambda room: _json(members(room)),
 )
-CSV = Format("text/csv", "text/csv; charset=utf-8", _csv_page, lambda room: _csv(MEMBERS, [members(room)]))
+GEOJSON = Format(
+    "application/geo+json",
+    "application/geo+json",
+    encode_page=_geojson,
+    encode_room=lambda room: _json(_feature(members(room))),
+    has_links=True,
+)
+CSV = Format(
+    "text/csv",
+    "text/csv; charset=utf-8",
+    encode_page=_csv_page,
+    encode_room=lambda room: _csv(MEMBERS, [members(room)]),
+)
 FORMATS = (JSON, GEOJSON, CSV)
 
 
+@lru_cache(maxsize=100)
 def wanted_format(accept: str) -> Format | None:
     """Return the format that an Accept header prefers, JSON if it leaves the choice; None if it wants none of them.
 

@@ -189,6 +189,16 @@ class RoomSearchContract:
 
         assert repository.search(RoomSearch()).rooms == rooms
 
+    def test_pages_go_on_behind_a_distance_that_is_a_whole_number(self, searchable_of: SearchableOf) -> None:
+        here, antipode = Place(30.6549, 60.2679), Place(-30.6549, 60.2679 - 180)
+        rooms = [
+            a_room(code=code, latitude=place.latitude, longitude=place.longitude)
+            for code, place in ((CODE, here), (OTHER_CODE, here), ("far", antipode), ("too", antipode))
+        ]
+        search = RoomSearch(circle=Circle(here), order=(SortKey(DISTANCE),), limit=1)
+
+        assert [room for page in walk(searchable_of(rooms), search) for room in page.rooms] == rooms
+
     def test_half_way_round_the_earth_is_everywhere(self, searchable_of: SearchableOf) -> None:
         rooms = [a_room(latitude=28.0, longitude=-37.0)]
         repository = searchable_of(rooms)

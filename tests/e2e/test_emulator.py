@@ -168,13 +168,32 @@ def test_the_layers_hold_what_is_needed_and_no_more(artifact: Path) -> None:
     dependencies = {path.name for path in (artifact / "DependenciesLayer" / "python").iterdir() if "-" not in path.name}
 
     assert dependencies == {
-        *("aws_lambda_powertools", "asn1crypto", "dateutil", "jmespath", "pg8000", "scramp", "six.py"),
-        *("typing_extensions.py", "requirements.txt"),
+        *("aws_lambda_powertools", "asn1crypto", "dateutil", "jmespath", "orjson", "pg8000", "scramp", "six.py"),
+        *("typing_extensions.py", "__pycache__"),
     }
     assert {path.name for path in (artifact / "RentomaticLayer" / "python").iterdir()} == {"rentomatic"}
     function = {path.name for path in (artifact / "RoomsFunction").iterdir()}
-    assert function == {"__init__.py", "app.py", "docs.html", "openapi.json"}
-    assert not list(artifact.rglob("__pycache__"))
+    assert function == {"__init__.py", "app.py", "docs.html", "openapi.json", "__pycache__"}
+
+
+def test_every_module_is_there_as_bytecode_that_needs_no_time_stamp_and_names_lambda_s_own_folders(
+    artifact: Path,
+) -> None:
+    sources = list(artifact.rglob("*.py"))
+
+    assert sources
+    for source in sources:
+        (bytecode,) = (source.parent / "__pycache__").glob(f"{source.stem}.cpython-313.pyc")
+        data = bytecode.read_bytes()
+        assert data[4:8] == b"\1\0\0\0", source  # an unchecked hash (PEP 552)
+        assert str(artifact).encode() not in data
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_what_is_compiled_is_there_for_either_architecture(artifact: Path, machine: str) -> None:
+    compiled = {path.name.split(".")[0] for path in artifact.rglob(f"*-{machine}-linux-gnu.so")}
+
+    assert compiled == {"orjson"}
 
 
 @pytest.mark.usefixtures("admin")

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from local.database import insert_rooms
+from rentomatic.domain.geography import chord_of
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_filters import InvalidFiltersError
 from rentomatic.domain.room_search import RoomPage
@@ -60,8 +61,8 @@ class HttpRooms:
         return RoomPage(
             search,
             [Room.from_dict(fields) for fields in rooms],
-            [(len(self._next_urls) - 1,) for _ in rooms],
-            distances_m,
+            [len(self._next_urls) - 1 for _ in rooms],
+            [chord_of(distance_m) for distance_m in distances_m] if distances_m is not None else None,
             has_more,
             int(headers["X-Total-Count"]) if "X-Total-Count" in headers else None,
         )

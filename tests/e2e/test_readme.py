@@ -33,6 +33,7 @@ RUN_BELOW = ("make run", "curl ", "ogrinfo ", ".venv/bin/python manage.py ", ".v
 RUN_ELSEWHERE = {
     "make test": "it is what runs this",
     "make soak": "it takes minutes; tests/soak/test_soak.py runs it in small",
+    "make bench": "it takes minutes; tests/bench/test_bench.py tests what it says",
     "export PATH": "it is a setting, which `make test` makes too",
     "sam build": "test_emulator.py runs it",
     "sam deploy": "it needs an AWS account; test_stack.py creates the stack in moto",

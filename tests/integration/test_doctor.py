@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
     from rentomatic.repository.postgres_doctor import Finding
-    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
 
     Invoke = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -48,7 +48,7 @@ def client(migrated: Mapping[str, str]) -> FlaskClient:
 
 
 @pytest.mark.parametrize("parameters", [{}, {"filter_price__lt": "60"}, {"filter_price__eq": "1"}])
-def test_flask_serves_the_bytes_that_the_function_answers(
+def test_flask_serves_what_the_function_answers_in_the_bytes_of_the_book(
     client: FlaskClient,
     invoke: Callable[[dict[str, Any]], dict[str, Any]],
     admin: Connection,
@@ -62,7 +62,12 @@ def test_flask_serves_the_bytes_that_the_function_answers(
     served = client.get("/rooms", query_string=parameters)
     answered = invoke(an_event(**parameters))
 
-    assert (served.status_code, served.data) == (answered["statusCode"], answered["body"].encode())
+    assert (served.status_code, served.json) == (answered["statusCode"], json.loads(answered["body"]))
+    rooms = [
+        {name: room[name] for name in ("code", "size", "price", "latitude", "longitude")}
+        for room in json.loads(served.data)
+    ]
+    assert served.data == json.dumps(rooms).encode()
 
 
 def test_flask_says_what_is_wrong_in_the_words_of_the_function(

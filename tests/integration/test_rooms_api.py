@@ -17,7 +17,7 @@ from tests.events import an_event
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
     Invoke = Callable[..., dict[str, Any]]
 

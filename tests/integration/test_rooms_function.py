@@ -265,16 +265,20 @@ def test_a_bug_is_a_500_and_the_next_request_is_right(
 
 
 @pytest.mark.usefixtures("admin")
-def test_every_answer_is_counted_by_its_status_and_the_first_as_a_cold_start(
-    invoke: Invoke, capsys: pytest.CaptureFixture[str]
+def test_a_cold_start_and_what_goes_wrong_are_counted_and_all_else_writes_no_line(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    names = ("list_rooms", "filter_unknown", "path_unknown", "method_not_allowed", "preflight")
-    for name in names:
+    for name in ("list_rooms", "filter_unknown", "path_unknown", "method_not_allowed", "preflight"):
         invoke(an_event(name))
+    monkeypatch.setenv("POSTGRES_TIMEOUT_S", "never")
+    invoke(an_event())
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    counted = [metric["Name"] for line in lines for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
-    assert counted == ["ColdStart", *(f"Status{STATUS[name]}" for name in names)]
+    counted = [
+        metric["Name"] for line in lines if "_aws" in line for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    ]
+    assert counted == ["ColdStart", "Status500"]
+    assert len(lines) == 3  # those two, and the error
 
 
 def test_the_next_request_s_log_has_nothing_of_the_one_before(

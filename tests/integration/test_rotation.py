@@ -21,7 +21,7 @@ from tests.contracts.room_repository import a_room
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
 
 class FakeSecretsManager:
@@ -57,6 +57,7 @@ def rotating(admin: Connection, migrated: Mapping[str, str]) -> Iterator[Mapping
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> FakeSecretsManager:
     service = FakeSecretsManager({"username": "rotating", "password": "first"})
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)  # with which boto3 would not be asked
     monkeypatch.setattr(secretsmanager, "_client", lambda: service)
     return service
 

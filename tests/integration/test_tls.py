@@ -21,7 +21,7 @@ from tests.injectors import TlsProxy, make_authority, make_certificate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
     Serve = Callable[[str, int], dict[str, str]]
 

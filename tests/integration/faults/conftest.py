@@ -19,7 +19,7 @@ from tests.integration.faults.faulty import ROOMS, TIMEOUT_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
     Invoke = Callable[..., dict[str, Any]]
 

@@ -15,7 +15,7 @@ from tests.contracts.room_repository import OTHER_CODE, a_room
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
 ROOMS = [a_room(price=39), a_room(code=OTHER_CODE, price=66)]
 TIMEOUT_S = 0.6

@@ -22,7 +22,7 @@ from tests.contracts.room_repository import a_room
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 CLIENTS, REQUESTS = 4, 2500

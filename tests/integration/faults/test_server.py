@@ -26,7 +26,7 @@ from tests.integration.faults.faulty import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rentomatic.repository.unnamed_statement import UnnamedStatementConnection as Connection
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
     from tests.integration.faults.conftest import Client
 
     Invoke = Callable[..., dict[str, Any]]
