@@ -10,16 +10,19 @@ from pg8000.exceptions import InterfaceError
 from pg8000.native import Connection
 
 from rentomatic.domain.room import Room
+from rentomatic.domain.room_search import RoomPage
 from rentomatic.repository.postgres_errors import Progress, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rentomatic.domain.room_search import RoomSearch
+
 _OPERATORS = {"eq": "=", "lt": "<", "gt": ">"}
 
 
 class PlainRepo:
-    """A `RoomRepository` on one kept connection with a timeout, opened anew when it turns out to be closed.
+    """Rooms on one kept connection with a timeout, opened anew when it turns out to be closed.
 
     Its errors have the meaning that ours give them, so that the two differ in nothing but the connection.
     """
@@ -38,6 +41,12 @@ class PlainRepo:
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         sql = f"SELECT code, size, price, longitude, latitude FROM room{where} ORDER BY id"  # noqa: S608 - of constants
         return [Room(*row) for row in self._run(sql, filters)]
+
+    def search(self, search: RoomSearch) -> RoomPage:
+        rooms = self.list(
+            {f"{criterion.field}__{criterion.operator}": criterion.value for criterion in search.criteria}
+        )
+        return RoomPage(search, rooms, numbers=range(len(rooms)))
 
     def _run(self, sql: str, parameters: Mapping[str, Any]) -> Any:
         with translated(Progress("query")):

@@ -77,6 +77,7 @@ class SoakServer:
     def connected(self, database: str = "postgres") -> Iterator[Connection]:
         with connect(read_postgres_settings({**self.configuration, "APPLICATION_DB": database})) as admin:
             admin.run("SET lock_timeout = '10s'")
+            admin.run("SET synchronous_commit = on")  # or a crash undoes a rotation, and leaves its secret
             yield admin
 
     def restart(self) -> None:
