@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from local.postgres import embedded_postgres_server, running_postgres_server
 from migrations import upgrade
 from rentomatic.domain.room import Room
+from rentomatic.domain.rooms import ATTRIBUTES
 from rentomatic.repository.credentials import credentials_of
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.serializers.room import RoomJsonEncoder
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from pg8000.native import Connection
 
 _SAMPLE = Path(__file__).with_name("sample_rooms.json")
-_INSERT = """
-    INSERT INTO room (code, size, price, longitude, latitude)
-    SELECT code, size, price, longitude, latitude
+_COLUMNS = ", ".join(ATTRIBUTES)
+_INSERT = f"""
+    INSERT INTO room ({_COLUMNS})
+    SELECT {_COLUMNS}
     FROM json_populate_recordset(CAST(NULL AS room), CAST(:rooms AS json))
-"""
+"""  # noqa: S608 - of names that are our own
 
 
 @contextmanager

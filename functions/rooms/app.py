@@ -186,10 +186,7 @@ def _log(response: ResponseFailure) -> None:
 
 
 def _answer_not_found(_error: Exception) -> Response[str]:
-    response = _answer_failure(ResponseFailure(ResponseTypes.RESOURCE_ERROR, "There is nothing at this path"))
-    if _api().current_event.http_method == "HEAD":
-        response.body = ""
-    return response
+    return _answer_failure(ResponseFailure(ResponseTypes.RESOURCE_ERROR, "There is nothing at this path"))
 
 
 def _answer_bug(error: Exception) -> Response[str]:
@@ -245,13 +242,8 @@ def _api() -> APIGatewayRestResolver:
 
 
 def _add_resource(api: APIGatewayRestResolver, path: str, get: Callable[..., Response[str]]) -> None:
-    """Answer GET with `get`, HEAD likewise without the body, OPTIONS with what is allowed, the others with a 405."""
+    """Answer GET and HEAD with `get`, OPTIONS with what is allowed, the others with a 405."""
     allow = {"Allow": "GET, HEAD, OPTIONS"}
-
-    def head(**path: str) -> Response[str]:
-        response = get(**path)
-        response.body = ""
-        return response
 
     def options(**_path: str) -> Response[str]:
         return Response(204, headers={**allow, "Access-Control-Allow-Methods": "GET, HEAD"}, body="")
@@ -260,8 +252,7 @@ def _add_resource(api: APIGatewayRestResolver, path: str, get: Callable[..., Res
         message = f"{api.current_event.http_method} cannot be used here"
         return _answer_failure(ResponseFailure(METHOD_NOT_ALLOWED, message), allow)
 
-    api.get(path)(get)
-    api.route(path, method="HEAD")(head)
+    api.route(path, method=["GET", "HEAD"])(get)
     api.route(path, method="OPTIONS")(options)
     api.route(path, method=["DELETE", "PATCH", "POST", "PUT"])(not_allowed)
 
@@ -269,6 +260,8 @@ def _add_resource(api: APIGatewayRestResolver, path: str, get: Callable[..., Res
 def _resolve(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     _api().append_context(begun=monotonic())  # type: ignore[no-untyped-call] # Powertools left it out
     answer = _api().resolve(event, context)
+    if event["httpMethod"] == "HEAD":
+        answer["body"] = ""  # RFC 9110, section 9.3.2
     _count_cold_start()
     if answer["statusCode"] >= _OUR_FAULT:  # API Gateway counts the others
         _count(f"Status{answer['statusCode']}")

@@ -25,8 +25,8 @@ _FOR_BOTO3 = (
     *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CA_BUNDLE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"),
     *("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"),
 )
+_ENDPOINT = re.compile(r"https?://[a-zA-Z0-9.:\[\]-]+/?")  # without a path, or a user
 # The partitions whose names end in amazonaws.com or amazonaws.com.cn; of others boto3 knows.
-_ENDPOINT = re.compile(r"https?://[a-zA-Z0-9.:\[\]-]+/?")
 _REGION = re.compile(r"(?!.*-iso)[a-z]{2}(-[a-z]+)+-[0-9]+")
 
 
@@ -48,14 +48,14 @@ class ProtocolError(Exception):
     """What came is no answer."""
 
 
-def can_request(environ: Mapping[str, str]) -> bool:
-    """Say whether the environment has all that `request` needs, and nothing that it does not know."""
+def can_request(service: str, environ: Mapping[str, str]) -> bool:
+    """Say whether the environment has all that a `request` needs, and nothing that it does not know."""
     return (
         all(environ.get(name, "").isascii() and environ.get(name, "").isprintable() for name in _SENT)
         and all(map(environ.get, _NEEDED))
         and not any(map(environ.get, _FOR_BOTO3))
         and bool(_REGION.fullmatch(_region(environ)))
-        and bool(_ENDPOINT.fullmatch(_endpoint("Secrets Manager", environ)))
+        and bool(_ENDPOINT.fullmatch(_endpoint(service, environ)))
     )
 
 

@@ -51,15 +51,14 @@ class MemRepo:
         else:
             behind = found
         behind.sort(key=lambda room: key(positions[room.code]))
-        page = behind[: search.limit]
-        return RoomPage(
+        page = RoomPage(
             search,
-            rooms=page,
-            numbers=[self._numbers[str(room.code)] for room in page],
-            chords=[_chord(room, search.circle) for room in page] if search.circle else None,
-            has_more=len(behind) > search.limit,
+            rooms=behind,
+            numbers=[self._numbers[str(room.code)] for room in behind],
+            chords=[_chord(room, search.circle) for room in behind] if search.circle else None,
             count=len(found) if search.is_counted else None,
         )
+        return page.first(search.limit)
 
     def get(self, code: str) -> Room | None:
         return next((room for room in self._rooms() if room.code == code), None)

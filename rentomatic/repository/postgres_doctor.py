@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.errors import RepositoryError, SettingsError
+from rentomatic.domain.room_fields import FIELDS
 from rentomatic.repository.credentials import credentials_of
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_errors import Progress, translated
@@ -74,7 +75,8 @@ _INDEXES = (
             False,
             f"CREATE INDEX CONCURRENTLY room_{column}_key_id_idx ON room (COALESCE({column}, 2147483648), id)",
         )
-        for column in ("price", "size")
+        for column, field in FIELDS.items()
+        if field.is_sortable
     ),
     (
         "room_strip(latitude), room_place(latitude, longitude)",

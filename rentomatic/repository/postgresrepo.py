@@ -11,7 +11,7 @@ import orjson
 from rentomatic.domain.errors import CorruptDataError
 from rentomatic.domain.room_filters import parse_filters
 from rentomatic.domain.room_search import RoomPage, RoomSearch
-from rentomatic.domain.rooms import Rooms
+from rentomatic.domain.rooms import ATTRIBUTES, Rooms
 from rentomatic.repository.postgres_session import PostgresSession, SessionEvent
 from rentomatic.repository.room_sql import build_get, build_list, build_search
 
@@ -50,16 +50,14 @@ class PostgresRepo:
 
     def search(self, search: RoomSearch) -> RoomPage:
         *columns, numbers, chords, count = self._fetch(build_search(search))
-        limit = search.limit
-        rooms = _rooms(columns)
-        return RoomPage(
+        page = RoomPage(
             search,
-            rooms=rooms[:limit],
-            numbers=(numbers or [])[:limit],
-            chords=list(map(float, (chords or [])[:limit])) if search.circle else None,  # JSON has 2.0 as 2
-            has_more=len(rooms) > limit,
+            rooms=_rooms(columns),
+            numbers=numbers or [],
+            chords=list(map(float, chords or [])) if search.circle else None,  # JSON has 2.0 as 2
             count=count,
         )
+        return page.first(search.limit)
 
     def get(self, code: str) -> Room | None:
         rooms = _rooms(self._fetch(build_get(code)))
@@ -81,8 +79,10 @@ class PostgresRepo:
 
 
 def _rooms(columns: Sequence[Sequence[Any] | None]) -> Rooms:
-    codes, sizes, prices, longitudes, latitudes = (column or [] for column in columns)
-    return Rooms([codes, sizes, prices, _coordinates(longitudes, codes), _coordinates(latitudes, codes)])
+    named = {name: column or [] for name, column in zip(ATTRIBUTES, columns, strict=True)}
+    for name in ("longitude", "latitude"):
+        named[name] = _coordinates(named[name], named["code"])
+    return Rooms(named.values())
 
 
 def _coordinates(column: Sequence[Any], codes: Sequence[str]) -> Sequence[Any]:

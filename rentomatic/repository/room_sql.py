@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_fields import FIELDS, Integer
 from rentomatic.domain.room_search import DISTANCE, UNKNOWN
+from rentomatic.domain.rooms import ATTRIBUTES
 from rentomatic.repository.one_round_trip import Statement
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from rentomatic.domain.room_filters import Criterion
     from rentomatic.domain.room_search import Position, RoomSearch
 
-_COLUMNS = ("code", "size", "price", "longitude", "latitude")
 # As the indexes have them (see the migrations): a value that is not known sorts as the highest.
 _SORTED = {
     name: f"COALESCE({name}, {UNKNOWN})" if isinstance(field.kind, Integer) else name for name, field in FIELDS.items()
@@ -38,17 +38,17 @@ class _Values(list[float | str]):
 def build_list(criteria: Sequence[Criterion]) -> Statement:
     """Return the statement for the rooms that meet every criterion, in the order of insertion.
 
-    Its value is a JSON array of columns: arrays of each room's code, size, price, longitude and latitude, or null
-    instead of an empty one. So the server writes one row, and C code reads it.
+    Its value is a JSON array of columns, one for each attribute of a room: an array, or null instead of an empty one.
+    So the server writes one row, and C code reads it.
     """
     values = _Values()
     where = _where([_meets(criterion, values) for criterion in criteria])
-    return Statement(_as_columns(_COLUMNS, f"{where} ORDER BY id"), values, is_kept=not criteria)
+    return Statement(_as_columns(ATTRIBUTES, f"{where} ORDER BY id"), values, is_kept=not criteria)
 
 
 def build_get(code: str) -> Statement:
     """Return the statement for the room with this code; its value is that of `build_list`."""
-    return Statement(_as_columns(_COLUMNS, " WHERE code = $1"), [code], is_kept=True)
+    return Statement(_as_columns(ATTRIBUTES, " WHERE code = $1"), [code], is_kept=True)
 
 
 @lru_cache(maxsize=100)
@@ -70,7 +70,7 @@ def build_search(search: RoomSearch) -> Statement:
     page = f"{_where(matches)} {_order(keys, search)} LIMIT {search.limit + 1:d}"
     # With one plan for all values, Postgres would not know a price that most rooms have from one that few have.
     is_kept = not search.criteria
-    columns = [*_COLUMNS, "id", *([f"{chord} AS chord"] if chord else [])]
+    columns = [*ATTRIBUTES, "id", *([f"{chord} AS chord"] if chord else [])]
     return Statement(_as_columns(columns, page, *([] if chord else ["NULL"]), count), values, is_kept)
 
 

@@ -28,7 +28,8 @@ _PAUSE_S = 10  # before the service is asked again that failed, or had nothing n
 _FAILURE_PAUSE_S = 1  # before it is asked again that failed when a login had been refused: that one cannot wait
 _TIMEOUT_S = 2  # botocore would wait 60 s to connect and 60 s to read, and try five times
 _ATTEMPTS = 2
-_OPERATION = ("Secrets Manager", "secretsmanager.GetSecretValue")
+_SERVICE = "Secrets Manager"
+_OPERATION = "secretsmanager.GetSecretValue"
 _SERVER_ERROR = 500
 _NOT_READ = "The secret that POSTGRES_SECRET_ID names could not be read"
 
@@ -104,8 +105,8 @@ def _parsed(text: str | bytes) -> Mapping[str, Any]:
 
 
 def _fetch(secret_id: str, deadline: float) -> str | bytes:
-    has_all = can_request(os.environ)
-    ask, is_passing = (_ask, _is_passing) if has_all else (_ask_boto3, _is_passing_of_boto3)
+    is_enough = can_request(_SERVICE, os.environ)
+    ask, is_passing = (_ask, _is_passing) if is_enough else (_ask_boto3, _is_passing_of_boto3)
     try:
         return ask(secret_id, deadline)
     except TimeoutError as error:
@@ -118,10 +119,11 @@ def _fetch(secret_id: str, deadline: float) -> str | bytes:
 
 
 def _ask(secret_id: str, deadline: float) -> str | bytes:
+    content = {"SecretId": secret_id}
     end = min(deadline, time.monotonic() + _TIMEOUT_S)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            value = within(end, lambda: request(*_OPERATION, {"SecretId": secret_id}, os.environ, _TIMEOUT_S))
+            value = within(end, lambda: request(_SERVICE, _OPERATION, content, os.environ, _TIMEOUT_S))
         except Exception as error:
             if attempt == _ATTEMPTS or isinstance(error, TimeoutError) or not _is_passing(error):
                 raise

@@ -20,33 +20,33 @@ from tests.contracts.room_repository import RepositoryOf, RoomRepositoryContract
 from tests.contracts.room_search import Change, RoomSearchContract, SearchableOf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pg8000.native import Connection
 
     from rentomatic.domain.room import Room
 
 
+@pytest.fixture
+def postgres_repo_of(migrated: Mapping[str, str], admin: Connection) -> Callable[[Sequence[Room]], PostgresRepo]:
+    def postgres_repo_of(rooms: Sequence[Room]) -> PostgresRepo:
+        admin.run("TRUNCATE room")
+        insert_rooms(admin, rooms)
+        return PostgresRepo(migrated)
+
+    return postgres_repo_of
+
+
 class TestPostgresRepo(RoomRepositoryContract):
     @pytest.fixture
-    def repository_of(self, migrated: Mapping[str, str], admin: Connection) -> RepositoryOf:
-        def repository_of(rooms: Sequence[Room]) -> PostgresRepo:
-            admin.run("TRUNCATE room")
-            insert_rooms(admin, rooms)
-            return PostgresRepo(migrated)
-
-        return repository_of
+    def repository_of(self, postgres_repo_of: RepositoryOf) -> RepositoryOf:
+        return postgres_repo_of
 
 
 class TestPostgresRepoSearched(RoomSearchContract):
     @pytest.fixture
-    def searchable_of(self, migrated: Mapping[str, str], admin: Connection) -> SearchableOf:
-        def searchable_of(rooms: Sequence[Room]) -> PostgresRepo:
-            admin.run("TRUNCATE room")
-            insert_rooms(admin, rooms)
-            return PostgresRepo(migrated)
-
-        return searchable_of
+    def searchable_of(self, postgres_repo_of: SearchableOf) -> SearchableOf:
+        return postgres_repo_of
 
     @pytest.fixture
     def change(self, change_table: Change) -> Change:

@@ -64,7 +64,7 @@ def test_a_request_is_signed_as_botocore_signs_it(body: bytes, token: str, now: 
     ],
 )
 def test_what_only_boto3_knows_is_left_to_it(change: dict[str, str], is_enough: bool) -> None:  # noqa: FBT001 - a case
-    assert can_request({**ENVIRON, **change}) == is_enough
+    assert can_request("Secrets Manager", {**ENVIRON, **change}) == is_enough
 
 
 @pytest.mark.parametrize(
