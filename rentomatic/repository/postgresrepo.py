@@ -10,15 +10,16 @@ import orjson
 
 from rentomatic.domain.errors import CorruptDataError
 from rentomatic.domain.room_filters import parse_filters
-from rentomatic.domain.room_search import RoomPage, RoomSearch
+from rentomatic.domain.room_search import RoomPage
 from rentomatic.domain.rooms import ATTRIBUTES, Rooms
 from rentomatic.repository.postgres_session import PostgresSession, SessionEvent
-from rentomatic.repository.room_sql import build_get, build_list, build_search
+from rentomatic.repository.room_sql import build_check, build_get, build_list, build_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rentomatic.domain.room import Room
+    from rentomatic.domain.room_search import RoomSearch
     from rentomatic.repository.one_round_trip import Statement
 
 
@@ -64,7 +65,7 @@ class PostgresRepo:
         return rooms[0] if rooms else None
 
     def check(self) -> None:
-        self.search(RoomSearch(limit=1))
+        self._session.fetch(build_check())
 
     def close(self) -> None:
         """Close the connection, if there is one; the next call opens another."""

@@ -46,6 +46,11 @@ def build_list(criteria: Sequence[Criterion]) -> Statement:
     return Statement(_as_columns(ATTRIBUTES, f"{where} ORDER BY id"), values, is_kept=not criteria)
 
 
+def build_check() -> Statement:
+    """Return a statement that takes all that reading rooms does, and reads none."""
+    return Statement(_as_columns(ATTRIBUTES, " LIMIT 0"), is_kept=True)
+
+
 def build_get(code: str) -> Statement:
     """Return the statement for the room with this code; its value is that of `build_list`."""
     return Statement(_as_columns(ATTRIBUTES, " WHERE code = $1"), [code], is_kept=True)
