@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import socket
 import ssl
+import struct
 import time
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_HEADER = struct.Struct("!ci")
+_BUFFER = 65_536  # bytes
 # SSLRequest: its length and its code (PostgreSQL manual, "Message Formats").
 _SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
 # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH (OpenSSL, x509_vfy.h).
@@ -43,11 +45,6 @@ class DeadlineSocket(socket.socket):
 
     deadline = math.inf
 
-    def abandon(self) -> None:
-        """Close at once, without a word to the other side, and even if a file is open over the socket."""
-        with suppress(OSError):  # of a socket that is closed
-            socket.close(self.detach())
-
     def _allow_what_is_left(self) -> None:
         self.settimeout(None if self.deadline == math.inf else seconds_until(self.deadline))
 
@@ -63,9 +60,70 @@ class DeadlineSocket(socket.socket):
         self._allow_what_is_left()
         return super().send(*args)
 
+    def sendall(self, *args: Any) -> None:
+        self._allow_what_is_left()
+        super().sendall(*args)
+
+    def makefile(self, *_args: object, **_named: object) -> SocketFile:  # type: ignore[override] # no other is needed
+        return SocketFile(self)
+
     def connect(self, address: Any) -> None:
         self._allow_what_is_left()
         super().connect(address)
+
+
+class SocketFile:
+    """What pg8000 reads and writes a socket by, in fewer steps than the files of the standard library take.
+
+    With them a request for 10,000 rooms takes a quarter longer.
+    """
+
+    def __init__(self, sock: DeadlineSocket) -> None:
+        self._socket = sock
+        self._unsent: list[bytes] = []
+        # What has been received and not read is in the buffer from start to end.
+        self._buffer = memoryview(bytearray(_BUFFER))
+        self._start = self._end = 0
+
+    def write(self, data: bytes) -> None:
+        self._unsent.append(data)
+
+    def flush(self) -> None:
+        data = b"".join(self._unsent)
+        self._unsent.clear()
+        self._socket.sendall(data)
+
+    def read(self, size: int) -> bytes:
+        """Return so many bytes."""
+        if size < 0:
+            raise ValueError("no length is less than zero")
+        if size > self._end - self._start:
+            rest = self._buffer[self._start : self._end]
+            if size > len(self._buffer):
+                self._start = self._end = 0
+                large = memoryview(bytearray(size))
+                self._receive(large, rest, size)
+                return large.tobytes()
+            self._start, self._end = 0, self._receive(self._buffer, rest, size)
+        start = self._start
+        self._start += size
+        return self._buffer[start : self._start].tobytes()
+
+    def read_message(self) -> tuple[bytes, bytes]:
+        """Return the type of a message of Postgres, and what is in it (PostgreSQL manual, "Message Formats")."""
+        code, length = _HEADER.unpack(self.read(_HEADER.size))
+        return code, self.read(length - 4)
+
+    def _receive(self, buffer: memoryview, rest: memoryview, least: int) -> int:
+        """Fill the buffer with the rest and what comes behind it, at least as far as said, and return how far."""
+        end = len(rest)
+        buffer[:end] = rest
+        while end < least:
+            number = self._socket.recv_into(buffer[end:])
+            if number == 0:
+                raise ConnectionError("the server has closed the connection")
+            end += number
+        return end
 
 
 class _TlsDeadlineSocket(DeadlineSocket, ssl.SSLSocket):
@@ -117,7 +175,7 @@ def _connected(connecting: DeadlineSocket, address: Any, deadline: float) -> Dea
     try:
         connecting.connect(address)
     except BaseException:
-        connecting.abandon()
+        connecting.close()
         raise
     return connecting
 
@@ -176,11 +234,11 @@ def start_tls(plain: DeadlineSocket, context: ssl.SSLContext, host: str) -> Dead
     try:
         secured.do_handshake()
     except ssl.SSLCertVerificationError as error:
-        secured.abandon()
+        secured.close()
         if error.verify_code in _OTHER_NAME:
             raise TlsNameError("the certificate is for another name") from None  # the text of the cause says which
         raise
     except BaseException:
-        secured.abandon()
+        secured.close()
         raise
     return secured

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,11 @@ class Statement:
     sql: str
     values: Sequence[float | str] = ()
     is_kept: bool = False
+
+    @cached_property
+    def name(self) -> bytes:
+        """What the server keeps it under: who shares the server's connection, through a pooler, has the same text."""
+        return b"rentomatic_" + sha256(self.sql.encode()).hexdigest()[:32].encode()
 
 
 class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no types
@@ -79,15 +84,10 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
 
     def abandon(self) -> None:
         """Close the socket without a word to the server; `close` would send one, and fail on a dead socket."""
-        self.socket.abandon()
-        with suppress(OSError, ValueError):  # of what is still to be sent, which nobody waits for
-            self._sock.close()
+        self.socket.close()
 
     def _name(self, statement: Statement) -> bytes:
-        if not statement.is_kept or self._names is None:
-            return _NO_NAME
-        # Another client may share the server's connection, through a pooler: what has this name has this text.
-        return b"rentomatic_" + sha256(statement.sql.encode()).hexdigest()[:32].encode()
+        return statement.name if statement.is_kept and self._names is not None else _NO_NAME
 
     def _execute(self, name: bytes, statement: Statement) -> bytes:
         context = _ValueContext(statement.sql, name)
@@ -124,25 +124,13 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
         return str(value).encode()
 
     def handle_messages(self, context: core.Context) -> None:
-        if not isinstance(context, _ValueContext):
-            super().handle_messages(context)
-            return
-        # As pg8000 does it, but for its two copies of each message.
+        # As pg8000 does it, but for its three copies of each message, which are a fifth of the driver's work.
         code = b""
         while code != core.READY_FOR_QUERY:
-            code, length = core.ci_unpack(self._receive(5))
-            self.message_types[code](self._receive(length - 4), context)
+            code, body = self._sock.read_message()
+            self.message_types[code](body, context)
         if context.error is not None:
             raise context.error
-
-    def _receive(self, size: int) -> bytes:
-        try:
-            data: bytes = self._sock.read(size)
-        except OSError as error:
-            raise InterfaceError("network error") from error
-        if len(data) < size:
-            raise InterfaceError("network error")
-        return data
 
     def handle_ERROR_RESPONSE(self, data: bytes, context: core.Context) -> None:  # noqa: N802 - pg8000's name
         super().handle_ERROR_RESPONSE(data, context)

@@ -64,7 +64,7 @@ def _connect(class_: Callable[..., C], settings: PostgresSettings, deadline: flo
                 startup_params={"client_encoding": "UTF8"},
             )
         except BaseException:
-            sock.abandon()
+            sock.close()
             raise
 
 
@@ -82,7 +82,7 @@ def _open_socket(settings: PostgresSettings, deadline: float, progress: Progress
     try:
         return start_tls(plain, _tls_context(settings.sslmode, settings.sslrootcert), settings.hostname)
     except BaseException:
-        plain.abandon()
+        plain.close()
         raise
 
 
