@@ -33,7 +33,7 @@ ACU_FOR_A_REQUEST_A_SECOND = 0.02  # assumed; 100 of them keep 2 ACU, which is 4
 IO_PER_REQUEST = 0.1  # assumed: pages that are not cached
 DATABASE_GB = 10
 PROXY_ACU_AT_LEAST = 8
-METRICS, ALARMS, DASHBOARDS, SECRETS, ZONES, WAF_RULES = 8, 10, 1, 2, 2, 2
+METRICS, ALARMS, DASHBOARDS, SECRETS, ZONES, WAF_RULES = 8, 9, 1, 2, 2, 3
 
 
 class PriceError(Exception):
