@@ -139,7 +139,7 @@ def documents() -> None:
     multiple=True,
     help="A load that lasts all month; may be given more than once.  [default: 0, 1 and 100]",
 )
-@click.option("--write", is_flag=True, help="Write them into docs/costs.md instead.")
+@click.option("--write", is_flag=True, help="Write those of 0, 1 and 100 into docs/costs.md instead.")
 def costs(*, rates: tuple[float, ...], write: bool) -> None:
     """Say what a month on AWS costs, by the prices in docs/prices.csv."""
     from local.costs import PAGE, RATES, PriceError, page, table

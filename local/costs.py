@@ -110,14 +110,17 @@ def options(load: Load) -> dict[str, list[Use]]:
     waf = [Use("web_acls", 1), Use("waf_rules", WAF_RULES), Use("waf_requests", load.millions)]
     restored_gb = load.cold_starts * 1e4 * MEMORY_GB
     return {
-        "Scale to zero, while nobody connects": [Use("aurora_acu_hours", -ACU_AT_LEAST * idle_hours)],
-        "RDS Proxy": [Use("proxy_acu_hours", max(PROXY_ACU_AT_LEAST, load.acu) * HOURS)],
-        "WAF": waf,
-        "Tracing": [Use("traces", load.traces)],
-        "SnapStart": [Use("snapstart_cache", MEMORY_GB * HOURS * 3600), Use("snapstart_restore", restored_gb)],
-        "A KMS key of your own": [Use("kms_keys", 1)],
-        "Without an access log": _log(-load.millions * ACCESS_LOG_KB),
-        "Without Lambda's own log": _log(-load.millions * PLATFORM_LOG_KB),
+        "`MinCapacity=0`, while nobody connects": [Use("aurora_acu_hours", -ACU_AT_LEAST * idle_hours)],
+        "`HasStandby=true`": [Use("aurora_acu_hours", load.acu * HOURS)],
+        "`HasProxy=true`": [Use("proxy_acu_hours", max(PROXY_ACU_AT_LEAST, load.acu) * HOURS)],
+        "`HasFirewall=true`": waf,
+        "`Tracing=Active`": [Use("traces", load.traces)],
+        "`SnapStart=PublishedVersions`": [
+            Use("snapstart_cache", MEMORY_GB * HOURS * 3600),
+            Use("snapstart_restore", restored_gb),
+        ],
+        "`HasAccessLog=false`": _log(-load.millions * ACCESS_LOG_KB),
+        "`SystemLogLevel: WARN`": _log(-load.millions * PLATFORM_LOG_KB),
     }
 
 

@@ -40,7 +40,7 @@ def test_a_line_is_its_units_at_its_price() -> None:
 
     assert f"| API Gateway | {2.628 * 3.50:.2f} |" in lines
     assert f"| Alarms and dashboard | {9 * 0.10 + 3:.2f} |" in lines
-    assert f"| RDS Proxy | +{8 * 730 * 0.015:.2f} |" in lines
+    assert f"| `HasProxy=true` | +{8 * 730 * 0.015:.2f} |" in lines
 
 
 @given(RATE, RATE)

@@ -30,7 +30,7 @@ COMMANDS = {
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8").replace("$(VENV)", ".venv")
 
 # Of AWS' CLI, what is no operation of a service.
-HIGH_LEVEL = ("aws configure ", "aws s3 ", "aws cloudformation wait ")
+HIGH_LEVEL = ("aws configure ", "aws s3 ")
 DEPLOY = {"--template-file", "--stack-name", "--capabilities", "--parameter-overrides"}
 OF_EVERY_OPERATION = {"--query", "--output", "--cli-binary-format"}
 
@@ -79,10 +79,17 @@ def test_every_option_of_awss_cli_is_there() -> None:
 
     assert commands
     for command in commands:
-        _, service, operation, *_ = shlex.split(command)
+        _, service, operation, *rest = shlex.split(command)
         if (service, operation) == ("cloudformation", "deploy"):
             assert options(command) <= DEPLOY, command
             continue
+        if operation == "wait":
+            waiters = session.get_waiter_model(service)
+            (operation,) = (
+                xform_name(waiters.get_waiter(each).operation, "-")
+                for each in waiters.waiter_names
+                if xform_name(each, "-") == rest[0]
+            )
         model = session.get_service_model(service)
         (name,) = (each for each in model.operation_names if xform_name(each, "-") == operation)
         asked = model.operation_model(name).input_shape
