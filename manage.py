@@ -132,6 +132,29 @@ def documents() -> None:
 
 
 @main.command()
+@click.option(
+    "--requests-per-second",
+    "rates",
+    type=click.FloatRange(0),
+    multiple=True,
+    help="A load that lasts all month; may be given more than once.  [default: 0, 1 and 100]",
+)
+@click.option("--write", is_flag=True, help="Write those of 0, 1 and 100 into docs/costs.md instead.")
+def costs(*, rates: tuple[float, ...], write: bool) -> None:
+    """Say what a month on AWS costs, by the prices in docs/prices.csv."""
+    from local.costs import PAGE, RATES, PriceError, page, table
+
+    if write:
+        PAGE.write_text(page(), encoding="utf-8")
+        click.echo(f"Wrote {PAGE.relative_to(ROOT)}")
+        return
+    try:
+        click.echo(table(rates or RATES))
+    except PriceError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
 @click.option("--delete-data", is_flag=True, help="Delete the embedded database, too.")
 def down(*, delete_data: bool) -> None:
     """Stop the embedded Postgres that a killed `serve` left behind."""

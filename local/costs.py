@@ -1,0 +1,189 @@
+"""What a month on AWS costs, from the prices in docs/prices.csv: `python manage.py costs`."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = _DOCS / "costs.md"
+PRICES = _DOCS / "prices.csv"
+_BEGIN, _END = "<!-- made by manage.py costs -->", "<!-- end -->"
+RATES = (0.0, 1.0, 100.0)  # requests a second, all month long
+
+HOURS = 730  # of a month, as AWS counts
+MEMORY_GB = 0.5  # of RoomsFunction
+WARM_MS, COLD_MS = 0.30, 165  # docs/benchmark.md: 20 rooms, and a start with the secret; on a whole processor
+PROCESSORS = 512 / 1769  # of one, at 512 MB (Lambda's developer guide: 1,769 MB have one)
+NETWORK_MS = 5  # assumed: the way to the database and back over TLS, and Lambda's runtime
+COLD_SHARE = 0.001  # assumed: requests that start an environment
+ANSWER_KB = 3.7  # 20 rooms and the headers
+ACCESS_LOG_KB = 0.33  # a line of 300 bytes, and the 26 that CloudWatch counts for each
+PLATFORM_LOG_KB = 0.45  # estimated: the JSON of platform.start and platform.report, which Lambda writes at INFO
+LOG_COMPRESSION = 0.15  # assumed: what is left of a log once it is stored
+ACU_AT_LEAST = 0.5
+ACU_FOR_A_REQUEST_A_SECOND = 0.02  # assumed; 100 of them keep 2 ACU, which is 4 GiB, mostly of cached pages
+IO_PER_REQUEST = 0.1  # assumed: pages that are not cached
+DATABASE_GB = 10
+PROXY_ACU_AT_LEAST = 8
+METRICS, ALARMS, DASHBOARDS, SECRETS, ZONES, WAF_RULES = 8, 9, 1, 2, 2, 3
+
+
+class PriceError(Exception):
+    """A price is not known for so much."""
+
+
+class Price(NamedTuple):
+    service: str
+    usd: float
+    unit: str
+    up_to: float  # units a month, above which another price holds
+
+
+class Use(NamedTuple):
+    price: str
+    units: float
+
+
+@dataclass(frozen=True)
+class Load:
+    requests_per_s: float
+
+    @property
+    def millions(self) -> float:
+        """Requests in a month."""
+        return self.requests_per_s * HOURS * 3600 / 1e6
+
+    @property
+    def gigabytes(self) -> float:
+        """Sent to clients in a month."""
+        return self.millions * ANSWER_KB
+
+    @property
+    def cold_starts(self) -> float:
+        """In tens of thousands a month, each of which reads a secret."""
+        return self.millions * 100 * COLD_SHARE
+
+    @property
+    def traces(self) -> float:
+        """In millions a month: Lambda samples the first request of a second, and 5 % of the others."""
+        first = min(1, self.requests_per_s)
+        return (first + 0.05 * (self.requests_per_s - first)) * HOURS * 3600 / 1e6
+
+    @property
+    def acu(self) -> float:
+        """Mean of the month."""
+        return max(ACU_AT_LEAST, self.requests_per_s * ACU_FOR_A_REQUEST_A_SECOND)
+
+
+def stacks(load: Load) -> dict[str, list[Use]]:
+    """Return what both stacks use in a month, without options."""
+    gb_seconds = load.millions * 1e6 * billed_ms() / 1000 * MEMORY_GB
+    return {
+        "API Gateway": [Use("api_requests", load.millions)],
+        "Lambda, requests": [Use("lambda_requests", load.millions)],
+        "Lambda, time": [Use("lambda_gb_seconds", gb_seconds)],
+        "Aurora, capacity": [Use("aurora_acu_hours", load.acu * HOURS)],
+        "Aurora, storage and backups": [Use("aurora_storage", DATABASE_GB), Use("aurora_backup", DATABASE_GB)],
+        "Aurora, I/O": [Use("aurora_io", load.millions * IO_PER_REQUEST)],
+        "Endpoint of Secrets Manager": [Use("endpoint_hours", HOURS * ZONES)],
+        "Secrets": [Use("secrets", SECRETS), Use("secret_calls", load.cold_starts), Use("kms_calls", load.cold_starts)],
+        "Logs": _log(load.millions * (ACCESS_LOG_KB + PLATFORM_LOG_KB)),
+        "Metrics": [Use("metrics", METRICS if load.requests_per_s else 0)],
+        "Alarms and dashboard": [Use("alarms", ALARMS), Use("dashboards", DASHBOARDS)],
+        "Data to clients": [Use("transfer_out", load.gigabytes)],
+        "Data between zones": [Use("transfer_between_zones", load.gigabytes / 2)],
+        "S3, for deployments and imports": [Use("s3_storage", 1)],
+    }
+
+
+def options(load: Load) -> dict[str, list[Use]]:
+    """Return what each option adds; less than nothing where it saves."""
+    idle_hours = 0 if load.requests_per_s else HOURS
+    waf = [Use("web_acls", 1), Use("waf_rules", WAF_RULES), Use("waf_requests", load.millions)]
+    restored_gb = load.cold_starts * 1e4 * MEMORY_GB
+    return {
+        "`MinCapacity=0`, while nobody connects": [Use("aurora_acu_hours", -ACU_AT_LEAST * idle_hours)],
+        "`HasStandby=true`": [Use("aurora_acu_hours", load.acu * HOURS)],
+        "`HasProxy=true`": [Use("proxy_acu_hours", max(PROXY_ACU_AT_LEAST, load.acu) * HOURS)],
+        "`HasFirewall=true`": waf,
+        "`Tracing=Active`": [Use("traces", load.traces)],
+        "`SnapStart=PublishedVersions`": [
+            Use("snapstart_cache", MEMORY_GB * HOURS * 3600),
+            Use("snapstart_restore", restored_gb),
+        ],
+        "`HasAccessLog=false`": _log(-load.millions * ACCESS_LOG_KB),
+        "`SystemLogLevel: WARN`": _log(-load.millions * PLATFORM_LOG_KB),
+    }
+
+
+def billed_ms() -> float:
+    """Return the mean that Lambda bills for a request: whole milliseconds, cold starts included."""
+    return math.ceil(WARM_MS / PROCESSORS + NETWORK_MS) + COLD_SHARE * COLD_MS / PROCESSORS
+
+
+def table(rates: Sequence[float] = RATES) -> str:
+    """Return the costs at so many requests a second, as Markdown.
+
+    Raises:
+        PriceError: there are so many requests that AWS counts them at another price.
+    """
+    loads = [Load(rate) for rate in rates]
+    stack = _costs([stacks(load) for load in loads])
+    total = [sum(costs) for costs in zip(*stack.values(), strict=True)]
+    heads = [f"{rate:,g} request{'' if rate == 1 else 's'} a second" for rate in rates]
+    return "\n".join(
+        [
+            *_table("USD a month", heads, stack | {"**Together**": total}, "{:,.2f}"),
+            "",
+            *_table("Option", heads, _costs([options(load) for load in loads]), "{:+,.2f}"),
+        ]
+    )
+
+
+def page() -> str:
+    """Return docs/costs.md with the costs of today's prices and assumptions."""
+    before, begin, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    return f"{before}{begin}\n{table()}\n{end}{after}"
+
+
+@cache
+def prices() -> Mapping[str, Price]:
+    with PRICES.open(encoding="utf-8", newline="") as file:
+        return {
+            row["name"]: Price(row["service"], float(row["usd"]), row["unit"], float(row["up_to"] or math.inf))
+            for row in csv.DictReader(file)
+        }
+
+
+def _log(gigabytes: float) -> list[Use]:
+    """Return what it takes to write a log, and to keep it for a month."""
+    return [Use("logs_in", gigabytes), Use("logs_kept", gigabytes * LOG_COMPRESSION)]
+
+
+def _costs(uses_of_loads: Sequence[Mapping[str, Sequence[Use]]]) -> dict[str, list[float]]:
+    return {what: [sum(map(_usd, uses[what])) for uses in uses_of_loads] for what in uses_of_loads[0]}
+
+
+def _usd(use: Use) -> float:
+    price = prices()[use.price]
+    if use.units > price.up_to:
+        raise PriceError(
+            f"{price.service} has another price above {price.up_to:,.0f} ({price.unit}) a month: "
+            "ask for fewer requests, or calculate by hand."
+        )
+    return price.usd * use.units
+
+
+def _table(head: str, heads: Sequence[str], rows: Mapping[str, Sequence[float]], form: str) -> list[str]:
+    cells = [[head, *heads], ["---", *["--:"] * len(heads)]]
+    cells += [[what, *(form.format(cost) for cost in costs)] for what, costs in rows.items()]
+    return [f"| {' | '.join(row)} |" for row in cells]

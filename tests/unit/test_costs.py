@@ -1,0 +1,65 @@
+"""The costs are calculated, and the page has what is calculated."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import date
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.costs import COLD_MS, PAGE, PRICES, RATES, WARM_MS, Load, PriceError, billed_ms, options, page, stacks, table
+from tests.conftest import ROOT
+
+RATE = st.floats(0, 126)  # at which API Gateway's second price begins
+
+
+def test_the_page_has_what_is_calculated() -> None:
+    if PAGE.read_text(encoding="utf-8") != page():
+        pytest.fail("docs/costs.md is stale: run `python manage.py costs --write`")
+
+
+def test_each_price_is_used_and_says_when_and_where_it_was_read() -> None:
+    with PRICES.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    load = Load(100)
+
+    used = {use.price for use in chain.from_iterable([*stacks(load).values(), *options(load).values()])}
+    assert {row["name"] for row in rows} == used
+    for row in rows:
+        assert date.fromisoformat(row["looked_up"]), row["name"]
+        assert row["read_in"], row["name"]
+        assert row["price_page"].startswith("https://aws.amazon.com/"), row["name"]
+
+
+def test_a_line_is_its_units_at_its_price() -> None:
+    lines = table([1]).splitlines()
+
+    assert f"| API Gateway | {2.628 * 3.50:.2f} |" in lines
+    assert f"| Alarms and dashboard | {9 * 0.10 + 3:.2f} |" in lines
+    assert f"| `HasProxy=true` | +{8 * 730 * 0.015:.2f} |" in lines
+
+
+@given(RATE, RATE)
+def test_more_requests_never_cost_less(one: float, other: float) -> None:
+    (costs,) = re.findall(r"\*\*Together\*\* \| (.*) \|", table(sorted([one, other])))
+    less, more = (float(cost.replace(",", "")) for cost in costs.split(" | "))
+
+    assert less <= more
+
+
+def test_a_load_that_aws_bills_at_another_price_is_refused() -> None:
+    with pytest.raises(PriceError, match="API Gateway REST has another price above 333"):
+        table([127])
+
+
+def test_the_times_are_those_of_the_benchmark_and_the_page_says_what_is_billed() -> None:
+    _, _, medians = (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8").partition("## Medians")
+
+    assert f"| warm, 20 rooms | {WARM_MS:.2f} |" in medians
+    assert f"| cold start with the secret | {COLD_MS} |" in medians
+    assert f"| {billed_ms():.1f} ms |" in PAGE.read_text(encoding="utf-8")
+    assert RATES == (0, 1, 100)

@@ -1,0 +1,105 @@
+"""What the pages point at is there: files, commands and their options."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from manage import main
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import click
+
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tests/*.md"), *ROOT.glob(".github/*.md")]
+BLOCKS = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)]
+COMMANDS = {
+    command.removeprefix("xargs ")
+    for block in BLOCKS
+    for line in block.replace("\\\n", "").splitlines()
+    for command in re.split(r" +\| +", line)
+}
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8").replace("$(VENV)", ".venv")
+
+# Of AWS' CLI, what is no operation of a service.
+HIGH_LEVEL = ("aws configure ", "aws s3 ")
+DEPLOY = {"--template-file", "--stack-name", "--capabilities", "--parameter-overrides"}
+OF_EVERY_OPERATION = {"--query", "--output", "--cli-binary-format"}
+
+
+def starting_with(*words: str) -> list[str]:
+    return sorted(command for command in COMMANDS if command.startswith(words))
+
+
+def options(command: str) -> set[str]:
+    return {word.partition("=")[0] for word in shlex.split(command) if word.startswith("--")}
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+    files = [target for target in targets if not re.match(r"https?:", target)]
+
+    assert [file for file in files if not (page.parent / file).exists()] == []
+
+
+def test_every_option_of_manage_py_is_there() -> None:
+    commands = starting_with(".venv/bin/python manage.py ")
+
+    assert commands
+    for command in commands:
+        _, _, name, *_ = shlex.split(command)
+        assert options(command) <= (options_of(main.commands[name]) if name in main.commands else {"--help"}), command
+
+
+def test_every_option_of_sam_is_there() -> None:
+    commands = starting_with("sam build", "sam deploy", "sam delete")
+
+    assert commands
+    for command in commands:
+        cli = import_module(f"samcli.commands.{command.split()[1]}.command").cli
+        assert options(command) <= options_of(cli), command
+
+
+def test_every_option_of_awss_cli_is_there() -> None:
+    session = botocore.session.get_session()
+    commands = [command for command in starting_with("aws ") if not command.startswith(HIGH_LEVEL)]
+
+    assert commands
+    for command in commands:
+        _, service, operation, *rest = shlex.split(command)
+        if (service, operation) == ("cloudformation", "deploy"):
+            assert options(command) <= DEPLOY, command
+            continue
+        if operation == "wait":
+            waiters = session.get_waiter_model(service)
+            (operation,) = (
+                xform_name(waiters.get_waiter(each).operation, "-")
+                for each in waiters.waiter_names
+                if xform_name(each, "-") == rest[0]
+            )
+        model = session.get_service_model(service)
+        (name,) = (each for each in model.operation_names if xform_name(each, "-") == operation)
+        asked = model.operation_model(name).input_shape
+        members = {f"--{xform_name(member, '-')}" for member in asked.members} if asked else set()
+        assert options(command) <= members | OF_EVERY_OPERATION, command
+
+
+def test_every_target_of_make_is_there() -> None:
+    commands = starting_with("make ")
+
+    assert commands
+    for command in commands:
+        assert re.search(rf"^{re.escape(command.split()[1])}:", MAKEFILE, re.MULTILINE), command
