@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 INTEGER_MIN = -(2**31)
 INTEGER_MAX = 2**31 - 1
 
+CODE_MAX = 36  # characters of the column `code`: a UUID's
+NEVER_NEGATIVE = ("price", "size")
+
 COMPARISONS = ("eq", "ne", "lt", "lte", "gt", "gte", "in")
 
 # int() also takes "1_000", " 12 " and the digits of other scripts, and refuses more than 4,300 digits.
