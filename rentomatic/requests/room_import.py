@@ -72,7 +72,7 @@ def build_room_import_request(
     is_strict: bool = False,
     is_dry_run: bool = False,
 ) -> RoomImportRequest | RoomListInvalidRequest:
-    """Read how columns are mapped, such as `price=cold_rent,size=living_space`, and which make the code: `street,floor`.
+    """Read which columns are mapped, as in `price=cold_rent,size=living_space`, and which make the code: `street`.
 
     An entry with a comma in it is quoted as in CSV. The rest is as of the request.
     """
