@@ -62,7 +62,7 @@ class Text:
         if not isinstance(value, str | int | UUID):
             raise ValueError("Must be text")  # noqa: TRY004 - bad input, not a bug in the caller
         text = value if isinstance(value, str) else str(value)
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        if "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)):
             raise ValueError(f"Must be {self.allowed}")
         return text
 

@@ -101,7 +101,7 @@ class PostgresRoomWriter:
 
     def _write_staged(self, connection: Connection, *, is_dry_run: bool) -> WrittenRooms:
         if not is_dry_run:
-            self._report("Writing: readers go on; who else writes waits, or is waited for")
+            self._report("Writing; if others write, this waits for them")
             # Nobody changes what is compared, and two imports cannot wait for each other's rooms.
             _run(connection, "LOCK TABLE room IN SHARE ROW EXCLUSIVE MODE")
         ((number, added, changed),) = _run(connection, _COUNT)
