@@ -155,7 +155,9 @@ def _copied(rooms: Sequence[Room], number: int) -> bytes:
 
 
 def _spelled(value: object) -> str:
-    return "\\N" if value is None else str(value).translate(_ESCAPES)
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    return "\\N" if value is None else repr(value)
 
 
 def _keep_alive(sock: DeadlineSocket) -> None:

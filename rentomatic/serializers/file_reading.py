@@ -115,10 +115,10 @@ def _csv_row(number: int, columns: list[str], cells: list[str]) -> Row:
 
 def _ndjson_rows(stream: io.BufferedReader) -> Iterator[Row]:
     for number, line in enumerate(_lines(stream), start=1):
-        if not line.strip():
+        if not (text := line.rstrip()):
             continue
         try:
-            value = json.loads(line, parse_float=Decimal, parse_constant=str)  # NaN is no number
+            value = json.loads(text, parse_float=Decimal, parse_constant=str)  # NaN is no number
         except json.JSONDecodeError as error:
             raise UnusableFileError(f"Line {number} is no JSON: {error.msg}, at column {error.colno}") from error
         except (ValueError, RecursionError) as error:
