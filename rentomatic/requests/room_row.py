@@ -21,28 +21,30 @@ if TYPE_CHECKING:
 # digits is a number that takes all memory to spell.
 _NUMBER = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?")
 
+_TOGETHER = {"latitude": "longitude", "longitude": "latitude"}
+
 
 def read_attributes(row: Row, request: RoomImportRequest) -> tuple[dict[str, Any], list[Refusal]]:
     """Return the attributes of a room, None where they are not known, and everything that is wrong with them."""
     if row.problem:
         return {}, [row.refusal(*row.problem)]
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict.fromkeys(request.columns)
+    known = {name for name, column in request.columns.items() if _is_known(name, row.values.get(column))}
     refusals = []
     for name, column in request.columns.items():
-        value = row.values.get(column)
-        try:
-            # Whitespace counts where codes are compared, to the letter.
-            is_known = value is not None and (
-                value.strip() or (name == "code" and value) if isinstance(value, str) else True
-            )
-            values[name] = _READERS[name](value, is_rounded=request.is_rounded) if is_known else None
-        except ValueError as error:
-            refusals.append(row.refusal(column, value, str(error)))
-    for name, other in (("latitude", "longitude"), ("longitude", "latitude")):
-        if values.get(name, 0) is None and values.get(other) is not None:
-            column = request.columns[name]
+        if name in known:
+            try:
+                values[name] = _READERS[name](row.values[column], is_rounded=request.is_rounded)
+            except ValueError as error:
+                refusals.append(row.refusal(column, row.values[column], str(error)))
+        elif (other := _TOGETHER.get(name)) in known:
             refusals.append(row.refusal(column, row.values.get(column), f"Must be known, as the {other} is"))
     return values, refusals
+
+
+def _is_known(name: str, value: object) -> bool:
+    # Whitespace counts where codes are compared, to the letter.
+    return value is not None and (not isinstance(value, str) or bool(value if name == "code" else value.strip()))
 
 
 def _code(value: object, kind: Text, **_: bool) -> str:

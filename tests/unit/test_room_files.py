@@ -191,7 +191,7 @@ _BROKEN: list[tuple[bytes, str, str]] = [
     (b'a,b\n"x"y,1\n', "csv", "The row that begins in line 2 is no CSV: ',' expected after '\"'"),
     (b'a\n"' + b"x\n" * 100_000, "csv", "The row that begins in line 2 is no CSV: field larger than field limit"),
     (b"a\n" + b"x" * 2_000_000, "csv", "Line 2 is longer than 1,048,576 bytes: it is of another format"),
-    (b'{"a": 1}\n{"a": \n', "ndjson", "Line 2 is no JSON: Expecting value, at column 7"),
+    (b'{"a": 1}\n{"a": }\n', "ndjson", "Line 2 is no JSON: Expecting value, at column 7"),
     (b"[" * 100_000, "ndjson", "Line 1 has a number of too many digits, or too many brackets"),
     (b"9" * 5_000, "ndjson", "Line 1 has a number of too many digits, or too many brackets"),
     (b'[{"a": 1}, {"a"', "json", "It is no JSON behind item 1: parse error: premature EOF"),
