@@ -113,14 +113,14 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
     Raises:
         RoomFileError: nothing was imported.
     """
-    with ExitStack() as stack:
+    with _file_errors(file.name), ExitStack() as stack:
         codes = stack.enter_context(SqliteSeenCodes())
         report = stack.enter_context(_Report(file.report))
         rows = _with_progress(read_rows(file.stream, file.format_), file.stream, say)
         writer = PostgresRoomWriter(configuration, report=say)
         response = room_import_use_case(writer, codes, request, rows, report.add)
-    if isinstance(response, ResponseFailure):
-        raise _error(file.name, response)
+        if isinstance(response, ResponseFailure):
+            raise _error(file.name, response)
     _tell(response.value, request, file.report, say)
 
 
@@ -128,7 +128,7 @@ def export_rooms(configuration: Mapping[str, str], file: str, format_: str, say:
     """Write all rooms to a file, compressed if its name ends with .gz; whole, or not at all.
 
     Raises:
-        RepositoryError, OSError: nothing was written, but for the standard output.
+        RepositoryError, RoomFileError: nothing was written, but for the standard output.
     """
     repo = PostgresRepo(configuration)
     number = 0
@@ -142,11 +142,21 @@ def export_rooms(configuration: Mapping[str, str], file: str, format_: str, say:
                 say(f"Wrote {number:,} rooms")
 
     try:
-        with _written(file) as output:
+        with _file_errors(file), _written(file) as output:
             output.writelines(spell_rooms(counted(), format_))
     finally:
         repo.close()
     say(f"Exported {number:,} rooms")
+
+
+@contextmanager
+def _file_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # of who reads no further, which click ends quietly
+        raise
+    except (OSError, sqlite3.Error) as error:
+        raise RoomFileError(f"{name}: {error}") from error
 
 
 class _Report:
@@ -191,9 +201,7 @@ def _error(name: str, response: ResponseFailure) -> Exception:
         return RoomFileError(f"{name} was not imported. {response.message}")
     if isinstance(error, RepositoryError):
         return RoomFileError(f"{error}. Nothing is half imported: run the command again when this is mended")
-    if isinstance(error, OSError | sqlite3.Error):
-        return RoomFileError(f"{name} was not imported. {error}")
-    return error  # a bug
+    return error
 
 
 def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say: Say) -> None:

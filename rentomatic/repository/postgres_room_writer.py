@@ -27,6 +27,8 @@ _BATCH = 5_000  # rooms
 _ANALYZED_FROM = 1_000  # rooms: of fewer the planner need not know at once
 _NO_UNIQUE_CODE = "42P10"
 
+# Whatever the role's default: another isolation would compare with what was there before the lock.
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 # No time limit that the owner has is meant for a long import: not even one that is new in Postgres 17. But where the
 # client has gone, the server is to find out while it works, and let go of the table (manual, "Client Connection").
 _SETTINGS = """
@@ -114,7 +116,7 @@ class PostgresRoomWriter:
 
 
 def _begin(connection: Connection) -> None:
-    _run(connection, "BEGIN")
+    _run(connection, _BEGIN)
     _run(connection, _SETTINGS)
     types = dict(_run(connection, _TYPES, names=list(ATTRIBUTES)))
     if missing := [name for name in ATTRIBUTES if name not in types]:

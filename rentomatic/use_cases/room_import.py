@@ -125,14 +125,19 @@ class _Reading:
         attributes, refusals = read_attributes(row, self._request)
         code = attributes.get("code")
         column = self._request.columns["code"]
-        if code is None and column not in {refusal.column for refusal in refusals} and not row.problem:
+        if code is not None:
+            refusals += self._repetition(row, code, is_good=not refusals)
+        elif not row.problem and column not in {refusal.column for refusal in refusals}:
             attributes["code"] = self._derived_code(row)
-        elif code is not None:
-            # Of a code that more than one row has, the first row that is good is taken.
-            times, number = self._codes.enter(code, row.number) if not refusals else (2, self._codes.find(code))
-            if times > 1 and number is not None:
-                refusals.append(row.refusal(column, code, f"Must be in the file once, and is in {row.unit} {number}"))
         return (None, refusals) if refusals else (Room.from_dict(attributes), [])
+
+    def _repetition(self, row: Row, code: str, *, is_good: bool) -> list[Refusal]:
+        """Refuse a code that an earlier row has which is good."""
+        times, number = self._codes.enter(code, row.number) if is_good else (2, self._codes.find(code))
+        if times == 1 or number is None:
+            return []
+        reason = f"Must be in the file once, and is in {row.unit} {number}"
+        return [row.refusal(self._request.columns["code"], code, reason)]
 
     def _derived_code(self, row: Row) -> str:
         # Counted even if the row is refused: to mend it does not give the rows behind it other codes.

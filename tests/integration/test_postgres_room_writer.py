@@ -171,7 +171,7 @@ def test_no_time_limit_of_the_role_s_is_one_of_an_import_but_a_dead_server_is_no
     found: set[tuple[Any, ...]] = set()
 
     def look(connection: Connection, sql: str) -> None:
-        if sql not in {"BEGIN", postgres_room_writer._SETTINGS}:  # noqa: SLF001
+        if sql not in {postgres_room_writer._BEGIN, postgres_room_writer._SETTINGS}:  # noqa: SLF001
             shown = [connection.run(f"SHOW {limit}")[0][0] for limit in limits]
             options = (socket.SO_KEEPALIVE, socket.SOL_SOCKET), (socket.TCP_USER_TIMEOUT, socket.IPPROTO_TCP)
             on_socket = [connection.socket.getsockopt(level, option) for option, level in options]
@@ -202,7 +202,10 @@ def test_two_imports_at_once_wait_for_each_other(importer: Mapping[str, str]) ->
     assert [(room.code, room.price) for room in PostgresRepo(importer).list()[2:]] == [("y", 1), ("x", 1)]
 
 
-def test_many_imports_of_the_same_rooms_in_other_orders_all_succeed(importer: Mapping[str, str]) -> None:
+def test_many_imports_of_the_same_rooms_in_other_orders_all_succeed(
+    importer: Mapping[str, str], admin: Connection
+) -> None:
+    admin.run("ALTER ROLE importer SET default_transaction_isolation = 'serializable'")
     codes = [str(number) for number in range(50)]
     errors = []
 
