@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from rentomatic.serializers.file_formats import READABLE, WRITABLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
@@ -105,11 +107,11 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
 
 @main.command(name="import")
 @click.argument("file", type=click.File("rb", lazy=False))
-@click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Columns with names of their own.")
+@click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Which columns have other names.")
 @click.option("--code-from", default="", metavar="COLUMN,...", help="What a missing code is derived from; else all.")
-@click.option("--round", "is_rounded", is_flag=True, help="Round decimals, half away from zero, where others go in.")
-@click.option("--format", "format_", type=click.Choice(("csv", "ndjson", "geojson", "json")), help="Not as named.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="What is wrong with refused rows.")
+@click.option("--round", "is_rounded", is_flag=True, help="Round decimals, half away from zero; else refuse.")
+@click.option("--format", "format_", type=click.Choice(READABLE), help="If FILE does not end with it.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where to say what is wrong.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, say what would be.")
 @click.option("--strict", "is_strict", is_flag=True, help="Import nothing if a row is wrong.")
 def import_(
@@ -117,7 +119,9 @@ def import_(
 ) -> None:
     """Add and change rooms as a FILE has them: CSV, NDJSON or GeoJSON, maybe compressed; - is the standard input.
 
-    They go where those of `generate` go. The exit status is 0 if the good rows went in, 1 if nothing did.
+    They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being served or
+    not. What is wrong with rows is in FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went
+    in, 1 if nothing did.
     """
     from local.room_files import RoomFile, import_rooms, room_database
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
@@ -138,7 +142,7 @@ def import_(
 
 @main.command()
 @click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--format", "format_", type=click.Choice(("csv", "ndjson", "geojson")), help="Not as named.")
+@click.option("--format", "format_", type=click.Choice(WRITABLE), help="If FILE does not end with it.")
 def export(*, file: str, format_: str | None) -> None:
     """Write all rooms to a FILE that `import` reads, compressed if its name ends with .gz; - is the standard output."""
     from local.room_files import export_rooms, named_format, room_database

@@ -30,11 +30,9 @@ def document_rows(stream: BufferedReader) -> Iterator[Row]:
         UnusableFileError: it is damaged, or neither of the two.
     """
     items = _Items()
-    number = 0
     for event in _events(stream, items):
         for item in items.take(*event):
-            number += 1
-            yield _feature_row(number, item) if items.is_collection else _row(number, item)
+            yield _feature_row(items.count, item) if items.is_collection else _row(items.count, item)
     if items.is_collection and items.type != "FeatureCollection":
         raise UnusableFileError(f"It is neither a FeatureCollection nor a list of rooms; {_HINT}")
 
