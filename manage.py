@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from rentomatic.serializers.file_formats import READABLE, WRITABLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
 
 # A command imports what it needs: SAM CLI and SQLAlchemy take over a second together.
 # ruff: noqa: PLC0415
@@ -55,9 +58,7 @@ def serve(host: str, port: int) -> None:
             f"Cannot listen on {host}:{port} ({error.strerror}): choose another port with PORT= or --port."
         ) from None
 
-    # SIGINT, too: a shell that starts this in the background has it ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    _let_signals_interrupt()
     with _errors_in_one_line():
         try:
             with database(os.environ, DATA, click.echo) as configuration:
@@ -102,6 +103,62 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
     with _errors_in_one_line(), shared_database(os.environ, DATA, click.echo) as configuration:
         add_generated_rooms(configuration, number, seed, click.echo)
     click.echo(f"Generated {number:,} rooms in {time.monotonic() - begun:.0f} s")
+
+
+@main.command(name="import")
+@click.argument("file", type=click.File("rb", lazy=False))
+@click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Which columns have other names.")
+@click.option("--code-from", default="", metavar="COLUMN,...", help="What a missing code is derived from; else all.")
+@click.option("--round", "is_rounded", is_flag=True, help="Round decimals, half away from zero; else refuse.")
+@click.option("--format", "format_", type=click.Choice(READABLE), help="If FILE does not end with it.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where to say what is wrong.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, say what would be.")
+@click.option("--strict", "is_strict", is_flag=True, help="Import nothing if a row is wrong.")
+def import_(
+    *, file: BufferedReader, mapping: str, code_from: str, format_: str | None, report: Path | None, **how: bool
+) -> None:
+    """Add and change rooms as a FILE has them: CSV, NDJSON or GeoJSON, maybe compressed; - is the standard input.
+
+    They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being served or
+    not. What is wrong with rows is in FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went
+    in, 1 if nothing did.
+    """
+    from local.room_files import RoomFile, import_rooms, room_database
+    from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
+
+    request = build_room_import_request(mapping, code_from, **how)
+    if not isinstance(request, RoomImportRequest):
+        raise click.UsageError("; ".join(f"--{error['parameter']}: {error['message']}" for error in request.errors))
+    _let_signals_interrupt()
+    try:
+        with _errors_in_one_line():
+            room_file = RoomFile.of(file, format_, report)
+            with room_database(os.environ, DATA, click.echo) as configuration:
+                import_rooms(configuration, room_file, request, click.echo)
+    except KeyboardInterrupt:
+        click.echo("Stopped: nothing was imported", err=True)
+        sys.exit(128 + signal.SIGINT)
+
+
+@main.command()
+@click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
+@click.option("--format", "format_", type=click.Choice(WRITABLE), help="If FILE does not end with it.")
+def export(*, file: str, format_: str | None) -> None:
+    """Write all rooms to a FILE that `import` reads, compressed if its name ends with .gz; - is the standard output."""
+    from local.room_files import export_rooms, named_format, room_database
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    _let_signals_interrupt()
+    try:
+        with _errors_in_one_line():
+            format_ = format_ or ("csv" if file == "-" else named_format(file))
+            with room_database(os.environ, DATA, say) as configuration:
+                export_rooms(configuration, file, format_, say)
+    except KeyboardInterrupt:
+        say("Stopped: nothing was exported")
+        sys.exit(128 + signal.SIGINT)
 
 
 @main.command()
@@ -173,13 +230,20 @@ def _errors_in_one_line() -> Iterator[None]:
     """Report what a user can mend, without a traceback."""
     from local.generated_rooms import RoomsAreThereError
     from local.postgres import PostgresError
+    from local.room_files import RoomFileError
     from migrations import MigrationError
     from rentomatic.domain.errors import RepositoryError
 
     try:
         yield
-    except (PostgresError, MigrationError, RepositoryError, RoomsAreThereError) as error:
+    except (PostgresError, MigrationError, RepositoryError, RoomFileError, RoomsAreThereError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _let_signals_interrupt() -> None:
+    # SIGINT, too: a shell that starts this in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

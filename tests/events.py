@@ -22,7 +22,7 @@ STATUS = {
     "path_unknown": 404,
     "preflight": 204,
 }
-OF_ITS_OWN = {"doctor"}  # no request, and answered with no status
+OF_ITS_OWN = {"doctor", "file_landed"}  # no requests, and answered with no status
 
 
 def an_event(name: str = "list_rooms", **parameters: str | list[str]) -> dict[str, Any]:

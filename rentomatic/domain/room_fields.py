@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 INTEGER_MIN = -(2**31)
 INTEGER_MAX = 2**31 - 1
 
+CODE_MAX = 36  # characters of the column `code`: a UUID's
+NEVER_NEGATIVE = ("price", "size")
+
 COMPARISONS = ("eq", "ne", "lt", "lte", "gt", "gte", "in")
 
 # int() also takes "1_000", " 12 " and the digits of other scripts, and refuses more than 4,300 digits.
@@ -59,7 +62,7 @@ class Text:
         if not isinstance(value, str | int | UUID):
             raise ValueError("Must be text")  # noqa: TRY004 - bad input, not a bug in the caller
         text = value if isinstance(value, str) else str(value)
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        if "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)):
             raise ValueError(f"Must be {self.allowed}")
         return text
 

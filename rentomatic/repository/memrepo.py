@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from rentomatic.domain.geography import Place
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_filters import Criterion, parse_filters
+from rentomatic.domain.room_import import WrittenRooms
 from rentomatic.domain.room_search import RoomPage, sort_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rentomatic.domain.geography import Box, Circle
     from rentomatic.domain.room_search import Position, RoomSearch
@@ -65,6 +66,15 @@ class MemRepo:
 
     def check(self) -> None:
         pass
+
+    def write(self, rooms: Iterable[Room], *, is_dry_run: bool = False) -> WrittenRooms:
+        there = {str(room.code): room for room in self._rooms()}
+        coming = {str(room.code): room for room in rooms}
+        added = sum(code not in there for code in coming)
+        unchanged = sum(there.get(code) == room for code, room in coming.items())
+        if not is_dry_run:
+            self.data = [room.to_dict() for room in {**there, **coming}.values()]
+        return WrittenRooms(added, len(coming) - added - unchanged, unchanged)
 
     def _rooms(self) -> Sequence[Room]:
         return [Room.from_dict({**fields, "code": str(fields["code"])}) for fields in self.data]

@@ -57,7 +57,7 @@ def _json(value: Any) -> str:
 def _geojson(page: RoomPage, links: Mapping[str, str]) -> str:
     collection: dict[str, Any] = {
         "type": "FeatureCollection",
-        "features": list(map(_feature, _shown(page))),
+        "features": list(map(feature, _shown(page))),
         "links": [{"rel": relation, "type": GEOJSON.media_type, "href": url} for relation, url in links.items()],
         "numberReturned": len(page.rooms),
     }
@@ -66,7 +66,7 @@ def _geojson(page: RoomPage, links: Mapping[str, str]) -> str:
     return _json(collection)
 
 
-def _feature(shown: dict[str, Any]) -> Mapping[str, Any]:
+def feature(shown: dict[str, Any]) -> Mapping[str, Any]:
     """Return the feature of a room (RFC 7946, section 3.2), and take its place from the members."""
     place = Place.of(shown.pop("latitude"), shown.pop("longitude"))
     point = {"type": "Point", "coordinates": [place.longitude, place.latitude]} if place else None
@@ -96,7 +96,7 @@ GEOJSON = Format(
     "application/geo+json",
     "application/geo+json",
     encode_page=_geojson,
-    encode_room=lambda room: _json(_feature(members(room))),
+    encode_room=lambda room: _json(feature(members(room))),
     has_links=True,
 )
 CSV = Format(

@@ -285,7 +285,9 @@ def test_a_missing_python_is_one_clear_line(clone: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["migrate"], ["generate"], ["doctor"], ["documents"], ["down"]])
+@pytest.mark.parametrize(
+    "command", [[], ["serve"], ["migrate"], ["generate"], ["import"], ["export"], ["doctor"], ["documents"], ["down"]]
+)
 def test_every_command_has_help(clone: Path, command: list[str]) -> None:
     result = manage(clone, *command, "--help")
 

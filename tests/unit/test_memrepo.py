@@ -7,6 +7,7 @@ import pytest
 from rentomatic.repository.memrepo import MemRepo
 from tests.contracts.room_repository import RepositoryOf, RoomRepositoryContract
 from tests.contracts.room_search import Change, RoomSearchContract, SearchableOf
+from tests.contracts.room_writer import RoomWriterContract, WritableOf
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 class TestMemRepo(RoomRepositoryContract):
     @pytest.fixture
     def repository_of(self) -> RepositoryOf:
+        return lambda rooms: MemRepo([room.to_dict() for room in rooms])
+
+
+class TestMemRepoWritten(RoomWriterContract):
+    @pytest.fixture
+    def writable_of(self) -> WritableOf:
         return lambda rooms: MemRepo([room.to_dict() for room in rooms])
 
 

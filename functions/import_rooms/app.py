@@ -1,0 +1,129 @@
+"""The import of files: S3's event in, the use case for each file, its report in the same bucket.
+
+Importing this module opens nothing and reads no environment, as that of the rooms API.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from contextlib import closing
+from dataclasses import asdict
+from functools import cache
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from urllib.parse import unquote_plus
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.data_classes import S3Event
+
+from rentomatic.domain.errors import RepositoryError
+from rentomatic.repository.postgres_room_writer import PostgresRoomWriter
+from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.room_import import UnusableFileError, build_room_import_request
+from rentomatic.responses import ResponseFailure
+from rentomatic.serializers.file_formats import format_of
+from rentomatic.serializers.file_reading import read_rows
+from rentomatic.serializers.import_report import SUFFIX, spell_refusal
+from rentomatic.use_cases.room_import import room_import_use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_s3 import S3Client
+
+    from rentomatic.domain.room_import import Refusal
+    from rentomatic.requests.room_import import Row
+
+_INCOMING = "incoming/"
+_REPORTS = "reports/"
+_BUFFER = 65_536  # bytes
+_MARGIN_S = 5  # to close, of the time that Lambda leaves
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Import each file that has landed under `incoming/`, and say what became of it.
+
+    A file that cannot be used is done with: its report says why.
+
+    Raises:
+        Exception: the database, or S3, could not do its part. Lambda then invokes once more: to import again what is
+            imported already changes nothing.
+    """
+    return _logger().inject_lambda_context(_import_all, clear_state=True)(event, context)
+
+
+def _import_all(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    records = S3Event(event).records if "Records" in event else ()  # S3 asks once whether it may send events
+    files = [(record.s3.bucket.name, unquote_plus(record.s3.get_object.key)) for record in records]
+    return {"imports": [_import(*file, context) for file in files if _is_file(file[1])]}
+
+
+def _is_file(key: str) -> bool:
+    return key.startswith(_INCOMING) and not key.endswith("/")
+
+
+def _import(bucket: str, key: str, context: LambdaContext) -> dict[str, Any]:
+    with TemporaryFile() as report:
+        outcome = _outcome(bucket, key, report, context)
+        report.write(json.dumps(outcome).encode() + b"\n")
+        report.seek(0)
+        _s3().put_object(Bucket=bucket, Key=f"{_REPORTS}{key}{SUFFIX}", Body=report, ContentType="application/x-ndjson")
+    if "error" in outcome:
+        _logger().error("File not imported", extra={"key": key, **outcome})
+    else:
+        _logger().info("File imported", extra={"key": key, **outcome})
+    return {"key": key, **outcome}
+
+
+def _outcome(bucket: str, key: str, report: BinaryIO, context: LambdaContext) -> dict[str, Any]:
+    """Return the summary, or an error if the file cannot be used; write what is wrong with its rows."""
+
+    def refuse(refusal: Refusal) -> None:
+        report.write(spell_refusal(refusal).encode())
+
+    request = build_room_import_request(
+        os.environ.get("IMPORT_MAP", ""),
+        os.environ.get("IMPORT_CODE_FROM", ""),
+        is_rounded=os.environ.get("IMPORT_ROUND", "").lower() == "true",
+    )
+    writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
+    with SqliteSeenCodes() as codes:
+        response = room_import_use_case(writer, codes, request, _rows(bucket, key), refuse)
+    if not isinstance(response, ResponseFailure):
+        return asdict(response.value)
+    if response.exception is None:
+        return {"error": response.message}
+    _log(key, response)
+    raise response.exception
+
+
+def _rows(bucket: str, key: str) -> Iterator[Row]:
+    format_ = format_of(key)
+    try:
+        body = _s3().get_object(Bucket=bucket, Key=key)["Body"]
+    except _s3().exceptions.NoSuchKey:
+        raise UnusableFileError("It is not there any more") from None
+    with closing(body):
+        yield from read_rows(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER), format_)
+
+
+def _log(key: str, response: ResponseFailure) -> None:
+    error = response.exception
+    facts: dict[str, Any] = {"key": key}
+    if isinstance(error, RepositoryError):
+        facts |= {"phase": error.phase, "sqlstate": error.sqlstate}
+    _logger().error(response.message, exc_info=error, extra=facts)
+
+
+@cache
+def _logger() -> Logger:
+    return Logger(service="import_rooms", serialize_stacktrace=False)
+
+
+@cache
+def _s3() -> S3Client:
+    return boto3.client("s3")

@@ -1,0 +1,234 @@
+"""What `manage.py import` and `manage.py export` do: files in and out of a database."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sqlite3
+import sys
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import click
+
+from local.database import is_named, shared_database
+from rentomatic.domain.errors import RepositoryError
+from rentomatic.repository.postgres_room_writer import PostgresRoomWriter
+from rentomatic.repository.postgresrepo import PostgresRepo
+from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.room_import import UnusableFileError
+from rentomatic.responses import ResponseFailure
+from rentomatic.serializers.file_formats import format_of
+from rentomatic.serializers.file_reading import read_rows
+from rentomatic.serializers.file_writing import spell_rooms
+from rentomatic.serializers.import_report import SUFFIX, spell_refusal
+from rentomatic.use_cases.room_export import room_export_use_case
+from rentomatic.use_cases.room_import import room_import_use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from io import BufferedReader
+    from typing import Self, TextIO
+
+    from click._termui_impl import ProgressBar
+
+    from rentomatic.domain.room import Room
+    from rentomatic.domain.room_import import ImportSummary, Refusal
+    from rentomatic.requests.room_import import RoomImportRequest, Row
+
+    Say = Callable[[str], None]
+
+_STDIO = "-"
+_SAID_EVERY = 100_000  # rows
+_SHOWN_EVERY = 1_000  # rows
+
+
+class RoomFileError(Exception):
+    """A file was not imported or exported; the text says why."""
+
+
+@contextmanager
+def room_database(environ: Mapping[str, str], data: Path, say: Say) -> Iterator[Mapping[str, str]]:
+    """Provide the settings of the database that `environ` names, as it is; of the embedded one if it names none."""
+    if is_named(environ):
+        yield environ
+        return
+    with shared_database(environ, data, say) as configuration:
+        yield configuration
+
+
+@dataclass(frozen=True)
+class RoomFile:
+    """A file to import rooms from.
+
+    Attributes:
+        name: For who reads of it.
+        stream: Its bytes.
+        format_: One of those that can be read.
+        report: Where to write what is wrong with rows, if anything is.
+    """
+
+    name: str
+    stream: BufferedReader
+    format_: str
+    report: Path
+
+    @classmethod
+    def of(cls, stream: BufferedReader, format_: str | None, report: Path | None) -> Self:
+        """Return an open file, in the format that its name has, and a report in the current folder, if none are given.
+
+        Raises:
+            RoomFileError: the name has no format, or the report is the file.
+        """
+        name = "stdin" if stream.name == "<stdin>" else str(stream.name)
+        report = report or Path(Path(name).name + SUFFIX)
+        if report.exists() and os.path.samestat(report.stat(), os.fstat(stream.fileno())):
+            raise RoomFileError(f"{report} is what is imported: name another file with --report")
+        return cls(name, stream, format_ or named_format(name), report)
+
+
+def named_format(name: str) -> str:
+    """Return the format that a file's name has.
+
+    Raises:
+        RoomFileError: it has none.
+    """
+    try:
+        return format_of(name)
+    except UnusableFileError as error:
+        raise RoomFileError(f"{error}; or give --format") from None
+
+
+def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: RoomImportRequest, say: Say) -> None:
+    """Import the rooms of a file.
+
+    Args:
+        configuration: The Postgres settings by variable, of who owns the table.
+        file: Is read once.
+        request: How.
+        say: Is told how far it has come, and what became of it.
+
+    Raises:
+        RoomFileError: nothing was imported.
+    """
+    with _file_errors(file.name), ExitStack() as stack:
+        codes = stack.enter_context(SqliteSeenCodes())
+        report = stack.enter_context(_Report(file.report))
+        rows = _with_progress(read_rows(file.stream, file.format_), file.stream, say)
+        writer = PostgresRoomWriter(configuration, report=say)
+        response = room_import_use_case(writer, codes, request, rows, report.add)
+        if isinstance(response, ResponseFailure):
+            raise _error(file.name, response)
+    _tell(response.value, request, file.report, say)
+
+
+def export_rooms(configuration: Mapping[str, str], file: str, format_: str, say: Say) -> None:
+    """Write all rooms to a file, compressed if its name ends with .gz; whole, or not at all.
+
+    Raises:
+        RepositoryError, RoomFileError: nothing was written, but for the standard output.
+    """
+    repo = PostgresRepo(configuration)
+    number = 0
+
+    def counted() -> Iterator[Sequence[Room]]:
+        nonlocal number
+        for rooms in room_export_use_case(repo):
+            yield rooms
+            number += len(rooms)
+            if number % _SAID_EVERY == 0:
+                say(f"Wrote {number:,} rooms")
+
+    try:
+        with _file_errors(file), _written(file) as output:
+            output.writelines(spell_rooms(counted(), format_))
+    finally:
+        repo.close()
+    say(f"Exported {number:,} rooms")
+
+
+@contextmanager
+def _file_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # of who reads no further, which click ends quietly
+        raise
+    except (OSError, sqlite3.Error) as error:
+        raise RoomFileError(f"{name}: {error}") from error
+
+
+class _Report:
+    """The file with what is wrong with rows: there is none if nothing is, not even an older one."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._output: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        self._file.unlink(missing_ok=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._output:
+            self._output.close()
+
+    def add(self, refusal: Refusal) -> None:
+        self._output = self._output or self._file.open("w", encoding="utf-8")
+        self._output.write(spell_refusal(refusal))
+
+
+def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Iterator[Row]:
+    if not sys.stdout.isatty() or not stream.seekable():
+        for number, row in enumerate(rows, start=1):
+            yield row
+            if number % _SAID_EVERY == 0:
+                say(f"Read {number:,} rows")
+        return
+    bar: ProgressBar[int] = click.progressbar(length=os.fstat(stream.fileno()).st_size, label="Reading")
+    with bar:
+        for number, row in enumerate(rows, start=1):
+            yield row
+            if number % _SHOWN_EVERY == 0:
+                bar.update(stream.raw.tell() - bar.pos)
+        bar.update(stream.raw.tell() - bar.pos)
+
+
+def _error(name: str, response: ResponseFailure) -> Exception:
+    error = response.exception
+    if error is None:
+        return RoomFileError(f"{name} was not imported. {response.message}")
+    if isinstance(error, RepositoryError):
+        return RoomFileError(f"{error}. Nothing is half imported: run the command again when this is mended")
+    return error
+
+
+def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say: Say) -> None:
+    would = " would be" if request.is_dry_run else ""
+    say(
+        f"Read {summary.read:,} rows: {summary.added:,} rooms{would} added, {summary.changed:,} changed, "
+        f"{summary.unchanged:,} unchanged; {summary.refused:,} rows refused"
+    )
+    if summary.refused:
+        say(f"What is wrong with them is in {report}")
+    if summary.unknown:
+        say(f"No row has a column for {', '.join(summary.unknown)}: not known of any room (see --map)")
+
+
+@contextmanager
+def _written(file: str) -> Iterator[BinaryIO]:
+    if file == _STDIO:
+        yield sys.stdout.buffer
+        return
+    part = Path(f"{file}.part")
+    try:
+        with part.open("wb") as plain:
+            if file.lower().endswith(".gz"):
+                with gzip.GzipFile(fileobj=plain, mode="wb", filename="", mtime=0) as packed:
+                    yield cast("BinaryIO", packed)
+            else:
+                yield plain
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

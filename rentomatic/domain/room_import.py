@@ -1,0 +1,55 @@
+"""What becomes of the rows of a file that rooms are imported from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One thing that is wrong with one row, which is not imported.
+
+    Attributes:
+        unit: What the file's rows are counted in: `line` or `item`.
+        number: Where the row begins, from 1.
+        column: As the file calls it; empty if it is the row as a whole.
+        value: As it is in the file.
+        reason: What it must be instead.
+    """
+
+    unit: str
+    number: int
+    column: str
+    value: Any
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.unit} {self.number}{self.column and f', column {self.column}'}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class WrittenRooms:
+    """How many rooms were new, were others than those that were there, or were there as they are."""
+
+    added: int
+    changed: int
+    unchanged: int
+
+
+@dataclass(frozen=True)
+class ImportSummary:
+    """What became of a file.
+
+    Attributes:
+        read: How many rows it has.
+        refused: How many of them are no rooms.
+        unknown: The attributes of a room for which no row has a column.
+    """
+
+    read: int
+    added: int
+    changed: int
+    unchanged: int
+    refused: int
+    unknown: tuple[str, ...] = ()

@@ -1,0 +1,42 @@
+"""The codes of a file, on disk where they are too many: SQLite's private database, which vanishes when it is closed."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+_CACHE_KIB = 16_384
+_ENTER = """
+    INSERT INTO seen VALUES (?, 1, ?) ON CONFLICT (code) DO UPDATE SET times = times + 1 RETURNING times, number
+"""
+
+
+class SqliteSeenCodes:
+    """Counts codes in a file that SQLite makes in the folder for temporary ones, and deletes."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect("", isolation_level=None)  # SQLite manual, "Temporary Databases"
+        self._connection.execute("PRAGMA journal_mode = OFF")
+        self._connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self._connection.execute(
+            "CREATE TABLE seen (code TEXT PRIMARY KEY, times INTEGER, number INTEGER) WITHOUT ROWID"
+        )
+        self._connection.execute("BEGIN")  # once: a transaction for each code takes longer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _: BaseException | None, _at: TracebackType | None) -> None:
+        self._connection.close()
+
+    def enter(self, code: str, number: int) -> tuple[int, int]:
+        ((times, first),) = self._connection.execute(_ENTER, (code, number)).fetchall()
+        return times, first
+
+    def find(self, code: str) -> int | None:
+        row = self._connection.execute("SELECT number FROM seen WHERE code = ?", (code,)).fetchone()
+        return row[0] if row else None

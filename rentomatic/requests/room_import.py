@@ -1,0 +1,95 @@
+"""What an import is asked: how the columns of a file become rooms, and what to do with rows that are none."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from rentomatic.domain.room_import import Refusal
+from rentomatic.domain.rooms import ATTRIBUTES
+from rentomatic.requests.room_list import RoomListInvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class UnusableFileError(Exception):
+    """A file cannot be imported, none of it; the text says why and where."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a file.
+
+    Attributes:
+        number: Where it begins, from 1, in `unit`.
+        values: By column, as the file has them: text, or what JSON has, decimals as `Decimal`.
+        unit: `line`, or `item` of a file whose lines mean nothing.
+        problem: Column, value and reason, if no values could be read.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    unit: str = "line"
+    problem: tuple[str, Any, str] | None = None
+
+    def refusal(self, column: str, value: object, reason: str) -> Refusal:
+        return Refusal(self.unit, self.number, column, value, reason)
+
+
+@dataclass(frozen=True)
+class RoomImportRequest:
+    """How to import a file; truthy.
+
+    Attributes:
+        mapped: The columns of some attributes of a room; those of the others have their names.
+        code_from: The columns that the code of a row without one is derived from; all it has if empty.
+        is_rounded: Whether decimals are rounded where integers are needed, half away from zero.
+        is_strict: Whether one bad row refuses the file.
+        is_dry_run: Whether to change nothing, and only say what would be.
+    """
+
+    mapped: Mapping[str, str] = field(default_factory=dict)
+    code_from: tuple[str, ...] = ()
+    is_rounded: bool = False
+    is_strict: bool = False
+    is_dry_run: bool = False
+    columns: Mapping[str, str] = field(init=False)  # the column of each attribute
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", {name: self.mapped.get(name, name) for name in ATTRIBUTES})
+
+    def __bool__(self) -> Literal[True]:
+        return True
+
+
+def build_room_import_request(
+    mapping: str = "",
+    code_from: str = "",
+    *,
+    is_rounded: bool = False,
+    is_strict: bool = False,
+    is_dry_run: bool = False,
+) -> RoomImportRequest | RoomListInvalidRequest:
+    """Read which columns are mapped, as in `price=cold_rent,size=living_space`, and which make the code: `street`.
+
+    An entry with a comma in it is quoted as in CSV. The rest is as of the request.
+    """
+    invalid = RoomListInvalidRequest()
+    mapped: dict[str, str] = {}
+    for entry in _entries(mapping):
+        name, _, column = (part.strip() for part in entry.partition("="))
+        if name not in ATTRIBUTES or not column:
+            invalid.add_error("map", f"{entry!r} is no attribute=column, with one of {', '.join(ATTRIBUTES)}")
+        elif name in mapped:
+            invalid.add_error("map", f"{name} is given twice")
+        else:
+            mapped[name] = column
+    if invalid.has_errors():
+        return invalid
+    return RoomImportRequest(mapped, tuple(_entries(code_from)), is_rounded, is_strict, is_dry_run)
+
+
+def _entries(text: str) -> list[str]:
+    return [entry.strip() for entry in next(csv.reader([text]), []) if entry.strip()]

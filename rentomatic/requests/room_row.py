@@ -1,0 +1,96 @@
+"""What a row of a file must be to be a room."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from rentomatic.domain.geography import Place
+from rentomatic.domain.room_fields import CODE_MAX, FIELDS, NEVER_NEGATIVE, Integer, Text
+from rentomatic.domain.rooms import ATTRIBUTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rentomatic.domain.room_import import Refusal
+    from rentomatic.requests.room_import import RoomImportRequest, Row
+
+# Decimal() and float() also take "1_0", "nan", "infinity" and the digits of other scripts; and an exponent of ten
+# digits is a number that takes all memory to spell.
+_NUMBER = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?")
+
+_TOGETHER = {"latitude": "longitude", "longitude": "latitude"}
+
+
+def read_attributes(row: Row, request: RoomImportRequest) -> tuple[dict[str, Any], list[Refusal]]:
+    """Return the attributes of a room, None where they are not known, and everything that is wrong with them."""
+    if row.problem:
+        return {}, [row.refusal(*row.problem)]
+    values: dict[str, Any] = dict.fromkeys(request.columns)
+    known = {name for name, column in request.columns.items() if _is_known(name, row.values.get(column))}
+    refusals = []
+    for name, column in request.columns.items():
+        if name in known:
+            try:
+                values[name] = _READERS[name](row.values[column], is_rounded=request.is_rounded)
+            except ValueError as error:
+                refusals.append(row.refusal(column, row.values[column], str(error)))
+        elif (other := _TOGETHER.get(name)) in known:
+            refusals.append(row.refusal(column, row.values.get(column), f"Must be known, as the {other} is"))
+    return values, refusals
+
+
+def _is_known(name: str, value: object) -> bool:
+    # Whitespace counts where codes are compared, to the letter.
+    return value is not None and (not isinstance(value, str) or bool(value if name == "code" else value.strip()))
+
+
+def _code(value: object, kind: Text, **_: bool) -> str:
+    if isinstance(value, bool):
+        raise ValueError("Must be text")  # noqa: TRY004 - bad input, not a bug in the caller
+    code = kind.read(value)
+    if len(code) > CODE_MAX:
+        raise ValueError(f"Must have at most {CODE_MAX} characters")
+    return code
+
+
+def _integer(value: object, kind: Integer, *, is_positive: bool, is_rounded: bool) -> int:
+    number = Decimal(_number_text(value))
+    if is_positive and number < 0:
+        raise ValueError("Must not be negative")
+    whole = number.to_integral_value(ROUND_HALF_UP)  # "up" is away from zero
+    if whole != number and not is_rounded:
+        raise ValueError("Must be an integer; --round (IMPORT_ROUND) rounds it")
+    return kind.read(int(whole))
+
+
+def _coordinate(value: object, place_of: Callable[[float], Place | None], limit: int, **_: bool) -> float:
+    number = float(_number_text(value)) + 0.0  # 0 for -0
+    if place_of(number) is None:
+        raise ValueError(f"Must be from -{limit} to {limit} degrees")
+    return number
+
+
+def _number_text(value: object) -> str:
+    text = str(value).strip()
+    if isinstance(value, bool) or not _NUMBER.fullmatch(text):
+        raise ValueError("Must be a number: digits, and a point before decimals")
+    return text
+
+
+def _reader(name: str) -> Callable[..., Any]:
+    match FIELDS[name].kind if name in FIELDS else name:
+        case Text() as kind:
+            return partial(_code, kind=kind)
+        case Integer() as kind:
+            return partial(_integer, kind=kind, is_positive=name in NEVER_NEGATIVE)
+        case "latitude":
+            return partial(_coordinate, place_of=lambda latitude: Place.of(latitude, 0), limit=90)
+        case "longitude":
+            return partial(_coordinate, place_of=lambda longitude: Place.of(0, longitude), limit=180)
+    raise NotImplementedError(f"Say how {name} is read from a file")
+
+
+_READERS = {name: _reader(name) for name in ATTRIBUTES}

@@ -1,0 +1,28 @@
+"""How it is spelled what became of a file: a line of JSON for each thing that is wrong with a row."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rentomatic.domain.room_import import Refusal
+
+SUFFIX = ".report.jsonl"
+_VALUE_MAX = 200  # characters
+
+
+def spell_refusal(refusal: Refusal) -> str:
+    """Return the line of one refusal, with its end; a long value is cut."""
+    members = {
+        refusal.unit: refusal.number,
+        "column": refusal.column or None,
+        "value": _shown(refusal.value),
+        "reason": refusal.reason,
+    }
+    return json.dumps(members, default=str) + "\n"
+
+
+def _shown(value: Any) -> Any:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return value if len(text) <= _VALUE_MAX else f"{text[:_VALUE_MAX]}..."

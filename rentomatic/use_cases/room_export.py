@@ -1,0 +1,27 @@
+"""Export all rooms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rentomatic.domain.room_search import LIMIT_MAX, RoomSearch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rentomatic.domain.room import Room
+    from rentomatic.use_cases.room_search import SearchableRooms
+
+
+def room_export_use_case(repo: SearchableRooms) -> Iterator[Sequence[Room]]:
+    """Yield all rooms in the order of insertion, some at a time; each that is there all the while once.
+
+    Raises:
+        RepositoryError: the rooms could not be read, or not all of them.
+    """
+    search: RoomSearch | None = RoomSearch(limit=LIMIT_MAX)
+    while search:
+        page = repo.search(search)
+        yield page.rooms
+        search = replace(search, after=page.end) if page.end else None

@@ -1,0 +1,164 @@
+"""Import rooms from the rows of a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from rentomatic.domain.room import Room
+from rentomatic.domain.room_code import derived_code, repeated_code
+from rentomatic.domain.room_import import ImportSummary
+from rentomatic.domain.rooms import ATTRIBUTES
+from rentomatic.requests.room_import import UnusableFileError
+from rentomatic.requests.room_row import read_attributes
+from rentomatic.responses import (
+    ResponseFailure,
+    ResponseSuccess,
+    ResponseTypes,
+    build_response_from_error,
+    build_response_from_invalid_request,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from rentomatic.domain.room_import import Refusal, WrittenRooms
+    from rentomatic.requests.room_import import RoomImportRequest, Row
+    from rentomatic.requests.room_list import RoomListInvalidRequest
+
+_COLUMNS_NAMED_MAX = 20
+
+
+class RoomWriter(Protocol):
+    """Rooms that can be brought up to date."""
+
+    def write(self, rooms: Iterable[Room], *, is_dry_run: bool = False) -> WrittenRooms:
+        """Add each room whose code is new, behind the others and in this order; change what differs; leave the rest.
+
+        All of them are written, or none: none if `rooms` raises, either. A room that is there and equal is not
+        touched. Who reads meanwhile sees all or none.
+
+        Args:
+            rooms: With a code each, as text, that no other of them has. They are many: they are read as they come.
+            is_dry_run: Whether to write nothing, and only count.
+
+        Raises:
+            RepositoryError: nothing was written, or all of it if the connection broke at the very end; to write the
+                same once more is always right.
+        """
+
+
+class SeenCodes(Protocol):
+    """The codes of a file, which may be too many for memory."""
+
+    def enter(self, code: str, number: int) -> tuple[int, int]:
+        """Return how often this code has been entered, this time included, and with which number at first."""
+
+    def find(self, code: str) -> int | None:
+        """Return the number with which this code was entered at first; None if it was not."""
+
+
+def room_import_use_case(
+    writer: RoomWriter,
+    codes: SeenCodes,
+    request: RoomImportRequest | RoomListInvalidRequest,
+    rows: Iterable[Row],
+    refuse: Callable[[Refusal], None],
+) -> ResponseSuccess | ResponseFailure:
+    """Answer with an `ImportSummary`, a ParametersError if the file cannot be used, or how the writer failed.
+
+    Args:
+        writer: Of the rooms.
+        codes: None yet.
+        request: How to read the rows.
+        rows: They are read as they come; an UnusableFileError of theirs is a ParametersError.
+        refuse: Is told everything that is wrong with each row.
+    """
+    if not request:
+        return build_response_from_invalid_request(request)
+    reading = _Reading(codes, request, refuse)
+    try:
+        written = writer.write(reading.rooms(rows), is_dry_run=request.is_dry_run)
+    except UnusableFileError as error:
+        return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
+        return build_response_from_error(error)
+    return ResponseSuccess(reading.summary(written))
+
+
+class _Reading:
+    """Makes rooms of rows, and counts."""
+
+    def __init__(self, codes: SeenCodes, request: RoomImportRequest, refuse: Callable[[Refusal], None]) -> None:
+        self._codes = codes
+        self._request = request
+        self._refuse = refuse
+        self._read = 0
+        self._refused = 0
+        self._columns: set[str] = set()  # of the first row
+        self._missing = {*request.columns.values(), *request.code_from}
+
+    def rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
+        for row in rows:
+            self._read += 1
+            if self._missing:
+                self._missing.difference_update(row.values)
+                self._columns = self._columns or set(row.values)
+            room, refusals = self._room(row)
+            if room:
+                yield room
+                continue
+            self._refused += 1
+            for refusal in refusals:
+                self._refuse(refusal)
+            if self._request.is_strict:
+                raise UnusableFileError(f"In {refusals[0]}")
+        self._refuse_missing_columns()
+
+    def summary(self, written: WrittenRooms) -> ImportSummary:
+        columns = self._request.columns
+        unknown = [name for name in ATTRIBUTES if self._read and name != "code" and columns[name] in self._missing]
+        return ImportSummary(
+            self._read, written.added, written.changed, written.unchanged, self._refused, tuple(unknown)
+        )
+
+    def _room(self, row: Row) -> tuple[Room | None, list[Refusal]]:
+        attributes, refusals = read_attributes(row, self._request)
+        code = attributes.get("code")
+        column = self._request.columns["code"]
+        if code is not None:
+            refusals += self._repetition(row, code, is_good=not refusals)
+        elif not row.problem and column not in {refusal.column for refusal in refusals}:
+            attributes["code"] = self._derived_code(row)
+        return (None, refusals) if refusals else (Room.from_dict(attributes), [])
+
+    def _repetition(self, row: Row, code: str, *, is_good: bool) -> list[Refusal]:
+        """Refuse a code that an earlier row has which is good."""
+        times, number = self._codes.enter(code, row.number) if is_good else (2, self._codes.find(code))
+        if times == 1 or number is None:
+            return []
+        reason = f"Must be in the file once, and is in {row.unit} {number}"
+        return [row.refusal(self._request.columns["code"], code, reason)]
+
+    def _derived_code(self, row: Row) -> str:
+        # Counted even if the row is refused: to mend it does not give the rows behind it other codes.
+        names = self._request.code_from
+        return self._unused(derived_code({name: row.values.get(name) for name in names} if names else row.values), row)
+
+    def _unused(self, code: str, row: Row) -> str:
+        times, _ = self._codes.enter(code, row.number)
+        return code if times == 1 else self._unused(repeated_code(code, times), row)
+
+    def _refuse_missing_columns(self) -> None:
+        """Refuse a file that lacks a column which was named, or all: whoever named it made a mistake."""
+        if not self._read:
+            return
+        named = [*self._request.mapped.values(), *self._request.code_from]
+        missing = [name for name in named if name in self._missing]
+        has_none = self._missing >= set(self._request.columns.values())
+        if missing or has_none:
+            what = ", ".join(missing or self._request.columns.values())
+            there = ", ".join(sorted(self._columns)[:_COLUMNS_NAMED_MAX])
+            raise UnusableFileError(
+                f"No row has {'the' if missing else 'any'} column {what}: name others with --map (IMPORT_MAP) or "
+                f"--code-from (IMPORT_CODE_FROM). There are {there or 'none'}"
+            )

@@ -1,0 +1,84 @@
+"""What `sam build` makes of the import function: it runs the same rule of the same Makefile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.e2e.conftest import clean_environ
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# In the place of Lambda's own image, the packages here come last.
+SCRIPT = """
+import json, sys
+sys.path += json.load(sys.stdin)
+import app
+from local.runner import LocalLambdaContext
+from rentomatic.serializers.json_documents import ijson
+context = LocalLambdaContext("ImportFunction", 512, 900)
+print(json.dumps([app.handler({"Event": "s3:TestEvent"}, context), ijson.__file__, ijson.backend]))
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("python3.13") is None:
+        pytest.skip("sam build needs a python3.13 on PATH, and there is none")
+    folder = tmp_path_factory.mktemp("import")
+    makefile = "functions/import_rooms/Makefile"
+    command = ["make", "-f", makefile, "build-ImportFunction", f"ARTIFACTS_DIR={folder}"]
+    result = subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_it_has_its_handler_and_ijson_and_no_more(built: Path) -> None:
+    assert {path.name for path in built.iterdir() if not path.name.endswith(".dist-info")} == {
+        *("__init__.py", "__pycache__", "app.py", "ijson", "ijson.libs")
+    }
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_what_is_compiled_is_there_for_either_architecture(built: Path, machine: str) -> None:
+    assert [path.name for path in built.rglob(f"*-{machine}-linux-gnu.so")] == [
+        f"_yajl2.cpython-313-{machine}-linux-gnu.so"
+    ]
+
+
+def test_every_module_is_there_as_bytecode_that_names_lambda_s_own_folder(built: Path) -> None:
+    sources = list(built.rglob("*.py"))
+
+    assert sources
+    for source in sources:
+        (bytecode,) = (source.parent / "__pycache__").glob(f"{source.stem}.cpython-313.pyc")
+        data = bytecode.read_bytes()
+        assert data[4:8] == b"\1\0\0\0", source  # an unchecked hash (PEP 552)
+        assert str(built).encode() not in data
+
+
+def test_it_answers_with_what_it_brings(built: Path) -> None:
+    site_packages = [path for path in sys.path if path.endswith("site-packages")]
+    python = shutil.which("python3.13")
+    assert python
+    environ = {**os.environ, "PYTHONPATH": f"{built}{os.pathsep}{ROOT}", "AWS_LAMBDA_FUNCTION_NAME": "ImportFunction"}
+
+    result = subprocess.run(
+        [python, "-S", "-c", SCRIPT],
+        input=json.dumps(site_packages),
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == [{"imports": []}, str(built / "ijson" / "__init__.py"), "yajl2_c"]

@@ -1,0 +1,265 @@
+"""`manage.py import` and `manage.py export`, as a user types them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
+from tests.conftest import ROOT
+from tests.e2e.conftest import clean_environ, get
+from tests.e2e.test_manage import assert_one_clear_line, manage, run_sql, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SHARED = ROOT.parent / "shared"
+CSV = "code,size,price,latitude,longitude\r\na,20,40,53.55,9.99\r\nb,21,,,\r\n"
+MAPPED = ("--map", "price=cold_rent,size=living_space", "--round")
+
+
+@pytest.fixture
+def database(clone: Path, empty_database: Mapping[str, str]) -> Mapping[str, str]:
+    """The settings of a database with a room table, which is empty."""
+    assert manage(clone, "migrate", environ=empty_database).returncode == 0
+    return empty_database
+
+
+def rooms_of(database: Mapping[str, str]) -> object:
+    return run_sql(database, "SELECT code, size, price, latitude, longitude FROM room ORDER BY id")
+
+
+def test_a_file_is_imported_and_exported_as_it_was(clone: Path, database: Mapping[str, str]) -> None:
+    (clone / "rooms.csv").write_bytes(CSV.encode())
+
+    first = manage(clone, "import", "rooms.csv", environ=database)
+    again = manage(clone, "import", "rooms.csv", environ=database)
+    export = manage(clone, "export", environ=database)
+
+    said = "Read 2 rows: {} rooms added, 0 changed, {} unchanged; 0 rows refused"
+    assert (first.returncode, first.stdout.splitlines()[-1], first.stderr) == (0, said.format(2, 0), "")
+    assert again.stdout.splitlines()[-1] == said.format(0, 2)
+    assert (export.returncode, export.stderr) == (0, "Exported 2 rooms\n")
+    assert export.stdout == CSV.replace("\r\n", "\n")  # read as text
+    assert rooms_of(database) == [["a", 20, 40, 53.55, 9.99], ["b", 21, None, None, None]]
+    assert not list(clone.glob("*.report.jsonl"))
+
+
+@pytest.mark.parametrize("name", ["rooms.ndjson.gz", "rooms.geojson"])
+def test_what_one_database_exports_another_imports(
+    clone: Path, database: Mapping[str, str], server: Mapping[str, str], name: str
+) -> None:
+    assert manage(clone, "generate", "--rooms", "1000", "--yes", environ=database).returncode == 0
+    other = {**server, "APPLICATION_DB": f"{database['APPLICATION_DB']}_other"}
+    run_sql(server, f"CREATE DATABASE {other['APPLICATION_DB']}")
+    assert manage(clone, "migrate", environ=other).returncode == 0
+
+    export = manage(clone, "export", name, environ=database)
+    first = manage(clone, "import", name, environ=other)
+    again = manage(clone, "import", name, environ=other)
+
+    assert (export.stdout, export.stderr) == ("", "Exported 1,000 rooms\n")
+    assert first.stdout.endswith("1,000 rooms added, 0 changed, 0 unchanged; 0 rows refused\n")
+    assert again.stdout.endswith("0 rooms added, 0 changed, 1,000 unchanged; 0 rows refused\n")
+    assert rooms_of(other) == rooms_of(database)
+    assert (clone / name).read_bytes().startswith(b"\x1f\x8b") == name.endswith(".gz")
+    run_sql(server, f"DROP DATABASE {other['APPLICATION_DB']} WITH (FORCE)")
+
+
+def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(clone: Path, database: Mapping[str, str]) -> None:
+    data = clone / "data"
+    data.mkdir()
+    (data / "rooms.csv").write_text(CSV + "c,1.5,-2,91,\n")
+    report = clone / "rooms.csv.report.jsonl"
+
+    result = manage(clone, "import", "data/rooms.csv", environ=database)
+
+    assert result.returncode == 0
+    assert result.stdout.splitlines()[-2:] == [
+        "Read 3 rows: 2 rooms added, 0 changed, 0 unchanged; 1 rows refused",
+        "What is wrong with them is in rooms.csv.report.jsonl",
+    ]
+    refusals = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [(each["line"], each["column"], each["value"]) for each in refusals] == [
+        *((4, "size", "1.5"), (4, "price", "-2"), (4, "longitude", ""), (4, "latitude", "91"))
+    ]
+
+    (data / "rooms.csv").write_text(CSV)
+    manage(clone, "import", "data/rooms.csv", environ=database)
+    assert not report.exists()
+
+
+def test_a_dry_run_and_a_strict_one_change_nothing(clone: Path, database: Mapping[str, str]) -> None:
+    (clone / "rooms.csv").write_text(CSV + "c,1.5,,,\n")
+
+    dry = manage(clone, "import", "rooms.csv", "--dry-run", environ=database)
+    strict = manage(clone, "import", "rooms.csv", "--strict", "--report", "said.jsonl", environ=database)
+
+    assert (dry.returncode, dry.stdout.splitlines()[0]) == (
+        0,
+        "Read 3 rows: 2 rooms would be added, 0 changed, 0 unchanged; 1 rows refused",
+    )
+    assert strict.returncode == 1
+    assert_one_clear_line(strict, "rooms.csv was not imported", "In line 4, column size", "--round")
+    assert len((clone / "said.jsonl").read_text().splitlines()) == 1
+    assert rooms_of(database) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["nowhere.csv"], 2, "No such file or directory"),
+        (["rooms.csv", "--map", "prize=x"], 2, "'prize=x' is no attribute=column"),
+        (["rooms.csv", "--format", "xml"], 2, "is not one of 'csv', 'ndjson', 'geojson', 'json'"),
+        (["rooms.csv", "--report", "rooms.csv"], 1, "name another file with --report"),
+        (["rooms.csv", "--report", "nowhere/x"], 1, "No such file or directory"),
+        (["rooms.csv", "--report", "rooms.txt/x"], 1, "Not a directory"),
+        (["rooms.txt"], 1, "or give --format"),
+        (["rooms.csv", "--map", "price=rent"], 1, "No row has the column rent"),
+        (["broken.csv.gz"], 1, "The compressed data is cut off or damaged"),
+    ],
+)
+def test_what_is_wrong_with_the_command_or_the_file_is_said(
+    clone: Path, database: Mapping[str, str], arguments: list[str], status: int, said: str
+) -> None:
+    (clone / "rooms.csv").write_text(CSV + "c,?,,,\n")
+    (clone / "rooms.txt").write_text(CSV)
+    (clone / "broken.csv.gz").write_bytes(gzip.compress(CSV.encode())[:-4])
+
+    result = manage(clone, "import", *arguments, environ=database)
+
+    assert (result.returncode, "Traceback" in result.stderr) == (status, False)
+    assert said in result.stderr
+    assert result.stderr.count("Error: ") == 1
+    assert rooms_of(database) == []
+    assert (clone / "rooms.csv").read_text().startswith("code")
+
+
+def test_a_database_without_the_table_is_left_as_it_is(clone: Path, empty_database: Mapping[str, str]) -> None:
+    (clone / "rooms.csv").write_text(CSV)
+
+    for arguments in (["import", "rooms.csv"], ["export"]):
+        assert_one_clear_line(manage(clone, *arguments, environ=empty_database), "room")
+    assert "run manage.py migrate" in manage(clone, "import", "rooms.csv", environ=empty_database).stderr
+    assert run_sql(empty_database, "SELECT to_regclass('room')") == [[None]]
+
+
+def test_an_export_that_fails_leaves_the_older_file(clone: Path, empty_database: Mapping[str, str]) -> None:
+    (clone / "rooms.csv").write_text("older")
+
+    assert_one_clear_line(
+        manage(clone, "export", "rooms.csv", environ=empty_database), 'relation "room" does not exist'
+    )
+    assert_one_clear_line(manage(clone, "export", "nowhere/rooms.csv", environ=empty_database), "No such file or")
+
+    assert (clone / "rooms.csv").read_text() == "older"
+    assert not list(clone.glob("*.part"))
+
+
+def reading(clone: Path, database: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Import from the standard input, wait until the transaction has begun."""
+    command = [sys.executable, "manage.py", "import", "-", "--format", "ndjson"]
+    process = subprocess.Popen(
+        command,
+        cwd=clone,
+        env={**clean_environ(), **database},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin
+    process.stdin.write('{"code": "a"}\n' + '{"code": 1}\n' * 10)
+    process.stdin.flush()
+    with connect(read_postgres_settings({**database, "APPLICATION_DB": "postgres"})) as admin:
+        for _ in range(400):
+            ((count,),) = admin.run(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND state = 'idle in transaction'",
+                name=database["APPLICATION_DB"],
+            )
+            if count:
+                return process
+            admin.run("SELECT pg_sleep(0.05)")
+    pytest.fail(f"it never began: {process.communicate()}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_is_one_line_and_nothing_is_imported(
+    clone: Path, database: Mapping[str, str], number: signal.Signals
+) -> None:
+    process = reading(clone, database)
+    process.send_signal(number)
+    output, errors = process.communicate()
+
+    assert (process.returncode, output, errors) == (130, "", "Stopped: nothing was imported\n")
+    assert rooms_of(database) == []
+
+
+def test_a_connection_that_dies_in_the_middle_is_one_line_and_nothing_is_imported(
+    clone: Path, database: Mapping[str, str]
+) -> None:
+    process = reading(clone, database)
+    with connect(read_postgres_settings({**database, "APPLICATION_DB": "postgres"})) as admin:
+        admin.run(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name",
+            name=database["APPLICATION_DB"],
+        )
+    _, errors = process.communicate()
+
+    assert process.returncode == 1
+    assert len(errors.splitlines()) == 1
+    assert re.fullmatch("Error: Postgres .* Nothing is half imported: run the command again .*\n", errors)
+    assert rooms_of(database) == []
+
+
+def test_a_terminal_gets_a_progress_bar_by_the_bytes_of_the_file(clone: Path, database: Mapping[str, str]) -> None:
+    (clone / "rooms.csv").write_text("code\n" + "".join(f"{number}\n" for number in range(3_000)))
+    primary, secondary = pty.openpty()
+    command = [sys.executable, "manage.py", "import", "rooms.csv"]
+
+    process = subprocess.Popen(
+        command, cwd=clone, env={**clean_environ(), **database, "TERM": "xterm"}, stdout=secondary, stderr=secondary
+    )
+    os.close(secondary)
+    output = b""
+    try:
+        while data := os.read(primary, 4096):
+            output += data
+    except OSError:  # Linux' way to say that the other side has been closed
+        pass
+    os.close(primary)
+
+    assert process.wait() == 0
+    assert re.search(rb"Reading +\[[#-]+\] +\d+%", output)
+    assert b"Reading  [####################################]  100%" in output
+    assert b"3,000 rooms added" in output
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason=f"{SHARED} is not there")
+def test_the_listings_of_hamburg_are_served_as_soon_as_they_are_imported(clone: Path) -> None:
+    (clone.parent / "shared").symlink_to(SHARED)
+    command = ("import", "../shared/data/hamburg_rentals.csv", *MAPPED)
+
+    with serving(clone) as (server, url):
+        first = manage(clone, *command)
+        again = manage(clone, *command)
+        status, _, body = get(f"{url}/rooms?near=53.55,9.99&sort=distance&limit=20")
+        _, headers, _ = get(f"{url}/rooms?count=exact&limit=1")
+        server.press_ctrl_c()
+
+    assert first.stdout.endswith("Read 12,500 rows: 12,500 rooms added, 0 changed, 0 unchanged; 0 rows refused\n")
+    assert again.stdout.endswith("Read 12,500 rows: 0 rooms added, 0 changed, 12,500 unchanged; 0 rows refused\n")
+    distances_m = [room["distance_m"] for room in json.loads(body)]
+    assert (status, len(distances_m), distances_m) == (200, 20, sorted(distances_m))
+    assert headers["X-Total-Count"] == str(12_500 + 12)

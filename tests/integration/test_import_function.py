@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import gzip
+import importlib
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, unquote_plus
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from local.runner import LocalLambdaContext
+from rentomatic.domain.errors import RepositoryError
+from rentomatic.repository.postgresrepo import PostgresRepo
+from tests.canaries import assert_no_canary
+from tests.contracts.room_repository import a_room
+from tests.events import an_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import ModuleType
+
+    from mypy_boto3_s3 import S3Client
+    from pg8000.native import Connection
+
+    Land = Callable[..., dict[str, Any]]
+
+KEY = unquote_plus(an_event("file_landed")["Records"][0]["s3"]["object"]["key"])
+BUCKET = an_event("file_landed")["Records"][0]["s3"]["bucket"]["name"]
+HEADER = b"code,size,price,latitude,longitude\n"
+ROOM = HEADER + b"a,20,40,53.55,9.99\n"
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Client]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=f"http://{host}:{port}",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3: S3Client) -> Iterator[str]:
+    s3.create_bucket(Bucket=BUCKET)
+    yield BUCKET
+    for each in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=BUCKET, Key=each["Key"])
+    s3.delete_bucket(Bucket=BUCKET)
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch, server: Mapping[str, str], admin: Connection, s3: S3Client) -> ModuleType:
+    """The function's module, in an environment that names the tests' database and S3."""
+    assert admin
+    for variable, value in server.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.meta.endpoint_url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    sys.modules.pop("functions.import_rooms.app", None)
+    logging.Logger.manager.loggerDict.pop("import_rooms", None)  # it writes to an earlier test's captured output
+    return importlib.import_module("functions.import_rooms.app")
+
+
+@pytest.fixture
+def land(app: ModuleType, s3: S3Client, bucket: str, capsys: pytest.CaptureFixture[str]) -> Land:
+    """Put files, by their keys, and hand the function the event that S3 sends."""
+
+    def land(files: Mapping[str, bytes], timeout_s: float = 900) -> dict[str, Any]:
+        event = an_event("file_landed")
+        (record,) = event["Records"]
+        event["Records"] = []
+        for key, content in files.items():
+            s3.put_object(Bucket=bucket, Key=key, Body=content)
+            s3_part = {**record["s3"], "object": {**record["s3"]["object"], "key": quote_plus(key, safe="/")}}
+            event["Records"].append({**record, "s3": s3_part})
+        try:
+            answer = app.handler(event, LocalLambdaContext("ImportFunction", 512, timeout_s))
+        finally:
+            output = capsys.readouterr()
+            assert_no_canary(output.out + output.err)
+            sys.stdout.write(output.out)  # for the test to read
+        spelled: dict[str, Any] = json.loads(json.dumps(answer))  # as Lambda does it
+        return spelled
+
+    return land
+
+
+def report_of(s3: S3Client, key: str) -> list[Any]:
+    body = s3.get_object(Bucket=BUCKET, Key=f"reports/{key}.report.jsonl")["Body"].read()
+    return [json.loads(line) for line in body.splitlines()]
+
+
+def outcome(read: int = 1, added: int = 1, unchanged: int = 0, refused: int = 0) -> dict[str, Any]:
+    counts = {"read": read, "added": added, "changed": 0, "unchanged": unchanged, "refused": refused}
+    return {**counts, "unknown": []}
+
+
+def test_a_file_that_lands_is_imported_and_reported_of(
+    land: Land, s3: S3Client, server: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = land({KEY: ROOM + b"b,20,-1,,\n"})
+
+    refusal = {"line": 3, "column": "price", "value": "-1", "reason": "Must not be negative"}
+    assert answer == {"imports": [{"key": KEY, **outcome(read=2, refused=1)}]}
+    assert PostgresRepo(server).list() == [a_room(code="a")]
+    assert report_of(s3, KEY) == [refusal, outcome(read=2, refused=1)]
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["message"], line["level"], line["added"]) == ("File imported", "INFO", 1)
+
+
+def test_the_same_file_again_changes_nothing(land: Land) -> None:
+    land({KEY: ROOM})
+
+    assert land({KEY: ROOM})["imports"] == [{"key": KEY, **outcome(added=0, unchanged=1)}]
+
+
+def test_several_files_are_imported_and_those_elsewhere_are_not(land: Land) -> None:
+    compressed = gzip.compress(b'{"code": "b"}\n')
+    answer = land({KEY: ROOM, "incoming/b.jsonl.gz": compressed, "elsewhere/c.csv": ROOM, "incoming/": b""})
+
+    assert [each["key"] for each in answer["imports"]] == [KEY, "incoming/b.jsonl.gz"]
+    assert [each["added"] for each in answer["imports"]] == [1, 1]
+
+
+def test_the_environment_says_how_columns_become_rooms(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPORT_MAP", "price=rent,size=space")
+    monkeypatch.setenv("IMPORT_ROUND", "true")
+    monkeypatch.setenv("IMPORT_CODE_FROM", "street")
+
+    land({KEY: b"street,rent,space\nA,40.5,20\n"})
+    land({KEY: b"street,rent,space\nA,41.2,20\n"})
+
+    (room,) = PostgresRepo(server).list()
+    assert (room.price, room.size) == (41, 20)
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "said"),
+    [
+        ("incoming/rooms.csv", b"code\n\xff\n", "Line 2 is not UTF-8: it has byte 0xff; convert it"),
+        ("incoming/rooms.csv.gz", gzip.compress(ROOM)[:-4], "The compressed data is cut off or damaged"),
+        ("incoming/rooms.xlsx", ROOM, "The name must end with one of .csv, .ndjson, .jsonl, .geojson, .json"),
+        ("incoming/rooms.geojson", b"{", "It is no JSON behind item 0: parse error: premature EOF"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_done_with_and_its_report_says_why(
+    land: Land, s3: S3Client, key: str, content: bytes, said: str
+) -> None:
+    (answer,) = land({key: content})["imports"]
+
+    assert answer["error"].startswith(said)
+    assert report_of(s3, key) == [{"error": answer["error"]}]
+
+
+def test_a_file_that_is_gone_is_done_with(app: ModuleType, s3: S3Client, bucket: str) -> None:
+    assert bucket
+    answer = app.handler(an_event("file_landed"), LocalLambdaContext("ImportFunction", 512, 900))
+
+    assert answer == {"imports": [{"key": KEY, "error": "It is not there any more"}]}
+    assert report_of(s3, KEY) == [{"error": "It is not there any more"}]
+
+
+def test_settings_that_are_wrong_are_said_in_the_report(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMPORT_MAP", "prize=rent")
+
+    (answer,) = land({KEY: ROOM})["imports"]
+
+    assert answer["error"].startswith("map: 'prize=rent' is no attribute=column")
+
+
+def test_a_fault_of_the_database_fails_the_invocation_so_that_lambda_tries_again(
+    land: Land, monkeypatch: pytest.MonkeyPatch, server: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("POSTGRES_HOSTNAME", "/nowhere")
+        with pytest.raises(RepositoryError):
+            land({KEY: ROOM})
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["level"], line["phase"], line["key"]) == ("ERROR", "connect", KEY)
+
+    land({KEY: ROOM})
+    assert PostgresRepo(server).list() == [a_room(code="a")]
+
+
+def test_little_time_left_fails_the_invocation_before_lambda_ends_it(land: Land) -> None:
+    with pytest.raises(RepositoryError):
+        land({KEY: ROOM}, timeout_s=4)
+
+
+def test_the_event_with_which_s3_tries_the_function_is_no_file(app: ModuleType) -> None:
+    event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
+
+    assert app.handler(event, LocalLambdaContext("ImportFunction", 512, 900)) == {"imports": []}

@@ -1,0 +1,338 @@
+"""Files with rooms, read and written."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import gzip
+import io
+import json
+import subprocess
+import sys
+import tracemalloc
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rentomatic.domain.room_import import ImportSummary, Refusal, WrittenRooms
+from rentomatic.domain.room_search import RoomPage, RoomSearch
+from rentomatic.repository.memrepo import MemRepo
+from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.room_import import RoomImportRequest, Row, UnusableFileError
+from rentomatic.serializers.file_formats import READABLE, WRITABLE, format_of
+from rentomatic.serializers.file_reading import read_rows
+from rentomatic.serializers.file_writing import spell_rooms
+from rentomatic.serializers.import_report import spell_refusal
+from rentomatic.serializers.room_formats import JSON
+from rentomatic.use_cases.room_export import room_export_use_case
+from rentomatic.use_cases.room_import import room_import_use_case
+from tests.conftest import ROOT
+from tests.contracts.room_writer import room_lists
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from rentomatic.domain.room import Room
+
+HAMBURG = ROOT.parent / "shared" / "data" / "hamburg_rentals.csv"
+
+
+def stream_of(data: bytes) -> io.BufferedReader:
+    return io.BufferedReader(cast("io.RawIOBase", io.BytesIO(data)))
+
+
+def rows_of(data: bytes | str, format_: str = "csv") -> list[Row]:
+    return list(read_rows(stream_of(data.encode() if isinstance(data, str) else data), format_))
+
+
+def values_of(data: bytes | str, format_: str = "csv") -> list[Any]:
+    return [row.values for row in rows_of(data, format_)]
+
+
+def import_of(data: bytes, format_: str, repo: MemRepo, **how: Any) -> tuple[Any, list[Refusal]]:
+    refusals: list[Refusal] = []
+    rows = read_rows(stream_of(data), format_)
+    with SqliteSeenCodes() as codes:
+        response = room_import_use_case(repo, codes, RoomImportRequest(**how), rows, refusals.append)
+    return response.value, refusals
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [
+        ("rooms.csv", "csv"),
+        ("ROOMS.CSV", "csv"),
+        ("a/b.c/rooms.ndjson.gz", "ndjson"),
+        ("rooms.jsonl", "ndjson"),
+        ("rooms.geojson", "geojson"),
+        ("rooms.json.GZ", "json"),
+    ],
+)
+def test_the_format_is_in_the_name(name: str, format_: str) -> None:
+    assert format_of(name) == format_
+
+
+@pytest.mark.parametrize("name", ["rooms", "rooms.gz", "rooms.xlsx", "csv", ".csv/rooms"])
+def test_a_name_without_a_format_is_refused(name: str) -> None:
+    with pytest.raises(UnusableFileError, match=r"must end with one of \.csv, "):
+        format_of(name)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_csv_is_read_as_people_have_it(delimiter: str, end: str, mark: bytes, pack: Any) -> None:
+    lines = [["code", " price "], ['"a;b,c"', "1"], ["ü", ""]]
+    data = "".join(delimiter.join(line) + end for line in lines).encode()
+
+    assert values_of(pack(mark + data)) == [{"code": "a;b,c", "price": "1"}, {"code": "ü", "price": ""}]
+
+
+cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.sampled_from(
+    ["\n", "\r\n", '"', "\r", "a\nb"]
+)
+
+
+@given(table=st.lists(st.tuples(cells, cells), max_size=6), end=st.sampled_from(["\n", "\r\n"]))
+def test_the_line_of_a_row_is_where_it_begins_whatever_its_cells_hold(table: list[tuple[str, str]], end: str) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator=end)
+    writer.writerow(["a", "b"])
+    numbers = []
+    for line in table:
+        numbers.append(text.getvalue().count("\n") + 1)
+        writer.writerow(line)
+
+    rows = rows_of(text.getvalue())
+
+    assert [tuple(row.values.values()) for row in rows] == table
+    assert [row.number for row in rows] == numbers
+
+
+def test_empty_lines_are_counted_and_skipped() -> None:
+    assert [row.number for row in rows_of("a,b\n\n1,2\n\r\n\n3,4")] == [3, 6]
+    assert [row.number for row in rows_of('\n{"a": 1}\n \n{"a": 2}', "ndjson")] == [2, 4]
+
+
+def test_a_row_with_other_cells_than_the_header_is_a_problem_of_its_own() -> None:
+    short, long, good = rows_of("a,b\n1\n1,2,3\n1,2\n")
+
+    assert short.problem == ("", ["1"], "Must have 2 cells, as line 1 has, and has 1")
+    assert long.problem == ("", ["1", "2", "3"], "Must have 2 cells, as line 1 has, and has 3")
+    assert good.values == {"a": "1", "b": "2"}
+
+
+def test_json_keeps_decimals_to_the_digit() -> None:
+    for data, format_ in (('{"a": 1.10}\n{"a": 2}', "ndjson"), ('[{"a": 1.10}, {"a": 2}]', "json")):
+        assert values_of(data, format_) == [{"a": Decimal("1.10")}, {"a": 2}]
+
+
+def test_a_line_or_item_that_is_no_object_is_a_problem_of_its_own() -> None:
+    for data, format_ in (('[1]\n{"a": 2}', "ndjson"), ('[[1], {"a": 2}]', "json")):
+        problem, good = rows_of(data, format_)
+
+        assert problem.problem == ("", [1], "Must be an object")
+        assert (good.number, good.values) == (2, {"a": 2})
+
+
+def test_the_values_of_a_feature_are_its_properties_its_id_and_its_place() -> None:
+    point = {"type": "Point", "coordinates": [9.99, 53.55, 7]}
+    features: list[Any] = [
+        {"type": "Feature", "id": 1, "geometry": point, "properties": {"price": 40, "more": {"features": [{}]}}},
+        {"type": "Feature", "geometry": None, "properties": None},
+        {"type": "Feature", "geometry": {"type": "Point", "coordinates": []}, "properties": {"id": "own"}, "id": 2},
+    ]
+    collection = {"name": "x", "features": features, "links": [{"a": 1}], "type": "FeatureCollection"}
+
+    assert values_of(json.dumps(collection), "geojson") == [
+        {
+            "id": 1,
+            "price": 40,
+            "more": {"features": [{}]},
+            "longitude": Decimal("9.99"),
+            "latitude": Decimal("53.55"),
+        },
+        {},
+        {"id": "own"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("feature", "column", "reason"),
+    [
+        ({"geometry": {"type": "LineString", "coordinates": []}}, "geometry", "Must be a Point, or null"),
+        ({"geometry": {"type": "Point", "coordinates": [1]}}, "geometry", "Must be a Point, or null"),
+        ({"properties": []}, "", "Must be a Feature"),
+        (3, "", "Must be a Feature"),
+    ],
+)
+def test_a_feature_that_is_no_room_is_a_problem_of_its_own(feature: Any, column: str, reason: str) -> None:
+    (row,) = rows_of(json.dumps({"type": "FeatureCollection", "features": [feature]}), "geojson")
+
+    assert row.problem is not None
+    assert (row.unit, row.number, row.problem[0], row.problem[2]) == ("item", 1, column, reason)
+
+
+MANY = b"code,price\n" + b"a,1\n" * 100_000
+_BROKEN: list[tuple[bytes, str, str]] = [
+    (b"code\nM\xfcnchen\n", "csv", "Line 2 is not UTF-8: it has byte 0xfc; convert it"),
+    (b'{"code": "\xfc"}', "ndjson", "Line 1 is not UTF-8: it has byte 0xfc; convert it"),
+    (b'[{"code": "\xfc"}]', "json", "It is no JSON behind item 0: lexical error: invalid bytes in UTF8 string."),
+    ("code\n1\n".encode("utf-16"), "csv", "It is UTF-16: convert it to UTF-8"),
+    (b"", "csv", "Line 1 must have the names of the columns, and is empty"),
+    (b"\n", "csv", "Line 1 must have the names of the columns, and is empty"),
+    (b",\n1,2\n", "csv", "Line 1 must have the names of the columns, and is empty"),
+    (b"code,price,code\n", "csv", "Line 1 must have each column once, and repeats code"),
+    (b'a,b\n1,2\n"x,1\n2,3\n', "csv", "The row that begins in line 3 is no CSV: unexpected end of data"),
+    (b'a,b\n"x"y,1\n', "csv", "The row that begins in line 2 is no CSV: ',' expected after '\"'"),
+    (b'a\n"' + b"x\n" * 100_000, "csv", "The row that begins in line 2 is no CSV: field larger than field limit"),
+    (b"a\n" + b"x" * 2_000_000, "csv", "Line 2 is longer than 1,048,576 bytes: it is of another format"),
+    (b'{"a": 1}\n{"a": }\n', "ndjson", "Line 2 is no JSON: Expecting value, at column 7"),
+    (b"[" * 100_000, "ndjson", "Line 1 has a number of too many digits, or too many brackets"),
+    (b"9" * 5_000, "ndjson", "Line 1 has a number of too many digits, or too many brackets"),
+    (b'[{"a": 1}, {"a"', "json", "It is no JSON behind item 1: parse error: premature EOF"),
+    (b'{"a": 1}\n{"a": 2}\n', "json", "It is no JSON behind item 0: parse error: trailing garbage; an object in each"),
+    (b'{"type": "Feature"}', "geojson", "It is neither a FeatureCollection nor a list of rooms; an object in each"),
+    (b'"rooms"', "json", "It is neither a FeatureCollection nor a list of rooms; an object in each"),
+    (b"", "json", "It is no JSON behind item 0: parse error: premature EOF"),
+    (b"[" * 100_000, "json", "Item 1 is nested too deeply"),
+    (b'{"features": [' + b"[" * 100_000, "geojson", "Item 1 is nested too deeply"),
+    (b'[{"a": ' + b"9" * 5_000 + b"}]", "json", "There is a number of 512 or more digits behind item 0"),
+    (b'[{"a": "' + b"x" * 2_000_000, "json", "Item 1 is longer than 1,048,576 bytes"),
+    (gzip.compress(MANY)[:-9], "csv", "The compressed data is cut off or damaged behind line "),
+    (gzip.compress(MANY)[:-8] + bytes(8), "csv", "The compressed data is cut off or damaged behind line "),
+    (b"\x1f\x8b" + bytes(100), "csv", "The compressed data is cut off or damaged"),
+]
+
+
+@pytest.mark.parametrize(("data", "format_", "said"), _BROKEN, ids=[said for _, _, said in _BROKEN])
+def test_a_broken_file_is_refused_and_it_is_said_where(data: bytes, format_: str, said: str) -> None:
+    with pytest.raises(UnusableFileError) as caught:
+        rows_of(data, format_)
+
+    assert str(caught.value).startswith(said)
+
+
+@given(data=st.binary(max_size=60) | st.text('[]{}",:0129.eE- \nntfalse', max_size=40).map(str.encode))
+@pytest.mark.parametrize("format_", READABLE)
+def test_whatever_the_bytes_they_are_rows_or_an_unusable_file(data: bytes, format_: str) -> None:
+    try:
+        rows = rows_of(data, format_)
+    except UnusableFileError:
+        return
+    assert all(isinstance(row, Row) for row in rows)
+
+
+@given(rooms=room_lists)
+@pytest.mark.parametrize("format_", WRITABLE)
+def test_what_is_exported_is_imported_as_it_was_and_once_more_changes_nothing(format_: str, rooms: list[Room]) -> None:
+    repo = MemRepo([])
+    data = b"".join(spell_rooms(room_export_use_case(MemRepo([room.to_dict() for room in rooms])), format_))
+
+    first, refusals = import_of(data, format_, repo)
+    again, _ = import_of(data, format_, repo)
+
+    assert (repo.list(), refusals) == (rooms, [])
+    assert (first.added, again.unchanged, again.added) == (len(rooms), len(rooms), 0)
+
+
+@given(rooms=room_lists)
+def test_what_the_api_answers_can_be_imported(rooms: list[Room]) -> None:
+    repo = MemRepo([])
+    page = RoomPage(RoomSearch(), rooms, list(range(len(rooms))))
+
+    import_of(JSON.encode_page(page, {}).encode(), "json", repo)
+
+    assert repo.list() == rooms
+
+
+def test_an_export_is_made_of_all_pages() -> None:
+    rooms = [{"code": str(each), "size": 1, "price": 2, "longitude": None, "latitude": None} for each in range(10_001)]
+
+    parts = list(room_export_use_case(MemRepo(rooms)))
+
+    assert [len(part) for part in parts] == [10_000, 1]
+    assert [room.code for part in parts for room in part] == [room["code"] for room in rooms]
+
+
+def test_a_refusal_is_a_line_of_json_with_a_value_that_may_be_cut() -> None:
+    lines = [
+        spell_refusal(Refusal("line", 2, "price", "x" * 1000, "Must be a number")),
+        spell_refusal(Refusal("item", 3, "", {"a": Decimal("1.5")}, "Must be a Feature")),
+    ]
+
+    assert [json.loads(line) for line in lines] == [
+        {"line": 2, "column": "price", "value": "x" * 200 + "...", "reason": "Must be a number"},
+        {"item": 3, "column": None, "value": {"a": "1.5"}, "reason": "Must be a Feature"},
+    ]
+    assert all(line.endswith("}\n") for line in lines)
+
+
+class Counting:
+    """A writer that keeps nothing."""
+
+    def write(self, rooms: Iterable[Room], *, is_dry_run: bool = False) -> WrittenRooms:
+        assert not is_dry_run
+        return WrittenRooms(sum(1 for _ in rooms), 0, 0)
+
+
+def _big(format_: str, number: int) -> Iterator[bytes]:
+    lines = (b'{"code": "%d", "price": 1.5, "x": "%s"}' % (each, b"x" * 100) for each in range(number))
+    if format_ == "csv":
+        yield b"code,price,x\n"
+        yield from (b"%d,1.5,%s\n" % (each, b"x" * 100) for each in range(number))
+    elif format_ == "ndjson":
+        yield from (line + b"\n" for line in lines)
+    else:
+        yield b"["
+        yield b",".join(lines)
+        yield b"]"
+
+
+@pytest.mark.parametrize("format_", ["csv", "ndjson", "json"])
+def test_memory_does_not_depend_on_the_size_of_the_file(format_: str, tmp_path: Any) -> None:
+    def peak(number: int) -> int:
+        file = tmp_path / f"rooms-{number}.gz"
+        with gzip.open(file, "wb", 1) as output:
+            output.writelines(_big(format_, number))
+        gc.collect()
+        with file.open("rb") as stream, SqliteSeenCodes() as codes:
+            tracemalloc.start()
+            rows = read_rows(stream, format_)
+            response = room_import_use_case(
+                Counting(), codes, RoomImportRequest(is_rounded=True), rows, lambda _refusal: None
+            )
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+        assert response.value == ImportSummary(number, number, 0, 0, 0, ("size", "longitude", "latitude"))
+        return peak
+
+    peak(100)  # what is imported late, and cached
+    assert peak(20_000) < 1.3 * peak(2_000)
+
+
+def test_only_documents_need_ijson() -> None:
+    script = (
+        "import io, sys; from rentomatic.serializers.file_reading import read_rows;"
+        "[list(read_rows(io.BufferedReader(io.BytesIO(b'{\"a\": 1}')), each)) for each in ('csv', 'ndjson')];"
+        "sys.exit('ijson' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not HAMBURG.exists(), reason=f"{HAMBURG} is not there")
+def test_the_listings_of_hamburg_are_all_rooms_and_the_same_ones_again() -> None:
+    repo = MemRepo([])
+    how: dict[str, Any] = {"mapped": {"price": "cold_rent", "size": "living_space"}, "is_rounded": True}
+
+    first, refusals = import_of(HAMBURG.read_bytes(), "csv", repo, **how)
+    again, _ = import_of(HAMBURG.read_bytes(), "csv", repo, **how)
+
+    assert (first, refusals) == (ImportSummary(12_500, 12_500, 0, 0, 0), [])
+    assert again == ImportSummary(12_500, 0, 0, 12_500, 0)
+    assert sum(room.latitude is None for room in repo.list()) == 80

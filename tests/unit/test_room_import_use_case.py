@@ -1,0 +1,314 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rentomatic.domain.errors import UnavailableError
+from rentomatic.domain.room import Room
+from rentomatic.domain.room_import import ImportSummary, Refusal, WrittenRooms
+from rentomatic.repository.memrepo import MemRepo
+from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.room_import import RoomImportRequest, Row, UnusableFileError, build_room_import_request
+from rentomatic.responses import ResponseFailure, ResponseSuccess, ResponseTypes
+from rentomatic.use_cases.room_import import room_import_use_case
+
+Values = Mapping[str, Any]
+A_ROW = {"code": "a", "size": "20", "price": "40", "latitude": "53.55", "longitude": "9.99"}
+_NO_NUMBERS: list[Any] = [
+    *("cheap", "1,5", "1_000", "nan", "infinity", "١٢", "1e9999", "--1", ".", "1 2"),
+    *(True, [1], {}),
+]
+A_ROOM = Room("a", 20, 40, longitude=9.99, latitude=53.55)
+
+
+class Import:
+    """An import into memory: what there is then, and what was refused."""
+
+    def __init__(self, *rows: Values, repo: MemRepo | None = None, **how: Any) -> None:
+        self.repo = repo or MemRepo([])
+        self.refusals: list[Refusal] = []
+        numbered = (Row(number, values) for number, values in enumerate(rows, start=2))
+        with SqliteSeenCodes() as codes:
+            self.response = room_import_use_case(
+                self.repo, codes, RoomImportRequest(**how), numbered, self.refusals.append
+            )
+
+    @property
+    def rooms(self) -> list[Room]:
+        return list(self.repo.list())
+
+    @property
+    def codes(self) -> list[str]:
+        return [str(room.code) for room in self.rooms]
+
+    @property
+    def refused(self) -> list[tuple[int, str, str]]:
+        return [(refusal.number, refusal.column, refusal.reason) for refusal in self.refusals]
+
+
+def test_text_becomes_a_room() -> None:
+    imported = Import(A_ROW)
+
+    assert imported.rooms == [A_ROOM]
+    assert isinstance(imported.response, ResponseSuccess)
+    assert imported.response.value == ImportSummary(read=1, added=1, changed=0, unchanged=0, refused=0)
+
+
+def test_columns_may_have_other_names_and_others_are_ignored() -> None:
+    row = {"code": "a", "living_space": "20", "cold_rent": "40", "latitude": "53.55", "longitude": "9.99", "x": "?"}
+
+    assert Import(row, mapped={"size": "living_space", "price": "cold_rent"}).rooms == [A_ROOM]
+
+
+@pytest.mark.parametrize("unknown", ["", " ", None])
+def test_what_is_empty_or_missing_is_not_known(unknown: str | None) -> None:
+    expected = [Room("a", None, None, None, None)]  # type: ignore[arg-type] # as the table allows
+
+    assert Import({**dict.fromkeys(A_ROW, unknown), "code": "a"}).rooms == expected
+    assert Import({"code": "a"}).rooms == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "rounded"),
+    [
+        *[("12.0", 12), ("12.4", 12), ("12.5", 13), ("13.5", 14), ("0.5", 1), ("1.2e1", 12), (" 7 ", 7), ("+7", 7)],
+        *[(".5", 1), ("7.", 7), ("2147483647.4", 2147483647), ("12.49999999999999999999", 12), (12, 12)],
+    ],
+)
+def test_decimals_are_rounded_half_away_from_zero_if_that_is_asked(text: Any, rounded: int) -> None:
+    (room,) = Import({**A_ROW, "price": text}, is_rounded=True).rooms
+
+    assert room.price == rounded
+
+
+@pytest.mark.parametrize("text", ["12.0", "12.00", "1.2e1", 12])
+def test_a_decimal_that_is_an_integer_needs_no_rounding(text: Any) -> None:
+    assert [room.price for room in Import({**A_ROW, "price": text}).rooms] == [12]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("price", "12.5", "Must be an integer; --round (IMPORT_ROUND) rounds it"),
+        ("price", "-1", "Must not be negative"),
+        ("size", "-0.4", "Must not be negative"),
+        ("price", "2147483648", "Must be an integer from -2147483648 to 2147483647"),
+        *[("price", value, "Must be a number: digits, and a point before decimals") for value in _NO_NUMBERS],
+        ("latitude", "90.1", "Must be from -90 to 90 degrees"),
+        ("longitude", "-180.1", "Must be from -180 to 180 degrees"),
+        ("longitude", "1e999", "Must be from -180 to 180 degrees"),
+        ("longitude", "nan", "Must be a number: digits, and a point before decimals"),
+        ("latitude", "", "Must be known, as the longitude is"),
+        ("longitude", None, "Must be known, as the latitude is"),
+        ("code", "x" * 37, "Must have at most 36 characters"),
+        ("code", "a\0", "Must be text without NUL and unpaired surrogates"),
+        ("code", "\ud800", "Must be text without NUL and unpaired surrogates"),
+        ("code", True, "Must be text"),
+        ("code", 1.5, "Must be text"),
+    ],
+)
+def test_a_value_that_no_room_has_refuses_its_row_and_no_other(column: str, value: Any, reason: str) -> None:
+    imported = Import({**A_ROW, "code": "b"}, {**A_ROW, column: value}, {**A_ROW, "code": "c"})
+
+    assert imported.codes == ["b", "c"]
+    assert imported.refusals == [Refusal("line", 3, column, value, reason)]
+    assert isinstance(imported.response, ResponseSuccess)
+    assert (imported.response.value.read, imported.response.value.refused) == (3, 1)
+
+
+def test_everything_that_is_wrong_with_a_row_is_said_by_the_names_of_the_file() -> None:
+    row = {"code": "a" * 37, "m2": "x", "price": "-1", "latitude": "91", "longitude": "181"}
+
+    imported = Import(row, mapped={"size": "m2"})
+
+    assert [refusal.column for refusal in imported.refusals] == ["code", "m2", "price", "longitude", "latitude"]
+    assert imported.rooms == []
+
+
+def test_one_bad_row_refuses_a_file_that_is_read_strictly() -> None:
+    imported = Import(A_ROW, {**A_ROW, "code": "b", "price": "?"}, {**A_ROW, "price": "!"}, is_strict=True)
+
+    assert isinstance(imported.response, ResponseFailure)
+    assert imported.response.type == ResponseTypes.PARAMETERS_ERROR
+    assert imported.response.message.startswith("In line 3, column price: Must be a number")
+    assert (imported.rooms, len(imported.refusals)) == ([], 1)
+
+
+def test_a_dry_run_finds_what_is_wrong_and_changes_nothing() -> None:
+    imported = Import(A_ROW, {**A_ROW, "code": "b", "price": "?"}, is_dry_run=True)
+
+    assert isinstance(imported.response, ResponseSuccess)
+    assert imported.response.value == ImportSummary(read=2, added=1, changed=0, unchanged=0, refused=1)
+    assert (imported.rooms, len(imported.refusals)) == ([], 1)
+
+
+def test_of_rows_with_one_code_the_first_that_is_good_is_taken() -> None:
+    rows = [{**A_ROW, "price": price} for price in ("?", "1", "2", "?")]
+
+    imported = Import(*rows)
+
+    assert [room.price for room in imported.rooms] == [1]
+    assert imported.refused == [
+        (2, "price", "Must be a number: digits, and a point before decimals"),
+        (4, "code", "Must be in the file once, and is in line 3"),
+        (5, "price", "Must be a number: digits, and a point before decimals"),
+        (5, "code", "Must be in the file once, and is in line 3"),
+    ]
+
+
+uncoded = st.fixed_dictionaries(
+    {"price": st.sampled_from(["1", "2", "?"]), "quarter": st.sampled_from(["Horn", "Horn ", ""])}
+)
+
+
+@given(rows=st.lists(uncoded, max_size=12))
+def test_rows_without_a_code_are_each_a_room_and_the_same_one_again(rows: list[Values]) -> None:
+    once = Import(*rows)
+    again = Import(*rows, repo=once.repo)
+
+    good = [row for row in rows if row["price"] != "?"]
+    assert [room.price for room in once.rooms] == [int(row["price"]) for row in good]
+    assert len(set(once.codes)) == len(good)
+    assert all(UUID(code).version == 8 and UUID(code).variant == "specified in RFC 4122" for code in once.codes)
+    assert again.rooms == once.rooms
+    assert isinstance(again.response, ResponseSuccess)
+    assert again.response.value.unchanged == len(good)
+
+
+def test_derived_codes_are_the_same_on_every_machine() -> None:
+    row = {"price": "40", "quarter": "Horn"}
+
+    assert Import(row, row).codes == ["92d81be7-e0ee-8787-8e17-6f6beaf73c25", "994c952f-0e83-87b0-89c0-8d47cbedf161"]
+
+
+def test_neither_the_order_of_columns_nor_empty_ones_change_a_derived_code() -> None:
+    codes = [
+        Import(row).codes
+        for row in ({"price": "40", "x": "1"}, {"x": "1", "price": "40"}, {"price": "40", "x": "1", "y": ""})
+    ]
+
+    assert codes[0] == codes[1] == codes[2]
+
+
+def test_a_code_may_be_derived_from_some_columns_only() -> None:
+    first = Import({"price": "40", "street": "A"}, {"price": "40", "street": "B"}, code_from=("street",))
+
+    again = Import({"price": "41", "street": "A"}, {"price": "41", "street": "B"}, code_from=("street",))
+
+    assert first.codes == again.codes
+    assert len(set(first.codes)) == 2
+
+
+def test_a_derived_code_never_meets_one_that_is_given() -> None:
+    row = {"price": "40"}
+    first, second = Import(row, row).codes
+
+    imported = Import({"code": first, **row}, {"code": second, **row}, row, row)
+
+    assert Counter(imported.codes).most_common(1)[0][1] == 1
+    assert len(imported.rooms) == 4
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"mapped": {"price": "cold_rent"}}, "No row has the column cold_rent: "),
+        ({"code_from": ("street", "price")}, "No row has the column street: "),
+    ],
+)
+def test_a_column_that_is_named_and_not_there_refuses_the_file(how: dict[str, Any], said: str) -> None:
+    imported = Import(A_ROW, **how)
+
+    assert isinstance(imported.response, ResponseFailure)
+    assert imported.response.message.startswith(said)
+    assert imported.response.message.endswith("There are code, latitude, longitude, price, size")
+    assert imported.rooms == []
+
+
+def test_a_file_without_any_attribute_of_a_room_is_refused() -> None:
+    imported = Import({"a;b": "1;2"})
+
+    assert isinstance(imported.response, ResponseFailure)
+    assert imported.response.message.startswith("No row has any column code, size, price, longitude, latitude: ")
+
+
+def test_an_attribute_that_no_row_has_a_column_for_is_said() -> None:
+    imported = Import({"code": "a", "price": "1"})
+
+    assert isinstance(imported.response, ResponseSuccess)
+    assert imported.response.value.unknown == ("size", "longitude", "latitude")
+
+
+def test_no_rows_are_no_rooms() -> None:
+    imported = Import(mapped={"price": "cold_rent"})
+
+    assert isinstance(imported.response, ResponseSuccess)
+    assert imported.response.value == ImportSummary(0, 0, 0, 0, 0)
+
+
+def test_a_file_that_breaks_in_the_middle_imports_nothing() -> None:
+    def rows() -> Iterator[Row]:
+        yield Row(2, A_ROW)
+        raise UnusableFileError("It is cut off")
+
+    repo = MemRepo([])
+    with SqliteSeenCodes() as codes:
+        response = room_import_use_case(repo, codes, RoomImportRequest(), rows(), _fail)
+
+    assert (response.type, response.value["message"]) == (ResponseTypes.PARAMETERS_ERROR, "It is cut off")
+    assert repo.list() == []
+
+
+def test_a_writer_s_failure_is_the_answer() -> None:
+    class Unavailable:
+        def write(self, rooms: Iterable[Room], *, is_dry_run: bool = False) -> WrittenRooms:
+            raise UnavailableError(f"not now {rooms} {is_dry_run}")
+
+    with SqliteSeenCodes() as codes:
+        response = room_import_use_case(Unavailable(), codes, RoomImportRequest(), [], _fail)
+
+    assert response.type == ResponseTypes.UNAVAILABLE_ERROR
+
+
+def _fail(refusal: Refusal) -> None:
+    pytest.fail(str(refusal))
+
+
+_MAPPINGS: list[tuple[str, Mapping[str, str]]] = [
+    ("", {}),
+    ("price=cold_rent,size=living_space", {"price": "cold_rent", "size": "living_space"}),
+    (' price = cold rent ,"size=Size, m²"', {"price": "cold rent", "size": "Size, m²"}),
+    ("price=a=b", {"price": "a=b"}),
+]
+
+
+@pytest.mark.parametrize(("text", "mapped"), _MAPPINGS)
+def test_a_mapping_is_read_from_text(text: str, mapped: Mapping[str, str]) -> None:
+    request = build_room_import_request(text, "street, floor", is_strict=True)
+
+    assert request == RoomImportRequest(mapped, ("street", "floor"), is_strict=True)
+
+
+@pytest.mark.parametrize("text", ["prize=x", "price", "price=", "=x", "price=a,price=b"])
+def test_a_mapping_that_means_nothing_is_refused(text: str) -> None:
+    request = build_room_import_request(text)
+
+    assert not request
+    with SqliteSeenCodes() as codes:
+        response = room_import_use_case(MemRepo([]), codes, request, [], _fail)
+    assert response.type == ResponseTypes.PARAMETERS_ERROR
+
+
+def test_codes_are_counted_whatever_their_number_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rentomatic.repository.seen_codes._CACHE_KIB", 16)  # so that they go to the disk
+    with SqliteSeenCodes() as codes:
+        counts = [codes.enter(f"code {number % 3000}", number) for number in range(6000)]
+
+        assert counts == [*((1, number) for number in range(3000)), *((2, number) for number in range(3000))]
+        assert (codes.find("code 7"), codes.find("another")) == (7, None)
