@@ -6,19 +6,24 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 from hypothesis import HealthCheck, settings
+from moto.server import ThreadedMotoServer
 from pg8000.native import Connection, identifier, literal
 
 from local.database import insert_rooms
 from local.postgres import embedded_postgres_server
 from migrations import upgrade
+from rentomatic.repository import secretsmanager
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
 from tests.canaries import HOST, PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
     from rentomatic.domain.room import Room
     from tests.contracts.room_search import Change
@@ -50,6 +55,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, st
     fast = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
     with embedded_postgres_server(data, host="127.0.0.1", port=free_port(), options=fast) as configuration:
         yield configuration
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Mapping[str, str]]:
+    """The environment of a caller of an AWS of the tests' own, which other processes can reach too."""
+    service = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    service.start()
+    host, port = service.get_host_and_port()
+    yield {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+    }
+    service.stop()
+
+
+@pytest.fixture
+def secrets(aws: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> SecretsManagerClient:
+    """A Secrets Manager that this process asks."""
+    for variable, value in aws.items():
+        monkeypatch.setenv(variable, value)
+    secretsmanager._client.cache_clear()  # noqa: SLF001 - it asks an earlier test's
+    return boto3.client("secretsmanager")
 
 
 @pytest.fixture

@@ -122,6 +122,14 @@ def _connected(connecting: DeadlineSocket, address: Any, deadline: float) -> Dea
     return connecting
 
 
+def keep_alive(connected: DeadlineSocket) -> None:
+    """Notice within a minute that the other side is gone, and keep a silent connection known to what is in between."""
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):  # not on every system: it has its own times there
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
 def resolve(host: str, port: int, deadline: float) -> Sequence[_Address]:
     """Look up a name.
 

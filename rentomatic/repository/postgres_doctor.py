@@ -29,7 +29,7 @@ CHECKS = (
     *("settings", "credentials", "name", "port", "TLS", "login"),
     *("grants", "time-outs", "migrations", "indexes"),
 )
-NEWEST_REVISION = "c3a91f6d2e80"  # of the migrations, which are not deployed
+NEWEST_REVISION = "e7a45c90d1b6"  # of the migrations, which are not deployed
 
 _API_GATEWAY_TIMEOUT_S = 29  # Amazon API Gateway developer guide, "Quotas"
 _CHECK_OF_PHASE = {
