@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from alembic.runtime.migration import MigrationContext, MigrationInfo
 
+# A connection that has broken cannot be closed in order, which SQLAlchemy would report with a traceback.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 _attributes = context.config.attributes
 
 
