@@ -11,9 +11,12 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
+from migrations.adoption import FIRST_REVISION
 from migrations.reader import read_login
 from migrations.turn import is_not_locked
 from rentomatic.domain.errors import TimedOutError
+from rentomatic.repository.credentials import credentials_of
+from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_errors import Progress, translate
 
 if TYPE_CHECKING:
@@ -21,9 +24,9 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 3
 _REMEDIES = {
-    "42501": "; the user that migrates must own the table room and may need CREATE on the database, for the extensions,"
-    " and CREATEROLE, with ADMIN OPTION of a reader that others made",
-    "0A000": "; the server must have Postgres' own extensions cube and btree_gist",
+    "42501": "; migrate as the owner of the table, with CREATE on the database and CREATEROLE, and with ADMIN OPTION of"
+    " a reader that others made",
+    "0A000": "; the server needs Postgres' own extensions cube and btree_gist",
 }
 
 
@@ -80,17 +83,41 @@ def upgrade(
             return
 
 
-def upgrade_sql(output: TextIO) -> None:
-    """Write the SQL that makes the schema in an empty database."""
+def upgrade_sql(output: TextIO, configuration: Mapping[str, Any] | None = None) -> None:
+    """Write the SQL of the revisions that are missing, without what `upgrade` looks at and does besides.
+
+    Args:
+        output: Where to.
+        configuration: As of `upgrade`; for an empty database if there is none.
+
+    Raises:
+        MigrationError: this code does not know the database's revision.
+        RepositoryError: the database cannot be reached.
+    """
     config = _config()
     config.output_buffer = output
-    command.upgrade(config, "head", sql=True)
+    revision, has_table = _present(configuration) if configuration else ("", False)
+    try:
+        if has_table and not revision:
+            command.stamp(config, FIRST_REVISION, sql=True)
+            revision = FIRST_REVISION
+        command.upgrade(config, f"{revision or 'base'}:head", sql=True)
+    except CommandError as error:
+        raise MigrationError(str(error)) from error
 
 
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     return config
+
+
+def _present(configuration: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return the database's revision, which may be empty, and whether it has a room table."""
+    with connect(credentials_of(configuration).read()) as connection:
+        ((version_table, room_table),) = connection.run("SELECT to_regclass('alembic_version'), to_regclass('room')")
+        rows = connection.run("SELECT version_num FROM alembic_version") if version_table else []
+    return "".join(revision for (revision,) in rows), room_table is not None
 
 
 def _upgrade(config: Config, revision: str) -> None:
@@ -112,4 +139,4 @@ def _explain(error: BaseException) -> str:
         return (
             "The database could not be migrated in the time there was: migrate by hand, or raise the function's Timeout"
         )
-    return f"The database could not be migrated: {problem}{_REMEDIES.get(problem.sqlstate or '', '')}"
+    return f"The database could not be migrated, and is as it was: {problem}{_REMEDIES.get(problem.sqlstate or '', '')}"

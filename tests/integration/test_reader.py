@@ -280,7 +280,7 @@ def test_a_login_that_the_owner_may_not_give_is_a_clear_error(
 ) -> None:
     superuser.run("CREATE ROLE rentomatic_reader")
 
-    with pytest.raises(MigrationError, match=r"42501.*CREATEROLE, with ADMIN OPTION") as raised:
+    with pytest.raises(MigrationError, match=r"42501.*CREATEROLE, and with ADMIN OPTION") as raised:
         upgrade({**keeper, **secret()}, print)
 
     assert "SCRAM" not in str(raised.value)
