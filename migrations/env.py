@@ -71,7 +71,7 @@ def _run(connection: Connection) -> None:
         context.run_migrations()
     if _attributes["login"]:
         give_login(connection, _attributes["login"])
-        _report(f"{READER} may log in")
+        _report(f"Set the login of {READER}")
     if not is_newer:
         number_new_rooms(connection)
 

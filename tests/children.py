@@ -32,23 +32,23 @@ class Child:
         for line in cast("TextIO", self._process.stdout):
             self._unread.put(line.rstrip())
 
-    def wait_for_lines(self, number: int) -> list[str]:
-        """Wait until it says this many lines from now on, and return all that it has said."""
-        for _ in range(self._unread.qsize() + number):
-            self._lines.append(self._unread.get(timeout=_TIMEOUT_S))
-        return list(self._lines)
+    def wait_for_line(self) -> str:
+        """Return the next line that it says, or has said."""
+        self._lines.append(self._unread.get(timeout=_TIMEOUT_S))
+        return self._lines[-1]
 
-    def say(self, line: str) -> None:
-        stdin = cast("TextIO", self._process.stdin)
-        stdin.write(f"{line}\n")
-        stdin.flush()
+    def wait_for_new_lines(self, number: int) -> None:
+        """Wait until it says this many lines from now on."""
+        for _ in range(self._unread.qsize() + number):
+            self.wait_for_line()
 
     def end(self) -> list[str]:
         """End its input, wait for its own end, and return all that it has said."""
         cast("TextIO", self._process.stdin).close()
         assert self._process.wait(_TIMEOUT_S) == 0
         self._thread.join()
-        return self.wait_for_lines(0)
+        self.wait_for_new_lines(0)
+        return self._lines
 
 
 @contextmanager

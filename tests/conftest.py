@@ -92,6 +92,13 @@ def empty_database(server: Mapping[str, str], request: pytest.FixtureRequest) ->
         admin.run(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
 
 
+@pytest.fixture
+def connection(empty_database: Mapping[str, str]) -> Iterator[Connection]:
+    """A superuser's connection to the database of `empty_database`."""
+    with connect(read_postgres_settings(empty_database)) as connection:
+        yield connection
+
+
 @pytest.fixture(scope="session")
 def migrated(server: Mapping[str, str]) -> Mapping[str, str]:
     """The settings, over TCP and with a password, of a database whose schema is up to date."""

@@ -40,6 +40,8 @@ def _answer(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _answer_cloudformation(event: dict[str, Any], context: LambdaContext) -> None:
+    if "ResponseURL" not in event:  # crhelper would look for where to answer until Lambda stops it
+        raise ValueError(f"The event is neither CloudFormation's nor {_MIGRATE}")
     _resource()(event, context)
 
 

@@ -324,7 +324,7 @@ def test_migrate_gives_the_reader_the_login_of_its_secret(
 
     result = manage(clone, "migrate", environ={**empty_database, **aws, "READER_SECRET_ID": "reader"})
 
-    assert result.stdout.splitlines()[-2:] == ["rentomatic_reader may log in", "The database is up to date"]
+    assert result.stdout.splitlines()[-2:] == ["Set the login of rentomatic_reader", "The database is up to date"]
 
 
 def test_the_sql_is_that_for_an_empty_database_or_for_the_one_that_the_settings_name(

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_doctor import NEWEST_REVISION
-from rentomatic.repository.postgres_settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.canaries import SECRET
 from tests.cloudformation import SIGNATURE, CloudFormation, cloudformation
@@ -70,12 +68,6 @@ def emulator(function: Path, artifact: Path, settings: Mapping[str, str], tmp_pa
         assert SIGNATURE not in emulator.output
 
 
-@pytest.fixture
-def connection(empty_database: Mapping[str, str]) -> Iterator[Connection]:
-    with connect(read_postgres_settings(empty_database)) as connection:
-        yield connection
-
-
 def test_a_stack_that_is_created_has_a_schema_and_a_reader_who_may_log_in(
     emulator: Emulator, stack: CloudFormation, empty_database: Mapping[str, str]
 ) -> None:
@@ -92,7 +84,7 @@ def test_a_stack_that_is_created_has_a_schema_and_a_reader_who_may_log_in(
     assert stack.told()["Status"] == "SUCCESS"
     assert emulator(an_event("migrate")) == {
         "is_done": True,
-        "steps": ["rentomatic_reader may log in"],
+        "steps": ["Set the login of rentomatic_reader"],
         "problem": None,
     }
 

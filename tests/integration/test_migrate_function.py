@@ -11,8 +11,6 @@ import pytest
 from local.database import insert_rooms
 from local.runner import LocalLambdaContext
 from migrations import upgrade
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.cloudformation import SIGNATURE, CloudFormation, cloudformation
 from tests.conftest import free_port
@@ -42,6 +40,7 @@ def stack(tmp_path: Path, aws: Mapping[str, str], monkeypatch: pytest.MonkeyPatc
     with cloudformation(tmp_path) as stack:
         for variable, value in {**aws, **stack.environ}.items():
             monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("POWERTOOLS_LOGGER_LOG_EVENT", "true")  # with the address to answer at, if it were heeded
         yield stack
 
 
@@ -68,12 +67,6 @@ def invoke(app: ModuleType, capsys: pytest.CaptureFixture[str]) -> Invoke:
         return answer
 
     return invoke
-
-
-@pytest.fixture
-def connection(empty_database: Mapping[str, str]) -> Iterator[Connection]:
-    with connect(read_postgres_settings(empty_database)) as connection:
-        yield connection
 
 
 def tables(connection: Connection) -> list[str]:
@@ -227,3 +220,8 @@ def test_an_operator_is_told_what_stands_in_the_way(invoke: Invoke, connection: 
 
     assert answer["is_done"] is False
     assert answer["problem"].startswith("There is a table room whose id, code, size")
+
+
+def test_another_event_is_refused(app: ModuleType) -> None:
+    with pytest.raises(ValueError, match="The event is neither CloudFormation's nor"):
+        app.handler({"rentomatic": "mitigate"}, LocalLambdaContext("MigrateFunction", 512, 60))

@@ -12,13 +12,11 @@ from pg8000.native import identifier
 from local.database import insert_rooms
 from migrations import MigrationError, upgrade, upgrade_sql
 from rentomatic.domain.errors import RepositoryError
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from pg8000.native import Connection
 
@@ -30,12 +28,6 @@ ROOMS = [a_room(), a_room(code=OTHER_CODE, price=None)]
 SERIAL = "id serial PRIMARY KEY"
 PLAIN = "id integer PRIMARY KEY"
 OTHER_COLUMNS = "code varchar(36) NOT NULL, size integer, price integer, longitude float8, latitude float8"
-
-
-@pytest.fixture
-def connection(empty_database: Mapping[str, str]) -> Iterator[Connection]:
-    with connect(read_postgres_settings(empty_database)) as connection:
-        yield connection
 
 
 def describe(connection: Connection) -> dict[str, Any]:

@@ -33,12 +33,6 @@ BY_HAND = "id integer PRIMARY KEY"
 COLUMNS = "code varchar(36) NOT NULL, size integer, price integer, longitude float8, latitude float8"
 
 
-@pytest.fixture
-def connection(empty_database: Mapping[str, str]) -> Iterator[Connection]:
-    with connect(read_postgres_settings(empty_database)) as connection:
-        yield connection
-
-
 def make_table(connection: Connection, id_column: str, rooms: int) -> None:
     connection.run(f"CREATE TABLE room ({id_column}, {COLUMNS})")
     connection.run(
@@ -70,7 +64,7 @@ class Readers:
     def wait_for_answers(self) -> None:
         """Wait until each has been asked each question, and has answered it, from now on."""
         for one in self._children:
-            one.wait_for_lines(len(self._right) + 1)  # the first may have been on its way
+            one.wait_for_new_lines(len(self._right) + 1)  # the first may have been on its way
 
     def assert_all_answers_were_right(self) -> None:
         """End them."""
@@ -180,15 +174,13 @@ def test_a_migration_that_a_reader_holds_up_tries_again(
 
 
 def test_the_second_of_two_migrations_waits_for_the_first(empty_database: Mapping[str, str]) -> None:
-    with (
-        child("tests/integration/migrate_step_by_step.py", empty_database) as first,
-        child("manage.py migrate", empty_database) as second,
-    ):
-        first.wait_for_lines(1)  # it is in the middle
-        waiting = second.wait_for_lines(1)
-        assert waiting == ["Another migration of this database is under way: waiting for its end"]
+    with child("tests/integration/migrate_step_by_step.py", empty_database) as first:
+        first.wait_for_line()  # it is in the middle
+        with child("manage.py migrate", empty_database) as second:
+            waiting = second.wait_for_line()
+            steps = first.end()
+            said = second.end()
 
-        steps = first.end()
-
-        assert len(steps) == len(REVISIONS)
-        assert second.end() == [*waiting, "The database is up to date"]
+    assert waiting == "Another migration of this database is under way: waiting for its end"
+    assert len(steps) == len(REVISIONS)
+    assert said == [waiting, "The database is up to date"]
