@@ -40,8 +40,10 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --output-file requirements-dev.txt
 	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --constraint requirements-dev.txt \
 		--output-file layers/dependencies/requirements.txt
-	@$(BIN)/uv pip compile --group import $(LOCK) --constraint requirements-dev.txt \
+	@$(BIN)/uv pip compile --group pyproject.toml:import $(LOCK) --constraint requirements-dev.txt \
 		--output-file functions/import_rooms/requirements.txt
+	@$(BIN)/uv pip compile --group pyproject.toml:migrate $(LOCK) --constraint requirements-dev.txt \
+		--output-file functions/migrate/requirements.txt
 	@for peer in tests/bench/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
 		--constraint requirements-dev.txt --output-file $$peer/requirements.txt || exit 1; done
 

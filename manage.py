@@ -71,15 +71,22 @@ def serve(host: str, port: int) -> None:
 
 
 @main.command()
-@click.option("--sql", is_flag=True, help="Write the SQL for an empty database instead.")
+@click.option(
+    "--sql", is_flag=True, help="Write the SQL to read first; if POSTGRES_* name none, for an empty database."
+)
 def migrate(*, sql: bool) -> None:
-    """Bring the database that POSTGRES_* name up to date; its rooms are kept."""
+    """Bring the database that POSTGRES_* name up to date; its rooms are kept.
+
+    With READER_SECRET_ID, the role that the API reads with gets the password in that secret, and with
+    READER_CONNECTION_LIMIT as many connections.
+    """
+    from local.database import is_named
     from migrations import upgrade, upgrade_sql
 
-    if sql:
-        upgrade_sql(click.get_text_stream("stdout"))
-        return
     with _errors_in_one_line():
+        if sql:
+            upgrade_sql(click.get_text_stream("stdout"), os.environ if is_named(os.environ) else None)
+            return
         upgrade(os.environ, click.echo)
     click.echo("The database is up to date")
 

@@ -2,70 +2,100 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from alembic import context
 from alembic.util import CommandError
-from sqlalchemy import Connection, Float, Integer, NullPool, String, create_engine, inspect
+from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
 
+from migrations.adoption import FIRST_REVISION, has_table_to_adopt, number_new_rooms
+from migrations.reader import READER, give_login
+from migrations.turn import SQL, holders_of_room, is_not_locked, take_turn
 from rentomatic.repository.credentials import credentials_of
-from rentomatic.repository.postgres_connection import connect_dbapi
+from rentomatic.repository.postgres_connection import dbapi_connection
 
 if TYPE_CHECKING:
-    from alembic.runtime.migration import MigrationContext, MigrationInfo
-    from sqlalchemy import Engine
-    from sqlalchemy.types import TypeEngine
+    from collections.abc import Iterator
 
-# Deployments older than these migrations have the table as this revision makes it.
-FIRST_REVISION = "4d4c19952a36"
-FIRST_COLUMNS: dict[str, type[TypeEngine[Any]]] = {
-    "id": Integer,
-    "code": String,
-    "size": Integer,
-    "price": Integer,
-    "longitude": Float,
-    "latitude": Float,
-}
+    from alembic.runtime.migration import MigrationContext, MigrationInfo
+
+# A connection that has broken cannot be closed in order, which SQLAlchemy would report with a traceback.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
+_attributes = context.config.attributes
 
 
 def _write_sql() -> None:
-    context.configure(dialect_name="postgresql", literal_binds=True)
+    context.configure(dialect_name="postgresql", literal_binds=True, dialect_opts={"paramstyle": "named"})
     with context.begin_transaction():
+        for statement in SQL:
+            context.execute(statement)
         context.run_migrations()
 
 
 def _migrate() -> None:
-    # All steps, the version table and the adoption in one transaction: a refusal changes nothing.
-    with _engine().begin() as connection:
-        context.configure(connection=connection, on_version_apply=_report_step)
-        if context.config.attributes.get("adopt"):
-            _adopt(connection)
-        with context.begin_transaction():
-            context.run_migrations()
+    with _connection() as connection:
+        try:
+            # All steps, the version table and the adoption in one transaction: a refusal changes nothing.
+            with connection.begin():
+                _run(connection)
+        except DBAPIError as error:
+            if is_not_locked(error):
+                _attributes["holders"] = holders_of_room(connection)
+            raise
 
 
-def _engine() -> Engine:
-    configuration = context.config.attributes.get("configuration", os.environ)
-    settings = credentials_of(configuration).read()
-    return create_engine("postgresql+pg8000://", poolclass=NullPool, creator=lambda: connect_dbapi(settings))
+@contextmanager
+def _connection() -> Iterator[Connection]:
+    deadline = _attributes.get("deadline", math.inf)
+    settings = credentials_of(_attributes.get("configuration", os.environ)).read(deadline)
+    with dbapi_connection(settings, deadline) as dbapi:
+        engine = create_engine("postgresql+pg8000://", poolclass=NullPool, creator=lambda: dbapi)
+        with engine.connect() as connection:
+            yield connection
+
+
+def _run(connection: Connection) -> None:
+    take_turn(connection, _report)
+    context.configure(connection=connection, on_version_apply=_report_step)
+    if "login" not in _attributes:  # a command of Alembic's own
+        context.run_migrations()
+        return
+    is_newer = _is_newer()
+    if not is_newer:
+        _adopt(connection)
+        context.run_migrations()
+    if _attributes["login"]:
+        give_login(connection, _attributes["login"])
+        _report(f"Set the login of {READER}")
+    if not is_newer:
+        number_new_rooms(connection)
+
+
+def _is_newer() -> bool:
+    """Say whether a later version of this code has migrated the database: with its own steps, which are not here."""
+    known = {script.revision for script in context.script.walk_revisions()}
+    unknown = ", ".join(set(context.get_context().get_current_heads()) - known)
+    if not unknown:
+        return False
+    if not _attributes["may_be_newer"]:
+        raise CommandError(
+            f"The schema is of revision {unknown}, which this code does not know: deploy a version that does;"
+            " or, if another application keeps the table alembic_version, use a database of its own"
+        )
+    _report(f"Left the schema as it is, of revision {unknown}, which is newer than this code")
+    return True
 
 
 def _adopt(connection: Connection) -> None:
     """Take a room table that no migration made for what the first revision would have made."""
-    migration_context = context.get_context()
-    inspector = inspect(connection)
-    if migration_context.get_current_revision() is not None or not inspector.has_table("room"):
-        return
-    columns = {column["name"]: column["type"] for column in inspector.get_columns("room")}
-    wrong = [name for name, type_ in FIRST_COLUMNS.items() if not isinstance(columns.get(name), type_)]
-    if wrong:
-        names = ", ".join(wrong)
-        raise CommandError(f"There is a table room whose {names} are missing or of another type: rename or alter it")
-    if any(column["name"] == "code" and column["nullable"] for column in inspector.get_columns("room")):
-        raise CommandError("There is a table room whose code may be NULL: alter it to NOT NULL")
-    migration_context.stamp(context.script, FIRST_REVISION)
-    _report(f"Adopted the room table that was there, as revision {FIRST_REVISION}")
+    if context.get_context().get_current_revision() is None and has_table_to_adopt(connection):
+        context.get_context().stamp(context.script, FIRST_REVISION)
+        _report(f"Adopted the room table that was there, as revision {FIRST_REVISION}")
 
 
 def _report_step(ctx: MigrationContext, step: MigrationInfo, heads: Any, run_args: Any) -> None:  # noqa: ARG001 - theirs
@@ -74,7 +104,7 @@ def _report_step(ctx: MigrationContext, step: MigrationInfo, heads: Any, run_arg
 
 
 def _report(text: str) -> None:
-    context.config.attributes.get("report", print)(text)
+    _attributes.get("report", print)(text)
 
 
 if context.is_offline_mode():

@@ -6,19 +6,24 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
 from hypothesis import HealthCheck, settings
+from moto.server import ThreadedMotoServer
 from pg8000.native import Connection, identifier, literal
 
 from local.database import insert_rooms
 from local.postgres import embedded_postgres_server
 from migrations import upgrade
+from rentomatic.repository import secretsmanager
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
 from tests.canaries import HOST, PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
     from rentomatic.domain.room import Room
     from tests.contracts.room_search import Change
@@ -52,6 +57,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, st
         yield configuration
 
 
+@pytest.fixture(scope="session")
+def aws() -> Iterator[Mapping[str, str]]:
+    """The environment of a caller of an AWS of the tests' own, which other processes can reach too."""
+    service = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    service.start()
+    host, port = service.get_host_and_port()
+    yield {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
+    }
+    service.stop()
+
+
+@pytest.fixture
+def secrets(aws: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> SecretsManagerClient:
+    """A Secrets Manager that this process asks."""
+    for variable, value in aws.items():
+        monkeypatch.setenv(variable, value)
+    secretsmanager._client.cache_clear()  # noqa: SLF001 - it asks an earlier test's
+    return boto3.client("secretsmanager")
+
+
 @pytest.fixture
 def empty_database(server: Mapping[str, str], request: pytest.FixtureRequest) -> Iterator[Mapping[str, str]]:
     """The settings of a database of this test's own, without any table."""
@@ -60,6 +90,13 @@ def empty_database(server: Mapping[str, str], request: pytest.FixtureRequest) ->
         admin.run(f"CREATE DATABASE {identifier(name)}")
         yield {**server, "APPLICATION_DB": name}
         admin.run(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
+
+
+@pytest.fixture
+def connection(empty_database: Mapping[str, str]) -> Iterator[Connection]:
+    """A superuser's connection to the database of `empty_database`."""
+    with connect(read_postgres_settings(empty_database)) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,8 @@ STATUS = {
     "path_unknown": 404,
     "preflight": 204,
 }
-OF_ITS_OWN = {"doctor", "file_landed"}  # no requests, and answered with no status
+# No requests, and answered with no status.
+OF_ITS_OWN = {"doctor", "file_landed", "migrate", "schema_created", "schema_deleted", "schema_updated"}
 
 
 def an_event(name: str = "list_rooms", **parameters: str | list[str]) -> dict[str, Any]:

@@ -1,5 +1,15 @@
 BEGIN;
 
+SET LOCAL statement_timeout = 0;
+
+SET LOCAL idle_in_transaction_session_timeout = '60s';
+
+SET LOCAL client_connection_check_interval = '1s';
+
+SELECT pg_advisory_xact_lock(5726011904);
+
+SET LOCAL lock_timeout = '5s';
+
 CREATE TABLE alembic_version (
     version_num VARCHAR(32) NOT NULL, 
     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
@@ -58,6 +68,49 @@ CREATE INDEX room_place_idx ON room USING gist (room_strip(latitude), room_place
 ANALYZE room;
 
 UPDATE alembic_version SET version_num='c3a91f6d2e80' WHERE alembic_version.version_num = '8c1f0e6a2b57';
+
+-- Running upgrade c3a91f6d2e80 -> e7a45c90d1b6
+
+DO $$
+BEGIN
+    CREATE ROLE rentomatic_reader NOLOGIN CONNECTION LIMIT 50;
+EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN
+    NULL; -- it is there; or another database makes it now; or an administrator has to
+END
+$$;
+
+DO $$
+BEGIN
+    IF to_regrole('rentomatic_reader') IS NOT NULL THEN
+        GRANT SELECT ON room, alembic_version TO rentomatic_reader;
+    END IF;
+END
+$$;
+
+DO $$
+DECLARE
+    name text;
+    value text;
+BEGIN
+    FOR name, value IN VALUES
+        ('statement_timeout', '8s'),
+        ('idle_in_transaction_session_timeout', '8s'),
+        ('idle_session_timeout', '10min'),
+        ('default_transaction_read_only', 'on')
+    LOOP
+        IF EXISTS (
+            SELECT FROM pg_roles WHERE rolname = 'rentomatic_reader'
+            AND NOT EXISTS (SELECT FROM unnest(rolconfig) AS own WHERE starts_with(own, name || '='))
+        ) THEN
+            EXECUTE 'ALTER ROLE rentomatic_reader SET ' || name || ' = ' || quote_literal(value);
+        END IF;
+    END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL; -- the doctor says what is missing
+END
+$$;
+
+UPDATE alembic_version SET version_num='e7a45c90d1b6' WHERE alembic_version.version_num = 'c3a91f6d2e80';
 
 COMMIT;
 

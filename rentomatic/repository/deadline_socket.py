@@ -22,6 +22,8 @@ _HEADER = struct.Struct("!ci")
 _BUFFER = 65_536  # bytes
 # SSLRequest: its length and its code (PostgreSQL manual, "Message Formats").
 _SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
+# Seconds, seconds, probes, and milliseconds (Linux manual, tcp(7)).
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH (OpenSSL, x509_vfy.h).
 _OTHER_NAME = (62, 64)
 
@@ -178,6 +180,16 @@ def _connected(connecting: DeadlineSocket, address: Any, deadline: float) -> Dea
         connecting.close()
         raise
     return connecting
+
+
+def keep_alive(connected: DeadlineSocket) -> None:
+    """Notice within a minute that the other side is gone, and keep a silent connection known to what is in between."""
+    if connected.family == socket.AF_UNIX:
+        return
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):  # not on every system: it has its own times there
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def resolve(host: str, port: int, deadline: float) -> Sequence[_Address]:

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import math
 import ssl
+import time
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rentomatic import __version__
 from rentomatic.domain.errors import SettingsError
-from rentomatic.repository.deadline_socket import DeadlineSocket, connect_tcp, connect_unix, resolve, start_tls
+from rentomatic.repository.deadline_socket import (
+    DeadlineSocket,
+    connect_tcp,
+    connect_unix,
+    keep_alive,
+    resolve,
+    start_tls,
+)
 from rentomatic.repository.one_round_trip import OneRoundTripConnection
 from rentomatic.repository.postgres_errors import Progress, translated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pg8000.dbapi
 
     from rentomatic.repository.postgres_settings import PostgresSettings
 
 C = TypeVar("C")
+_CONNECT_S = 60  # an Aurora that sleeps takes half of it to wake (Aurora user guide, "Scaling to zero")
 _RDS_ROOTS = Path(__file__).with_name("rds_roots.pem")
 
 
@@ -38,22 +48,43 @@ def connect(
     Raises:
         RepositoryError: the database cannot be reached, or does not let the user in; it says why.
     """
-    return _connect(OneRoundTripConnection, settings, deadline, progress or Progress())
+    connection, _ = _connect(OneRoundTripConnection, settings, deadline, progress or Progress())
+    return connection
 
 
-def connect_dbapi(settings: PostgresSettings) -> pg8000.dbapi.Connection:
-    """Open a connection with the interface of PEP 249, which SQLAlchemy needs; see `connect`."""
+@contextmanager
+def dbapi_connection(settings: PostgresSettings, deadline: float = math.inf) -> Iterator[pg8000.dbapi.Connection]:
+    """Open a connection with the interface of PEP 249, which SQLAlchemy needs, for statements that take minutes.
+
+    However the block is left, the socket is closed then, without a word to the server: nothing is waited for.
+
+    Args:
+        settings: As for `connect`.
+        deadline: When all of it must have come to an end, as `time.monotonic` counts.
+
+    Raises:
+        RepositoryError: as by `connect`.
+    """
     import pg8000.dbapi  # noqa: PLC0415 - not on the function's path
 
-    return _connect(pg8000.dbapi.Connection, settings, math.inf, Progress())
+    connecting_until = min(deadline, time.monotonic() + _CONNECT_S)
+    connection, sock = _connect(pg8000.dbapi.Connection, settings, connecting_until, Progress())
+    try:
+        sock.deadline = deadline
+        keep_alive(sock)
+        yield connection
+    finally:
+        sock.close()
 
 
-def _connect(class_: Callable[..., C], settings: PostgresSettings, deadline: float, progress: Progress) -> C:
+def _connect(
+    class_: Callable[..., C], settings: PostgresSettings, deadline: float, progress: Progress
+) -> tuple[C, DeadlineSocket]:
     with translated(progress):
         sock = _open_socket(settings, deadline, progress)
         progress.phase = "auth"
         try:
-            return class_(
+            connection = class_(
                 user=settings.user,
                 password=settings.password,
                 database=settings.database,
@@ -66,6 +97,7 @@ def _connect(class_: Callable[..., C], settings: PostgresSettings, deadline: flo
         except BaseException:
             sock.close()
             raise
+    return connection, sock
 
 
 def _open_socket(settings: PostgresSettings, deadline: float, progress: Progress) -> DeadlineSocket:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import socket
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from rentomatic.domain.errors import RepositoryError, SettingsError
 from rentomatic.domain.room_import import WrittenRooms
 from rentomatic.domain.rooms import ATTRIBUTES
 from rentomatic.repository.credentials import credentials_of
+from rentomatic.repository.deadline_socket import keep_alive
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_errors import Progress, translated
 from rentomatic.repository.postgres_settings import read_time_settings
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rentomatic.domain.room import Room
-    from rentomatic.repository.deadline_socket import DeadlineSocket
     from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
 _BATCH = 5_000  # rooms
@@ -60,8 +59,6 @@ _UPSERT = f"""
     ORDER BY staged.number
     ON CONFLICT (code) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in _OTHERS)}
 """
-# Where the other side has silently gone, the system says so after a minute.
-_KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -98,7 +95,7 @@ class PostgresRoomWriter:
         deadline = time.monotonic() + min(timeout_s, self._remaining_s())
         connection = connect(credentials_of(self._configuration).read(deadline), deadline)
         connection.socket.deadline = time.monotonic() + self._remaining_s()
-        _keep_alive(connection.socket)
+        keep_alive(connection.socket)
         return connection
 
     def _write_staged(self, connection: Connection, *, is_dry_run: bool) -> WrittenRooms:
@@ -160,12 +157,3 @@ def _spelled(value: object) -> str:
     if isinstance(value, str):
         return value.translate(_ESCAPES)
     return "\\N" if value is None else repr(value)
-
-
-def _keep_alive(sock: DeadlineSocket) -> None:
-    if sock.family == socket.AF_UNIX:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE.items():
-        if hasattr(socket, name):  # Linux has all of them
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

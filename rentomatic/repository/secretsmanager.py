@@ -31,7 +31,6 @@ _ATTEMPTS = 2
 _SERVICE = "Secrets Manager"
 _OPERATION = "secretsmanager.GetSecretValue"
 _SERVER_ERROR = 500
-_NOT_READ = "The secret that POSTGRES_SECRET_ID names could not be read"
 
 # The service's errors that pass by themselves (AWS Secrets Manager API reference, "Common Errors").
 _PASSING = {"InternalServiceError", "InternalFailure", "ServiceUnavailable", "ThrottlingException", "Throttling"}
@@ -82,7 +81,7 @@ class SecretsManagerCredentials:
         return True
 
     def _read(self, deadline: float) -> None:
-        secret = _parsed(_fetch(self._configuration["POSTGRES_SECRET_ID"], deadline))
+        secret = read_secret("POSTGRES_SECRET_ID", self._configuration["POSTGRES_SECRET_ID"], deadline)
         read_postgres_settings(self._configuration, secret)  # raises, if it is of no use
         self._secret = secret
         self._read_again_at = time.time() + _MAX_AGE_S
@@ -93,26 +92,38 @@ def _is_past(moment: float, most_s: float) -> bool:
     return not 0 < moment - time.time() <= most_s
 
 
-def _parsed(text: str | bytes) -> Mapping[str, Any]:
+def read_secret(variable: str, secret_id: str, deadline: float = math.inf) -> Mapping[str, Any]:
+    """Return a secret that is a JSON object.
+
+    Args:
+        variable: Where the configuration has its name or ARN, for errors to name.
+        secret_id: Its name or ARN.
+        deadline: When to give up, as `time.monotonic` counts.
+
+    Raises:
+        RepositoryError: it cannot be read now, or is none.
+    """
+    named = f"The secret that {variable} names"
+    text = _fetch(secret_id, deadline, named)
     try:
         secret = json.loads(text)
     except (ValueError, RecursionError):
         secret = None
     # Raised where no parser's error, which carries the text of the secret, is its context.
     if not isinstance(secret, dict):
-        raise SettingsError(["The secret that POSTGRES_SECRET_ID names is not a JSON object"], phase="credentials")
+        raise SettingsError([f"{named} is not a JSON object"], phase="credentials")
     return secret
 
 
-def _fetch(secret_id: str, deadline: float) -> str | bytes:
+def _fetch(secret_id: str, deadline: float, named: str) -> str | bytes:
     is_enough = can_request(_SERVICE, os.environ)
     ask, is_passing = (_ask, _is_passing) if is_enough else (_ask_boto3, _is_passing_of_boto3)
     try:
         return ask(secret_id, deadline)
     except TimeoutError as error:
-        raise UnavailableError(f"{_NOT_READ} in time", phase="credentials") from error
+        raise UnavailableError(f"{named} could not be read in time", phase="credentials") from error
     except Exception as error:
-        reason = f"{_NOT_READ}: {error}"
+        reason = f"{named} could not be read: {error}"
         if is_passing(error):
             raise UnavailableError(reason, phase="credentials") from error
         raise SettingsError([reason], phase="credentials") from error

@@ -1,65 +1,28 @@
-"""What `sam build` makes, run by Lambda's own runtime client under the Runtime Interface Emulator.
-
-Both come from PyPI: the client is awslambdaric, and SAM CLI's wheel carries the emulator.
-"""
+"""What `sam build` makes, run by Lambda's own runtime client under the Runtime Interface Emulator."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
-import sys
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from local.database import insert_rooms
 from local.documents import FOLDER
-from tests.canaries import assert_no_canary
-from tests.conftest import free_port
 from tests.contracts.room_repository import a_room
-from tests.e2e.conftest import Command, clean_environ, running
+from tests.e2e.emulator import LINUX_ONLY, Emulator, emulated
 from tests.events import STATUS, an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
-    import psutil
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from pg8000.native import Connection
 
     Invoke = Callable[[dict[str, Any]], Any]
 
-pytestmark = pytest.mark.skipif(
-    platform.system() != "Linux", reason="The Runtime Interface Emulator is a program for Linux"
-)
-
-# What Lambda's own image has besides the standard library.
-RUNTIME = (
-    *("awslambdaric", "runtime_client", "snapshot_restore_py", "simplejson"),
-    *("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"),
-)
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Path:
-    """A folder with what Lambda's image has, and nothing else of this virtual environment."""
-    folder = tmp_path / "runtime"
-    folder.mkdir()
-    for name in RUNTIME:
-        spec = find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        origin = Path(spec.origin)
-        target = origin.parent if origin.name == "__init__.py" else origin
-        (folder / target.name).symlink_to(target)
-    return folder
+pytestmark = LINUX_ONLY
 
 
 @pytest.fixture
@@ -69,63 +32,10 @@ def settings(migrated: Mapping[str, str]) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def emulator(artifact: Path, runtime: Path, settings: Mapping[str, str], tmp_path: Path) -> Iterator[Emulator]:
-    """Invoke the built function as Lambda runs it, its code read-only."""
-    architecture = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
-    rapid = Path(find_spec("samcli").origin).parent / "local" / "rapid"  # type: ignore[union-attr, arg-type]
-    program = str(rapid / f"aws-lambda-rie-{architecture}")
-    port, api_port = free_port(), free_port()
-    layers = [artifact / layer / "python" for layer in ("DependenciesLayer", "RentomaticLayer")]
-    search_path = os.pathsep.join(map(str, [artifact / "RoomsFunction", *layers, runtime]))
-    command = [
-        *(program, "--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
-        *("--runtime-api-address", f"127.0.0.1:{api_port}"),
-        # -S: nothing of this virtual environment but what is in the search path.
-        *(sys.executable, "-S", "-m", "awslambdaric", "app.handler"),
-    ]
-    environ = {
-        **{name: value for name, value in clean_environ().items() if name in {"HOME", "PATH", "LANG"}},
-        **settings,
-        "AWS_LAMBDA_FUNCTION_NAME": "RoomsFunction",
-        "AWS_LAMBDA_FUNCTION_TIMEOUT": "15",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "LAMBDA_TASK_ROOT": str(artifact / "RoomsFunction"),
-        "PYTHONPATH": search_path,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
-
-    with running(command, artifact, environ, tmp_path / "output") as emulating:
-        emulating.wait_for(f"http://127.0.0.1:{port}/")
-        yield Emulator(url, emulating)
-        print(emulating.output)  # noqa: T201 - pytest shows it with a failure
-
-
-class Emulator:
-    """The emulator, to invoke the function by and to do things to the function's process."""
-
-    def __init__(self, url: str, command: Command) -> None:
-        self._url = url
-        self._command = command
-
-    def __call__(self, event: dict[str, Any]) -> Any:
-        try:
-            with urlopen(Request(self._url, json.dumps(event).encode()), timeout=30) as answer:  # noqa: S310 - our own
-                body = answer.read().decode()
-        except HTTPError as error:
-            with error:
-                return {"statusCode": error.code}
-        assert_no_canary(body)
-        return json.loads(body)
-
-    @property
-    def output(self) -> str:
-        return self._command.output
-
-    def runtime(self) -> psutil.Process:
-        (process,) = (process for process in self._command.family() if "awslambdaric" in process.cmdline()[1:5])
-        return process
+def emulator(artifact: Path, settings: Mapping[str, str], tmp_path: Path) -> Iterator[Emulator]:
+    """Invoke the built function."""
+    with emulated(artifact / "RoomsFunction", artifact, settings, tmp_path) as emulator:
+        yield emulator
 
 
 def test_the_artifact_answers_under_lambda_s_own_runtime_client(emulator: Emulator, admin: Connection) -> None:
@@ -191,7 +101,7 @@ def test_every_module_is_there_as_bytecode_that_needs_no_time_stamp_and_names_la
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_what_is_compiled_is_there_for_either_architecture(artifact: Path, machine: str) -> None:
-    compiled = {path.name.split(".")[0] for path in artifact.rglob(f"*-{machine}-linux-gnu.so")}
+    compiled = {path.name.split(".")[0] for path in (artifact / "DependenciesLayer").rglob(f"*-{machine}-linux-gnu.so")}
 
     assert compiled == {"orjson"}
 
@@ -220,29 +130,14 @@ def test_row_40_frozen_and_thawed_onto_a_dead_connection(emulator: Emulator, adm
 
 class TestRotated:
     @pytest.fixture
-    def service(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretsManagerClient]:
-        """A Secrets Manager of the test's own, that the function can reach too."""
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        yield boto3.client("secretsmanager", region_name="us-east-1", endpoint_url=f"http://{host}:{port}")
-        server.stop()
-
-    @pytest.fixture
-    def settings(self, migrated: Mapping[str, str], service: SecretsManagerClient) -> Mapping[str, str]:
-        service.create_secret(Name="rooms", SecretString=json.dumps({"username": "thawed", "password": "first"}))
-        return {
-            **migrated,
-            "POSTGRES_SECRET_ID": "rooms",
-            "AWS_ENDPOINT_URL": service.meta.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-        }
+    def settings(
+        self, migrated: Mapping[str, str], aws: Mapping[str, str], secrets: SecretsManagerClient
+    ) -> Mapping[str, str]:
+        secrets.create_secret(Name="rooms", SecretString=json.dumps({"username": "thawed", "password": "first"}))
+        return {**migrated, **aws, "POSTGRES_SECRET_ID": "rooms"}
 
     def test_row_40_frozen_and_thawed_onto_a_rotated_password(
-        self, emulator: Emulator, admin: Connection, service: SecretsManagerClient
+        self, emulator: Emulator, admin: Connection, secrets: SecretsManagerClient
     ) -> None:
         admin.run("CREATE ROLE thawed LOGIN PASSWORD 'first'")
         admin.run("GRANT SELECT ON room TO thawed")
@@ -251,7 +146,7 @@ class TestRotated:
 
         process.suspend()
         admin.run("ALTER ROLE thawed PASSWORD 'second'")
-        service.put_secret_value(
+        secrets.put_secret_value(
             SecretId="rooms", SecretString=json.dumps({"username": "thawed", "password": "second"})
         )
         admin.run("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'thawed'")

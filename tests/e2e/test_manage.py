@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
 DOCUMENTS = ("openapi.json", "docs.html")
 
 
@@ -314,6 +316,30 @@ def test_migrate_reports_each_step(clone: Path, empty_database: Mapping[str, str
     assert result.returncode == 0
     assert steps[0] == "Migrated to revision 4d4c19952a36: Make the room table."
     assert last == "The database is up to date"
+
+
+def test_migrate_gives_the_reader_the_login_of_its_secret(
+    clone: Path, empty_database: Mapping[str, str], aws: Mapping[str, str], secrets: SecretsManagerClient
+) -> None:
+    secret = {"username": "rentomatic_reader", "password": "of the reader"}
+    secrets.create_secret(Name="reader", SecretString=json.dumps(secret))
+
+    result = manage(clone, "migrate", environ={**empty_database, **aws, "READER_SECRET_ID": "reader"})
+
+    assert result.stdout.splitlines()[-2:] == ["Set the login of rentomatic_reader", "The database is up to date"]
+
+
+def test_the_sql_is_that_for_an_empty_database_or_for_the_one_that_the_settings_name(
+    clone: Path, empty_database: Mapping[str, str]
+) -> None:
+    for_an_empty_one = manage(clone, "migrate", "--sql").stdout
+    manage(clone, "migrate", environ=empty_database)
+
+    for_one_that_is_up_to_date = manage(clone, "migrate", "--sql", environ=empty_database).stdout
+
+    assert for_an_empty_one == (clone / "local/docker/schema.sql").read_text()
+    assert "CREATE TABLE room" in for_an_empty_one
+    assert "room" not in for_one_that_is_up_to_date
 
 
 def test_rooms_are_generated_once_for_a_seed_whether_the_embedded_database_is_served_or_not(clone: Path) -> None:

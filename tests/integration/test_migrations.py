@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,11 @@ from pg8000.native import identifier
 from local.database import insert_rooms
 from migrations import MigrationError, upgrade, upgrade_sql
 from rentomatic.domain.errors import RepositoryError
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from pg8000.native import Connection
 
@@ -29,12 +28,6 @@ ROOMS = [a_room(), a_room(code=OTHER_CODE, price=None)]
 SERIAL = "id serial PRIMARY KEY"
 PLAIN = "id integer PRIMARY KEY"
 OTHER_COLUMNS = "code varchar(36) NOT NULL, size integer, price integer, longitude float8, latitude float8"
-
-
-@pytest.fixture
-def connection(empty_database: Mapping[str, str]) -> Iterator[Connection]:
-    with connect(read_postgres_settings(empty_database)) as connection:
-        yield connection
 
 
 def describe(connection: Connection) -> dict[str, Any]:
@@ -254,3 +247,60 @@ def test_the_schema_as_sql_is_the_one_that_migrating_makes(
     connection.run(output.getvalue())
 
     assert describe(connection) == migrated
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_the_sql_for_a_database_is_what_it_lacks(
+    empty_database: Mapping[str, str], connection: Connection, revision: str
+) -> None:
+    upgrade(empty_database, print, revision)
+    output = io.StringIO()
+
+    upgrade_sql(output, empty_database)
+    connection.run(output.getvalue())
+    described = describe(connection)
+
+    connection.run("DROP TABLE room, alembic_version")
+    upgrade(empty_database, print)
+    assert described == describe(connection)
+
+
+def test_the_sql_for_a_table_that_no_migration_made_takes_it_over(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    connection.run(f"CREATE TABLE room ({SERIAL}, {OTHER_COLUMNS})")
+    insert_rooms(connection, ROOMS)
+    output = io.StringIO()
+
+    upgrade_sql(output, empty_database)
+    connection.run(output.getvalue())
+
+    assert describe(connection)["version"] == [[REVISIONS[-1]]]
+    assert PostgresRepo(empty_database).list() == ROOMS
+
+
+@pytest.mark.parametrize("of_database", [upgrade_sql, lambda output, database: upgrade(database, output.write)])
+def test_a_revision_of_a_later_version_is_refused(
+    empty_database: Mapping[str, str],
+    connection: Connection,
+    of_database: Callable[[io.StringIO, Mapping[str, str]], None],
+) -> None:
+    upgrade(empty_database, print)
+    connection.run("UPDATE alembic_version SET version_num = 'later'")
+
+    with pytest.raises(MigrationError, match="later"):
+        of_database(io.StringIO(), empty_database)
+
+
+@pytest.mark.parametrize(("before", "after"), [*itertools.pairwise(REVISIONS)])
+def test_a_revision_takes_nothing_away_from_what_was_deployed_before_it(
+    empty_database: Mapping[str, str], connection: Connection, before: str, after: str
+) -> None:
+    upgrade(empty_database, print, before)
+    old = describe(connection)
+
+    upgrade(empty_database, print, after)
+    new = describe(connection)
+
+    assert [column for column in old["columns"] if column not in new["columns"]] == []
+    assert [index for index in old["indexes"] if index not in new["indexes"]] == []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pg8000.native import literal
 
 from local.database import insert_rooms
 from migrations import upgrade
@@ -16,6 +17,7 @@ from rentomatic.domain.room_filters import parse_filters
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
+from tests.canaries import PASSWORD
 from tests.contracts.room_repository import RepositoryOf, RoomRepositoryContract, a_room, integers
 from tests.contracts.room_search import Change, RoomSearchContract, SearchableOf
 
@@ -51,6 +53,24 @@ class TestPostgresRepoSearched(RoomSearchContract):
     @pytest.fixture
     def change(self, change_table: Change) -> Change:
         return change_table
+
+
+class AsTheReader:
+    """Asks as the role that the migrations make for the API."""
+
+    @pytest.fixture
+    def migrated(self, migrated: Mapping[str, str], server: Mapping[str, str]) -> Mapping[str, str]:
+        with connect(read_postgres_settings(server)) as owner:
+            owner.run(f"ALTER ROLE rentomatic_reader LOGIN PASSWORD {literal(PASSWORD)}")
+        return {**migrated, "POSTGRES_USER": "rentomatic_reader", "POSTGRES_PASSWORD": PASSWORD}
+
+
+class TestPostgresRepoAsTheReader(AsTheReader, TestPostgresRepo):
+    pass
+
+
+class TestPostgresRepoSearchedAsTheReader(AsTheReader, TestPostgresRepoSearched):
+    pass
 
 
 class TestPostgresRepoOnTheFirstRevision(TestPostgresRepo):

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.database import insert_rooms
+from migrations import upgrade
+from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_settings import read_postgres_settings
 from tests.canaries import HOST, PASSWORD
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
 from tests.events import FOLDER, OF_ITS_OWN, STATUS, an_event
@@ -300,3 +303,33 @@ def test_the_next_request_s_log_has_nothing_of_the_one_before(
 
     first, second = logged(capsys)
     assert (first["correlation_id"], second["correlation_id"]) == (an_event()["requestContext"]["requestId"], "another")
+
+
+class TestBeforeTheDatabaseIsMigrated:
+    """A deployment may have the function's new code before the database has its new schema."""
+
+    @pytest.fixture(params=["4d4c19952a36", "8c1f0e6a2b57", "c3a91f6d2e80"])
+    def migrated(self, empty_database: Mapping[str, str], request: pytest.FixtureRequest) -> Mapping[str, str]:
+        upgrade(empty_database, print, revision=request.param)
+        with connect(read_postgres_settings(empty_database)) as owner:
+            insert_rooms(owner, ROOMS)
+        return empty_database
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {},
+            {"limit": "2"},
+            {"filter_price__gt": "38", "count": "exact"},
+            {"filter_code__in": f"{CODE},{OTHER_CODE}"},
+            {"sort": "price,-size"},
+        ],
+    )
+    def test_rooms_are_answered(self, invoke: Invoke, parameters: dict[str, str]) -> None:
+        answer = invoke(an_event(**parameters))
+
+        assert answer["statusCode"] == 200
+        assert [room["code"] for room in json.loads(answer["body"])] == [CODE, OTHER_CODE]
+
+    def test_the_function_is_ready(self, invoke: Invoke) -> None:
+        assert invoke(an_event("health_ready"))["statusCode"] == 200

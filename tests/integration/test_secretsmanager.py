@@ -4,58 +4,43 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from local.database import insert_rooms
-from rentomatic.repository import secretsmanager
 from tests.canaries import SECRET
 from tests.contracts.room_repository import a_room
 from tests.events import an_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from pg8000.native import Connection
 
     Invoke = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def service() -> Iterator[str]:
-    """The URL of a Secrets Manager."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture(params=["signed here", "boto3"])
 def put_secret(
-    monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str], service: str, request: pytest.FixtureRequest
+    monkeypatch: pytest.MonkeyPatch,
+    migrated: Mapping[str, str],
+    secrets: SecretsManagerClient,
+    request: pytest.FixtureRequest,
 ) -> Callable[[str | bytes], None]:
     """Put the text of the secret that the environment names; there is none before."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", service)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "false" if request.param == "boto3" else "")  # boto3's alone
     name = f"rooms-{uuid4()}"
     monkeypatch.setenv("POSTGRES_SECRET_ID", name)
     for variable in migrated:
         monkeypatch.setenv(variable, "")
-    client = boto3.client("secretsmanager")
 
     def put_secret(text: str | bytes) -> None:
         value = {"SecretString": text} if isinstance(text, str) else {"SecretBinary": text}
         try:
-            client.create_secret(Name=name, **value)
-        except client.exceptions.ResourceExistsException:
-            client.put_secret_value(SecretId=name, **value)
+            secrets.create_secret(Name=name, **value)
+        except secrets.exceptions.ResourceExistsException:
+            secrets.put_secret_value(SecretId=name, **value)
 
-    secretsmanager._client.cache_clear()  # noqa: SLF001 - as a new execution environment has it
     return put_secret
 
 

@@ -1,0 +1,85 @@
+"""The role that the API reads with: a migration makes it, a deployment lets it log in."""
+
+from __future__ import annotations
+
+import math
+import re
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from alembic.util import CommandError
+from scramp import ScramException, ScramMechanism  # which pg8000 brings
+
+from rentomatic.domain.errors import SettingsError
+from rentomatic.repository.secretsmanager import read_secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+READER = "rentomatic_reader"
+_MECHANISM = "SCRAM-SHA-256"
+_CONNECTIONS_MAX = 262_143  # of max_connections, in PostgreSQL's guc_tables
+
+
+@dataclass(frozen=True)
+class Login:
+    """What the reader's login is to be.
+
+    Attributes:
+        verifier: What Postgres keeps instead of a password; as it is if empty.
+        connection_limit: How many connections it may have at once, from 1; as it is if None.
+    """
+
+    verifier: str = field(repr=False)
+    connection_limit: int | None
+
+
+def read_login(configuration: Mapping[str, Any], deadline: float = math.inf) -> Login | None:
+    """Read `READER_SECRET_ID` and `READER_CONNECTION_LIMIT`; None if neither is set.
+
+    Raises:
+        RepositoryError: the secret cannot be read, or one of them is of no use.
+    """
+    secret_id, limit = configuration.get("READER_SECRET_ID"), configuration.get("READER_CONNECTION_LIMIT")
+    if not secret_id and not limit:
+        return None
+    connection_limit = _number_of_connections(str(limit)) if limit else None
+    return Login(_verifier(read_secret("READER_SECRET_ID", secret_id, deadline)) if secret_id else "", connection_limit)
+
+
+def give_login(connection: Connection, login: Login) -> None:
+    """Alter the reader as the login says.
+
+    Raises:
+        CommandError: there is no reader.
+    """
+    if connection.exec_driver_sql(f"SELECT to_regrole('{READER}')").scalar_one() is None:
+        raise CommandError(f"There is no role {READER}: have an administrator CREATE ROLE {READER}, and migrate again")
+    password = f" LOGIN PASSWORD '{login.verifier}'" if login.verifier else ""
+    limit = f" CONNECTION LIMIT {login.connection_limit:d}" if login.connection_limit else ""
+    connection.exec_driver_sql(f"ALTER ROLE {READER}{password}{limit}")
+
+
+def _number_of_connections(text: str) -> int:
+    if re.fullmatch("[0-9]{1,6}", text) and 1 <= int(text) <= _CONNECTIONS_MAX:
+        return int(text)
+    raise SettingsError([f"READER_CONNECTION_LIMIT is not an integer from 1 to {_CONNECTIONS_MAX}"])
+
+
+def _verifier(secret: Mapping[str, Any]) -> str:
+    """Return what Postgres keeps for the password (PostgreSQL manual, "pg_authid"), so that it never sees it."""
+    username, password = secret.get("username"), secret.get("password")
+    if username != READER:
+        raise SettingsError([f"The 'username' in the secret that READER_SECRET_ID names is not {READER}"])
+    if not isinstance(password, str) or not password:
+        raise SettingsError(["The 'password' in the secret that READER_SECRET_ID names is missing or not text"])
+    try:
+        salt, stored_key, server_key, iterations = ScramMechanism(_MECHANISM).make_auth_info(password)
+    except ScramException:
+        message = "The 'password' in the secret that READER_SECRET_ID names has characters that no password may have"
+        raise SettingsError([message]) from None
+    salt, stored_key, server_key = (b64encode(part).decode() for part in (salt, stored_key, server_key))
+    return f"{_MECHANISM}${iterations}:{salt}${stored_key}:{server_key}"

@@ -1,0 +1,92 @@
+"""Make the role that the API reads with.
+
+Roles are the cluster's, not the database's: another database or an administrator may have made it, and what it has
+been given stays as it is. It may not log in before a deployment gives it a password. It may read what is named here
+and nothing else: a table that comes later is granted by the revision that makes it, if the API is to read it.
+"""
+
+from __future__ import annotations
+
+from alembic import context, op
+
+revision = "e7a45c90d1b6"
+down_revision = "c3a91f6d2e80"
+
+CREATE = """
+DO $$
+BEGIN
+    CREATE ROLE rentomatic_reader NOLOGIN CONNECTION LIMIT 50;
+EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege THEN
+    NULL; -- it is there; or another database makes it now; or an administrator has to
+END
+$$
+"""
+GRANT = """
+DO $$
+BEGIN
+    IF to_regrole('rentomatic_reader') IS NOT NULL THEN
+        GRANT SELECT ON room, alembic_version TO rentomatic_reader;
+    END IF;
+END
+$$
+"""
+# A statement may take as long as the function waits for it (POSTGRES_TIMEOUT_S); silence, twice as long as the function
+# keeps a connection (POSTGRES_MAX_IDLE_S), for an environment that is frozen for good does not close its own. Read-only
+# is a reminder, which the role could undo: what it may do is what is granted.
+SET = """
+DO $$
+DECLARE
+    name text;
+    value text;
+BEGIN
+    FOR name, value IN VALUES
+        ('statement_timeout', '8s'),
+        ('idle_in_transaction_session_timeout', '8s'),
+        ('idle_session_timeout', '10min'),
+        ('default_transaction_read_only', 'on')
+    LOOP
+        IF EXISTS (
+            SELECT FROM pg_roles WHERE rolname = 'rentomatic_reader'
+            AND NOT EXISTS (SELECT FROM unnest(rolconfig) AS own WHERE starts_with(own, name || '='))
+        ) THEN
+            EXECUTE 'ALTER ROLE rentomatic_reader SET ' || name || ' = ' || quote_literal(value);
+        END IF;
+    END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+    NULL; -- the doctor says what is missing
+END
+$$
+"""
+# What else in the cluster depends on it keeps it.
+DROP = """
+DO $$
+BEGIN
+    IF to_regrole('rentomatic_reader') IS NOT NULL THEN
+        REVOKE ALL ON room, alembic_version FROM rentomatic_reader;
+        BEGIN
+            DROP ROLE rentomatic_reader;
+        EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN
+            NULL;
+        END;
+    END IF;
+END
+$$
+"""
+
+
+def upgrade() -> None:
+    for statement in (CREATE, GRANT, SET):
+        op.execute(statement)
+    if not context.is_offline_mode() and not _has_reader():
+        context.config.attributes.get("report", print)(
+            "There is no role rentomatic_reader, and this user may not make one: have an administrator make it, as the"
+            " last revision of `manage.py migrate --sql` does, or give the API a role of its own"
+        )
+
+
+def downgrade() -> None:
+    op.execute(DROP)
+
+
+def _has_reader() -> bool:
+    return op.get_bind().exec_driver_sql("SELECT to_regrole('rentomatic_reader')").scalar_one() is not None
