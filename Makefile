@@ -5,6 +5,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 		&& echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+CHECKOV := $(VENV)/checkov
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
@@ -28,17 +29,20 @@ scale: $(VENV)/.installed ## the time of each kind of query on ten thousand and 
 bench: $(VENV)/.installed ## cold starts and warm requests, ours beside what people would pick instead
 	@$(BIN)/python -m tests.bench
 
-check: $(VENV)/.installed
+check: $(VENV)/.installed $(CHECKOV)/.installed
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sam validate --lint
+	@$(BIN)/cfn-lint template.yaml database.yaml
+	@$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
 lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --output-file requirements-dev.txt
 	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --constraint requirements-dev.txt \
 		--output-file layers/dependencies/requirements.txt
+	@$(BIN)/uv pip compile tests/checkov/requirements.in $(LOCK) --output-file tests/checkov/requirements.txt
 	@for peer in tests/bench/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
 		--constraint requirements-dev.txt --output-file $$peer/requirements.txt || exit 1; done
 
@@ -59,4 +63,11 @@ $(VENV)/.installed: requirements-dev.txt
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+# Of its own: it pins a hundred packages, some of them to versions that others have left behind.
+$(CHECKOV)/.installed: tests/checkov/requirements.txt $(VENV)/.installed
+	@echo "Setting up checkov (once; a minute)"
+	@$(BIN)/python -m venv --clear $(CHECKOV)
+	@$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
