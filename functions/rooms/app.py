@@ -285,7 +285,11 @@ def _wake_from_snapshot() -> None:
 
 
 if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-    from snapshot_restore_py import register_after_restore, register_before_snapshot  # part of Lambda's image
+    # Part of Lambda's image.
+    from snapshot_restore_py import (  # type: ignore[import-untyped] # it has no hints
+        register_after_restore,
+        register_before_snapshot,
+    )
 
     register_before_snapshot(_prepare_snapshot)
     register_after_restore(_wake_from_snapshot)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import jmespath
+import jmespath  # type: ignore[import-untyped]
 from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
 
