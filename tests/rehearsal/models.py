@@ -34,7 +34,9 @@ class Api:
         name: The property that CloudFormation makes up a value for.
         attributes: What `Fn::GetAtt` gives.
         renamed: Properties that the operation calls otherwise, or does not take.
-        update: The operation that changes it, where it is not the same.
+        added: What moto wants besides.
+        update: The operation that changes it, if any.
+        is_replaced: Whether it is made anew instead.
     """
 
     service: str
@@ -43,7 +45,9 @@ class Api:
     name: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     renamed: Mapping[str, str | None] = field(default_factory=dict)
+    added: Mapping[str, str] = field(default_factory=dict)
     update: str = ""
+    is_replaced: bool = False
 
 
 APIS: Mapping[str, Api] = {
@@ -51,6 +55,13 @@ APIS: Mapping[str, Api] = {
         *("apigateway", "create_stage", "request.stageName"),
         renamed={"AccessLogSetting": None, "MethodSettings": None},
         update="update_stage",
+    ),
+    "AWS::AppConfig::Application": Api("appconfig", "create_application", "answer.Id"),
+    "AWS::AppConfig::ConfigurationProfile": Api("appconfig", "create_configuration_profile", "answer.Id"),
+    "AWS::AppConfig::HostedConfigurationVersion": Api(
+        *("appconfig", "create_hosted_configuration_version", "to_string(answer.VersionNumber)"),
+        attributes={"VersionNumber": "to_string(answer.VersionNumber)"},
+        is_replaced=True,
     ),
     "AWS::CloudWatch::Alarm": Api("cloudwatch", "put_metric_alarm", "request.AlarmName", "AlarmName"),
     "AWS::CodeDeploy::Application": Api(
@@ -62,7 +73,9 @@ APIS: Mapping[str, Api] = {
     "AWS::Lambda::Alias": Api("lambda", "create_alias", "answer.AliasArn", update="update_alias"),
     "AWS::Lambda::EventInvokeConfig": Api("lambda", "put_function_event_invoke_config", "answer.FunctionArn"),
     "AWS::Lambda::Version": Api(  # moto's own has no attributes
-        "lambda", "publish_version", "answer.FunctionArn", attributes={"Version": "answer.Version"}
+        *("lambda", "publish_version", "answer.FunctionArn"),
+        attributes={"Version": "answer.Version"},
+        is_replaced=True,
     ),
     "AWS::RDS::DBCluster": Api(
         *("rds", "create_db_cluster", "request.DBClusterIdentifier"),
@@ -76,6 +89,10 @@ APIS: Mapping[str, Api] = {
         *("rds", "create_db_cluster_parameter_group", "request.DBClusterParameterGroupName"),
         name="DBClusterParameterGroupName",
         renamed={"Family": "DBParameterGroupFamily", "Parameters": None},
+    ),
+    "AWS::RDS::DBInstance": Api(  # moto's own wants the version, which is the cluster's
+        *("rds", "create_db_instance", "request.DBInstanceIdentifier", "DBInstanceIdentifier"),
+        added={"EngineVersion": "17.9"},
     ),
     "AWS::S3::BucketPolicy": Api("s3", "put_bucket_policy", "request.Bucket", renamed={"PolicyDocument": "Policy"}),
     "AWS::SNS::Subscription": Api("sns", "subscribe", "answer.SubscriptionArn"),
@@ -137,6 +154,8 @@ def _register(kind: str, make: Callable[..., Any], api: Api | None = None) -> No
         properties = cloudformation_json["Properties"]
         if kind == SCHEMA:
             make(new_resource_name, properties, "Update")
+        elif api and api.is_replaced:
+            return create(_cls, new_resource_name, cloudformation_json)
         elif api and api.update:
             _call(api, api.update, new_resource_name, properties)
         return original_resource
@@ -155,7 +174,7 @@ def _register(kind: str, make: Callable[..., Any], api: Api | None = None) -> No
 
 def _call(api: Api, operation: str, name: str, properties: Mapping[str, Any]) -> _Made:
     client: Any = boto3.client(api.service, region_name=REGION)  # type: ignore[call-overload] # of any service
-    wanted = {**({api.name: name} if api.name else {}), **properties}
+    wanted = {**({api.name: name} if api.name else {}), **api.added, **properties}
     renamed = {api.renamed.get(key, key): value for key, value in wanted.items()}
     shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation]).input_shape
     request = _of_shape(shape, {key: value for key, value in renamed.items() if key})
@@ -179,8 +198,9 @@ def _of_shape(shape: Shape, value: Any) -> Any:
     if kind == "list":
         return [_of_shape(shape.member, part) for part in value]  # type: ignore[attr-defined] # of a list
     if kind == "string" and not isinstance(value, str):
-        return getattr(value, "id", None) or json.dumps(value)  # moto refers to a deployment of an API by itself
+        return _name_of(value) or json.dumps(value)
     convert: dict[str, Callable[[str], Any]] = {
+        "blob": str.encode,
         "integer": int,
         "long": int,
         "float": float,
@@ -188,6 +208,11 @@ def _of_shape(shape: Shape, value: Any) -> Any:
         "boolean": lambda text: text == "true",
     }
     return convert[kind](value) if kind in convert and isinstance(value, str) else value
+
+
+def _name_of(resource: Any) -> str | None:
+    """Return the name of one of those resources to which moto refers by the resource itself."""
+    return next((getattr(resource, name) for name in ("id", "name") if hasattr(resource, name)), None)
 
 
 def _set_account(name: str, properties: Mapping[str, Any]) -> _Made:

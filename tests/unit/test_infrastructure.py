@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 from samtranslator.yaml_helper import yaml_parse
 
 from rentomatic.repository.postgres_session import SessionEvent
@@ -115,6 +116,45 @@ def test_api_gateway_asks_the_alias_and_so_a_version(translated: dict[str, Any])
     assert len(uris) == len(paths)
     assert all("${RoomsFunctionAliaslive}" in uri for uri in uris)
     assert functions()["RoomsFunction"]["AutoPublishAliasAllProperties"] is True
+
+
+def test_every_setting_makes_another_version(translated: dict[str, Any]) -> None:
+    settings = json.dumps(translated["SettingsVersion"]["Properties"]["Content"])
+    parameters = parsed("template.yaml")["Parameters"]
+    used = {
+        name
+        for function in ("RoomsFunction", "MigrateFunction")
+        for name in re.findall(r'"Ref": "(\w+)"', json.dumps(translated[function]["Properties"]))
+        if name in parameters
+    }
+    used |= {"SnapStart", "Tracing", "DatabaseConnections"}  # which SAM, and a mapping, have taken the place of
+
+    assert used - {name for name in used if f"${{{name}}}" in settings or f'"Ref": "{name}"' in settings} == {
+        "PostgresPassword"  # which AppConfig would show
+    }
+    version = next(value for name, value in translated.items() if name.startswith("RoomsFunctionVersion"))
+    assert "SettingsVersion.VersionNumber" in str(version["Properties"]["Description"])
+    # Another number makes another version only since neither can be changed.
+    for kind, name in {
+        "AWS::Lambda::Version": "Description",
+        "AWS::AppConfig::HostedConfigurationVersion": "Content",
+    }.items():
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+        assert f"/properties/{name}" in schema["createOnlyProperties"]
+
+
+def test_a_layer_that_changes_makes_another_version(translated: dict[str, Any]) -> None:
+    changed = parsed("template.yaml")
+    for name, resource in changed["Resources"].items():
+        for uri in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
+            is_changed = name == "RentomaticLayer"
+            resource["Properties"][uri] = f"s3://artifacts/{'changed' if is_changed else 'code'}.zip"
+
+    assert not versions(translated) & versions(translate(changed, {})["Resources"])
+
+
+def versions(resources: dict[str, Any]) -> set[str]:
+    return {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
 
 
 def test_a_deployment_asks_golden_queries_first_and_is_undone_by_alarms(translated: dict[str, Any]) -> None:
