@@ -9,7 +9,7 @@ CHECKOV := $(VENV)/checkov
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak scale bench check lock clean
+.PHONY: help run test soak scale bench rehearse check lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -28,6 +28,9 @@ scale: $(VENV)/.installed ## the time of each kind of query on ten thousand and 
 
 bench: $(VENV)/.installed ## cold starts and warm requests, ours beside what people would pick instead
 	@$(BIN)/python -m tests.bench
+
+rehearse: $(VENV)/.installed ## deploy both stacks to stand-ins for AWS, from the sources to a second version; writes docs/rehearsal.md
+	@$(BIN)/python -m tests.rehearsal
 
 check: $(VENV)/.installed $(CHECKOV)/.installed
 	@$(BIN)/ruff format --check

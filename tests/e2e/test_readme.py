@@ -39,6 +39,9 @@ RUN_ELSEWHERE = {
     "sam deploy": "it needs an AWS account; test_stack.py creates the stack in moto",
     "docker compose": "it needs Docker",
     "sam local": "it needs Docker",
+    "aws cloudformation": "it needs an AWS account",
+    "aws secretsmanager": "it needs an AWS account",
+    "make rehearse": "it takes a minute or two; test_rehearsal.py takes the same steps",
     "aws lambda invoke": "it needs an AWS account; test_emulator.py sends the event",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ _FORGET_AWS = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_CODEDEPLOY"
 @contextmanager
 def aws() -> Iterator[dict[str, str]]:
     """Provide an empty account with a bucket for artifacts; yield the variables that lead to it."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # of its lines those that tell of something wrong
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()

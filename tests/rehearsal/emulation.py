@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -39,7 +40,11 @@ class Emulation:
         folder.mkdir()
         variables = {name: str(value) for name, value in function.environment_vars.items()}
         settings = {**variables, **self._environ}
-        with emulated(self._built / logical_id, self._built, settings, folder, int(function.timeout)) as emulator:
+        built = self._built / logical_id
+        with (
+            redirect_stdout(StringIO()),  # the output is in the folder, too
+            emulated(built, self._built, settings, folder, int(function.timeout)) as emulator,
+        ):
             return emulator(event)
 
     @contextmanager

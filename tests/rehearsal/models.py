@@ -72,6 +72,9 @@ APIS: Mapping[str, Api] = {
     ),
     "AWS::Lambda::Alias": Api("lambda", "create_alias", "answer.AliasArn", update="update_alias"),
     "AWS::Lambda::EventInvokeConfig": Api("lambda", "put_function_event_invoke_config", "answer.FunctionArn"),
+    "AWS::Lambda::LayerVersion": Api(  # nor is there a reference to moto's own
+        "lambda", "publish_layer_version", "answer.LayerVersionArn"
+    ),
     "AWS::Lambda::Version": Api(  # moto's own has no attributes
         *("lambda", "publish_version", "answer.FunctionArn"),
         attributes={"Version": "answer.Version"},

@@ -32,7 +32,7 @@ def build(folder: Path) -> Path:
 def package(built: Path, packaged: Path) -> dict[str, Any]:
     """Upload what was built, and return the template that names it."""
     template = built / "template.yaml"
-    where = ("--s3-bucket", BUCKET, "--output-template-file", str(packaged))
+    where = ("--s3-bucket", BUCKET, "--output-template-file", str(packaged), "--no-progressbar")
     sam("package", "--template-file", str(template), *where)
     parsed: dict[str, Any] = yaml_parse(packaged.read_text())
     return parsed
@@ -53,16 +53,10 @@ def with_another_layer(built: Path, target: Path) -> Path:
 def sam(*arguments: str) -> str:
     """Run SAM CLI, and return what it says."""
     command = [sys.executable, "-m", "samcli", *arguments]
-    environ = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
-    # A configuration of the user's own could point anywhere: samconfig.toml is for AWS.
-    result = subprocess.run(
-        [*command, "--no-progressbar"] if arguments[0] == "package" else command,
-        cwd=ROOT,
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # SAM CLI looks for the Python of the functions' runtime on the path.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environ = {**os.environ, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
+    result = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     if result.returncode:
         raise SamError(f"sam {arguments[0]} failed: {result.stderr[-2000:]}")
     return result.stdout

@@ -43,7 +43,7 @@ class Stage:
         superuser: The settings of the Postgres that stands for Aurora.
         parameters: Of template.yaml.
         template: What was deployed last.
-        reasons: What each failed request of the custom resource was answered with.
+        answers: What each request of the custom resource was answered with.
     """
 
     scratch: Path
