@@ -5,10 +5,11 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 		&& echo $$python && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+CHECKOV := $(VENV)/checkov
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak scale bench check lock clean
+.PHONY: help run test soak scale bench rehearse check lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -28,13 +29,18 @@ scale: $(VENV)/.installed ## the time of each kind of query on ten thousand and 
 bench: $(VENV)/.installed ## cold starts and warm requests, ours beside what people would pick instead
 	@$(BIN)/python -m tests.bench
 
-check: $(VENV)/.installed
+rehearse: $(VENV)/.installed ## deploy both stacks to stand-ins for AWS, from the sources to a second version; writes docs/rehearsal.md
+	@$(BIN)/python -m tests.rehearsal
+
+check: $(VENV)/.installed $(CHECKOV)/.installed
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sam validate --lint
 	@$(BIN)/zizmor --offline --no-progress --strict-collection --quiet .github
+	@$(BIN)/cfn-lint template.yaml database.yaml deployer.yaml
+	@$(CHECKOV)/bin/checkov --config-file .checkov.yaml
 
 lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --output-file requirements-dev.txt
@@ -44,6 +50,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 		--output-file functions/import_rooms/requirements.txt
 	@$(BIN)/uv pip compile --group pyproject.toml:migrate $(LOCK) --constraint requirements-dev.txt \
 		--output-file functions/migrate/requirements.txt
+	@$(BIN)/uv pip compile tests/checkov/requirements.in $(LOCK) --output-file tests/checkov/requirements.txt
 	@for peer in tests/bench/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
 		--constraint requirements-dev.txt --output-file $$peer/requirements.txt || exit 1; done
 
@@ -64,4 +71,11 @@ $(VENV)/.installed: requirements-dev.txt
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
+
+# Of its own: it pins a hundred packages, some of them to versions that others have left behind.
+$(CHECKOV)/.installed: tests/checkov/requirements.txt $(VENV)/.installed
+	@echo "Setting up checkov (once; a minute)"
+	@$(BIN)/python -m venv --clear $(CHECKOV)
+	@$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@

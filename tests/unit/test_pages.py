@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tests/*.md"), *ROOT.glob(".github/*.md")]
 BLOCKS = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)]
 COMMANDS = {
-    command.removeprefix("xargs ")
+    re.sub("^xargs (-0 )?", "", command)
     for block in BLOCKS
     for line in block.replace("\\\n", "").splitlines()
     for command in re.split(r" +\| +", line)
