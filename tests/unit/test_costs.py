@@ -22,6 +22,13 @@ def test_the_page_has_what_is_calculated() -> None:
         pytest.fail("docs/costs.md is stale: run `python manage.py costs --write`")
 
 
+def test_the_readme_has_what_both_stacks_cost() -> None:
+    (together,) = (line for line in table().splitlines() if "Together" in line)
+    costs = together.replace("**Together**", "US dollars a month")
+
+    assert costs in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+
 def test_each_price_is_used_and_says_when_and_where_it_was_read() -> None:
     with PRICES.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
