@@ -222,7 +222,7 @@ def _logger() -> Logger:
 
 @cache
 def _metrics() -> Metrics:
-    return Metrics(namespace="rentomatic", service="rooms")
+    return Metrics(namespace="rentomatic", service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "rooms"))
 
 
 @cache

@@ -51,7 +51,7 @@ def main(report: Path, docker: bool) -> None:  # noqa: FBT001 - click's
 
 def _rehearse(scratch: Path, *, docker: bool) -> list[Outcome]:
     """Play the steps until one fails."""
-    outcomes = [_play("Build", lambda: f"{len(list(build(scratch / 'build').iterdir())) - 2} functions and layers")]
+    outcomes = [_play("Build", lambda: f"{len(list(build(scratch / 'build').iterdir())) - 1} functions and layers")]
     if outcomes[0].seen is Seen.FAILED:
         return outcomes
     fast = ("-c", "fsync=off")

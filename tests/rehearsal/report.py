@@ -38,6 +38,7 @@ Nothing of this has run on AWS. In particular nobody has seen there:
 - CodeDeploy moving traffic, and alarms that move it back;
 - CloudFormation rolling back, and what Aurora does when it wakes up, fails over or is restored;
 - API Gateway's throttling and access log, the dashboard, the firewall, traces, mail;
+- S3 telling the function that a file has landed: the rehearsal does;
 - a parameter alone making a version: moto changes only what names the parameter itself (a test reads it from the
   templates instead);
 - SnapStart's copies (a test forks an environment instead), RDS Proxy, and the standby.

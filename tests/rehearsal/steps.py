@@ -64,7 +64,7 @@ def deploy_application(stage: Stage) -> str:
 
 
 def ask_golden_queries(stage: Stage) -> str:
-    """Have the hook ask the version, which reads the database as the reader; no room is there yet."""
+    """Have the hook ask the version, which reads the database as the reader."""
     hook = aws.resources(APPLICATION)["GoldenQueriesFunction"]
     stage.invoke(hook, _HOOK)
     told = stage.codedeploy.received[-1]
@@ -73,7 +73,7 @@ def ask_golden_queries(stage: Stage) -> str:
 
 
 def import_file(stage: Stage) -> str:
-    """Let a file land in the bucket, twice."""
+    """Put a file into the bucket, and tell the function of it, twice."""
     made = aws.resources(APPLICATION)
     s3 = boto3.client("s3")
     file: dict[str, Any] = {"Bucket": made["RoomsBucket"], "Key": "incoming/rooms.csv", "Body": _FILE}
@@ -132,7 +132,7 @@ STEPS: dict[str, Callable[[Stage], str]] = {
     "Deploy the network and the database": deploy_database,
     "Deploy the application, with its migration": deploy_application,
     "Ask a version without rooms golden queries": ask_golden_queries,
-    "Import a file that lands in the bucket": import_file,
+    "Import a file from the bucket": import_file,
     "Ask a version with rooms golden queries": ask_golden_queries,
     "Deploy a migration that fails": fail_to_migrate,
     "Deploy a change of a layer alone": change_a_layer,

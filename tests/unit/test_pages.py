@@ -93,7 +93,8 @@ def test_every_option_of_awss_cli_is_there() -> None:
         model = session.get_service_model(service)
         (name,) = (each for each in model.operation_names if xform_name(each, "-") == operation)
         asked = model.operation_model(name).input_shape
-        members = {f"--{xform_name(member, '-')}" for member in asked.members} if asked else set()
+        names = [xform_name(member, "-") for member in asked.members] if asked else []
+        members = {f"--{prefix}{name}" for name in names for prefix in ("", "no-")}  # of a boolean
         assert options(command) <= members | OF_EVERY_OPERATION, command
 
 
