@@ -143,7 +143,7 @@ def import_(
             with room_database(os.environ, DATA, click.echo) as configuration:
                 import_rooms(configuration, room_file, request, click.echo)
     except KeyboardInterrupt:
-        click.echo("Stopped: nothing was imported", err=True)
+        click.echo("Stopped: nothing is half imported; run it again", err=True)
         sys.exit(128 + signal.SIGINT)
 
 

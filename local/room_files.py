@@ -167,7 +167,8 @@ class _Report:
         self._output: TextIO | None = None
 
     def __enter__(self) -> Self:
-        self._file.unlink(missing_ok=True)
+        if self._file.is_file():  # not a device, such as /dev/null
+            self._file.unlink()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -213,13 +214,17 @@ def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say:
     if summary.refused:
         say(f"What is wrong with them is in {report}")
     if summary.unknown:
-        say(f"No row has a column for {', '.join(summary.unknown)}: not known of any room (see --map)")
+        say(f"No row has a column for {', '.join(summary.unknown)}: as before in rooms that were there (see --map)")
 
 
 @contextmanager
 def _written(file: str) -> Iterator[BinaryIO]:
     if file == _STDIO:
         yield sys.stdout.buffer
+        return
+    if Path(file).exists() and not Path(file).is_file():  # a device or a pipe, which nothing can replace
+        with Path(file).open("wb") as device:
+            yield device
         return
     part = Path(f"{file}.part")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO
 
 from alembic import command
@@ -16,7 +17,7 @@ from migrations.reader import read_login
 from migrations.turn import is_not_locked
 from rentomatic.domain.errors import TimedOutError
 from rentomatic.repository.credentials import credentials_of
-from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_connection import CONNECT_S, connect
 from rentomatic.repository.postgres_errors import Progress, translate
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _config() -> Config:
 
 def _present(configuration: Mapping[str, Any]) -> tuple[str, bool]:
     """Return the database's revision, which may be empty, and whether it has a room table."""
-    with connect(credentials_of(configuration).read()) as connection:
+    with connect(credentials_of(configuration).read(), monotonic() + CONNECT_S) as connection:
         ((version_table, room_table),) = connection.run("SELECT to_regclass('alembic_version'), to_regclass('room')")
         rows = connection.run("SELECT version_num FROM alembic_version") if version_table else []
     return "".join(revision for (revision,) in rows), room_table is not None

@@ -69,8 +69,7 @@ def _run(connection: Connection) -> None:
     if not is_newer:
         _adopt(connection)
         context.run_migrations()
-    if _attributes["login"]:
-        give_login(connection, _attributes["login"])
+    if _attributes["login"] and give_login(connection, _attributes["login"]):
         _report(f"Set the login of {READER}")
     if not is_newer:
         number_new_rooms(connection)

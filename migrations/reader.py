@@ -50,17 +50,20 @@ def read_login(configuration: Mapping[str, Any], deadline: float = math.inf) -> 
     return Login(_verifier(read_secret("READER_SECRET_ID", secret_id, deadline)) if secret_id else "", connection_limit)
 
 
-def give_login(connection: Connection, login: Login) -> None:
-    """Alter the reader as the login says.
+def give_login(connection: Connection, login: Login) -> bool:
+    """Alter the reader as the login says, and return whether there is one.
 
     Raises:
-        CommandError: there is no reader.
+        CommandError: there is no reader to give a password.
     """
     if connection.exec_driver_sql(f"SELECT to_regrole('{READER}')").scalar_one() is None:
+        if not login.verifier:  # a limit alone is for a reader that is there
+            return False
         raise CommandError(f"There is no role {READER}: have an administrator CREATE ROLE {READER}, and migrate again")
     password = f" LOGIN PASSWORD '{login.verifier}'" if login.verifier else ""
     limit = f" CONNECTION LIMIT {login.connection_limit:d}" if login.connection_limit else ""
     connection.exec_driver_sql(f"ALTER ROLE {READER}{password}{limit}")
+    return True
 
 
 def _number_of_connections(text: str) -> int:

@@ -16,6 +16,8 @@ _TURN = 5_726_011_904  # of advisory locks, which are numbers: any, as long as i
 _TRY = f"SELECT pg_try_advisory_xact_lock({_TURN})"
 _WAIT = f"SELECT pg_advisory_xact_lock({_TURN})"
 SETTINGS = (
+    # Whatever the default: another isolation would not see what the migration did that this one waits for.
+    "SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE",
     "SET LOCAL statement_timeout = 0",  # an index may take its time, whatever the user's role says
     # A migration that was killed, or whose process was frozen, lets go of its locks: between statements, and in one.
     "SET LOCAL idle_in_transaction_session_timeout = '60s'",

@@ -69,13 +69,13 @@ def _is_file(key: str) -> bool:
 def _import(bucket: str, key: str, context: LambdaContext) -> dict[str, Any]:
     with TemporaryFile() as report:
         outcome = _outcome(bucket, key, report, context)
+        if "error" in outcome:
+            _logger().error("File not imported", extra={"key": key, **outcome})
+        else:
+            _logger().info("File imported", extra={"key": key, **outcome})
         report.write(json.dumps(outcome).encode() + b"\n")
         report.seek(0)
         _s3().put_object(Bucket=bucket, Key=f"{_REPORTS}{key}{SUFFIX}", Body=report, ContentType="application/x-ndjson")
-    if "error" in outcome:
-        _logger().error("File not imported", extra={"key": key, **outcome})
-    else:
-        _logger().info("File imported", extra={"key": key, **outcome})
     return {"key": key, **outcome}
 
 

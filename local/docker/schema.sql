@@ -1,5 +1,7 @@
 BEGIN;
 
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE;
+
 SET LOCAL statement_timeout = 0;
 
 SET LOCAL idle_in_transaction_session_timeout = '60s';
@@ -83,6 +85,9 @@ DO $$
 BEGIN
     IF to_regrole('rentomatic_reader') IS NOT NULL THEN
         GRANT SELECT ON room, alembic_version TO rentomatic_reader;
+        -- PUBLIC's by default, and often revoked; who may not grant them is warned by Postgres, and goes on
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO rentomatic_reader', current_database());
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO rentomatic_reader', current_schema());
     END IF;
 END
 $$;

@@ -46,5 +46,9 @@ def _has_unique_code() -> bool:
         return False
     inspector = sa.inspect(op.get_bind())
     constraints = [constraint["column_names"] for constraint in inspector.get_unique_constraints("room")]
-    indexes = [index["column_names"] for index in inspector.get_indexes("room") if index["unique"]]
+    indexes = [
+        index["column_names"]
+        for index in inspector.get_indexes("room")
+        if index["unique"] and "postgresql_where" not in index.get("dialect_options", {})
+    ]
     return ["code"] in [*constraints, *indexes]

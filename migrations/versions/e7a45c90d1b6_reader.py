@@ -26,6 +26,9 @@ DO $$
 BEGIN
     IF to_regrole('rentomatic_reader') IS NOT NULL THEN
         GRANT SELECT ON room, alembic_version TO rentomatic_reader;
+        -- PUBLIC's by default, and often revoked; who may not grant them is warned by Postgres, and goes on
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO rentomatic_reader', current_database());
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO rentomatic_reader', current_schema());
     END IF;
 END
 $$
@@ -63,6 +66,8 @@ DO $$
 BEGIN
     IF to_regrole('rentomatic_reader') IS NOT NULL THEN
         REVOKE ALL ON room, alembic_version FROM rentomatic_reader;
+        EXECUTE format('REVOKE ALL ON DATABASE %I FROM rentomatic_reader', current_database());
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM rentomatic_reader', current_schema());
         BEGIN
             DROP ROLE rentomatic_reader;
         EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN

@@ -44,7 +44,7 @@ class ImportSummary:
     Attributes:
         read: How many rows it has.
         refused: How many of them are no rooms.
-        unknown: The attributes of a room for which no row has a column.
+        unknown: The attributes for which no row has a column: not known of new rooms, and as they were in others.
     """
 
     read: int

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _HEADER = struct.Struct("!ci")
 _BUFFER = 65_536  # bytes
+# Whatever speaks in text, such as a web server, would announce more: ASCII from "    " on.
+_LENGTH_MAX = 0x20000000
 # SSLRequest: its length and its code (PostgreSQL manual, "Message Formats").
 _SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
 # Seconds, seconds, probes, and milliseconds (Linux manual, tcp(7)).
@@ -97,8 +99,8 @@ class SocketFile:
 
     def read(self, size: int) -> bytes:
         """Return so many bytes."""
-        if size < 0:
-            raise ValueError("no length is less than zero")
+        if not 0 <= size < _LENGTH_MAX:
+            raise ValueError("no message of Postgres has this length")
         if size > self._end - self._start:
             rest = self._buffer[self._start : self._end]
             if size > len(self._buffer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from dataclasses import replace
 from functools import partial
 from math import dist
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from rentomatic.domain.room_import import WrittenRooms
 from rentomatic.domain.room_search import RoomPage, sort_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from rentomatic.domain.geography import Box, Circle
     from rentomatic.domain.room_search import Position, RoomSearch
@@ -67,9 +68,13 @@ class MemRepo:
     def check(self) -> None:
         pass
 
-    def write(self, rooms: Iterable[Room], *, is_dry_run: bool = False) -> WrittenRooms:
+    def write(
+        self, rooms: Iterable[Room], unknown: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
+    ) -> WrittenRooms:
         there = {str(room.code): room for room in self._rooms()}
         coming = {str(room.code): room for room in rooms}
+        for code in coming.keys() & there.keys():
+            coming[code] = replace(coming[code], **{name: getattr(there[code], name) for name in unknown()})
         added = sum(code not in there for code in coming)
         unchanged = sum(there.get(code) == room for code, room in coming.items())
         if not is_dry_run:

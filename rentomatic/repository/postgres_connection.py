@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rentomatic.repository.postgres_settings import PostgresSettings
 
 C = TypeVar("C")
-_CONNECT_S = 60  # an Aurora that sleeps takes half of it to wake (Aurora user guide, "Scaling to zero")
+CONNECT_S = 60  # an Aurora that sleeps takes half of it to wake (Aurora user guide, "Scaling to zero")
 _RDS_ROOTS = Path(__file__).with_name("rds_roots.pem")
 
 
@@ -67,7 +67,7 @@ def dbapi_connection(settings: PostgresSettings, deadline: float = math.inf) -> 
     """
     import pg8000.dbapi  # noqa: PLC0415 - not on the function's path
 
-    connecting_until = min(deadline, time.monotonic() + _CONNECT_S)
+    connecting_until = min(deadline, time.monotonic() + CONNECT_S)
     connection, sock = _connect(pg8000.dbapi.Connection, settings, connecting_until, Progress())
     try:
         sock.deadline = deadline

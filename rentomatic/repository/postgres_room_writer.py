@@ -12,9 +12,8 @@ from rentomatic.domain.room_import import WrittenRooms
 from rentomatic.domain.rooms import ATTRIBUTES
 from rentomatic.repository.credentials import credentials_of
 from rentomatic.repository.deadline_socket import keep_alive
-from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_connection import CONNECT_S, connect
 from rentomatic.repository.postgres_errors import Progress, translated
-from rentomatic.repository.postgres_settings import read_time_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -51,13 +50,19 @@ _COUNT = f"""
            count(*) FILTER (WHERE room.code IS NOT NULL AND {_DIFFERS})
     FROM staged_room AS staged LEFT JOIN room USING (code)
 """
+# Not ON CONFLICT DO UPDATE, which takes a new id for each room that is there, and throws it away. DO NOTHING has
+# nothing to do, and is refused if the codes are not unique.
 _UPSERT = f"""
+    WITH changed AS (
+        UPDATE room SET {", ".join(f"{name} = staged.{name}" for name in _OTHERS)}
+        FROM staged_room AS staged WHERE room.code = staged.code AND {_DIFFERS}
+    )
     INSERT INTO room ({_COLUMNS})
     SELECT {", ".join(f"staged.{name}" for name in ATTRIBUTES)}
     FROM staged_room AS staged LEFT JOIN room USING (code)
-    WHERE room.code IS NULL OR {_DIFFERS}
+    WHERE room.code IS NULL
     ORDER BY staged.number
-    ON CONFLICT (code) DO UPDATE SET {", ".join(f"{name} = EXCLUDED.{name}" for name in _OTHERS)}
+    ON CONFLICT (code) DO NOTHING
 """
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -66,7 +71,7 @@ class PostgresRoomWriter:
     """The writing port, over the table `room`; each call on a connection of its own.
 
     Args:
-        configuration: As of `PostgresRepo`, of the table's owner; the time-out is that of connecting.
+        configuration: As of `PostgresRepo`, of the table's owner; no time-out of it counts.
         remaining_s: How many seconds the caller has left.
         report: Is told what takes long.
     """
@@ -81,28 +86,34 @@ class PostgresRoomWriter:
         self._remaining_s = remaining_s
         self._report = report
 
-    def write(self, rooms: Iterable[Room], *, is_dry_run: bool = False) -> WrittenRooms:
+    def write(
+        self, rooms: Iterable[Room], unknown: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
+    ) -> WrittenRooms:
         connection = self._connect()
         try:
             _begin(connection)
             _stage(connection, rooms)
-            return self._write_staged(connection, is_dry_run=is_dry_run)
+            return self._write_staged(connection, unknown(), is_dry_run=is_dry_run)
         finally:
             connection.abandon()  # and what is not committed is rolled back
 
     def _connect(self) -> Connection:
-        timeout_s = read_time_settings(self._configuration).timeout_s
-        deadline = time.monotonic() + min(timeout_s, self._remaining_s())
+        deadline = time.monotonic() + min(CONNECT_S, self._remaining_s())
         connection = connect(credentials_of(self._configuration).read(deadline), deadline)
         connection.socket.deadline = time.monotonic() + self._remaining_s()
         keep_alive(connection.socket)
         return connection
 
-    def _write_staged(self, connection: Connection, *, is_dry_run: bool) -> WrittenRooms:
+    def _write_staged(self, connection: Connection, unknown: Sequence[str], *, is_dry_run: bool) -> WrittenRooms:
         if not is_dry_run:
             self._report("Writing; if others write, this waits for them")
+            # From here on only the server works: a client that is stopped or frozen does not keep the table.
+            _run(connection, "SET LOCAL idle_in_transaction_session_timeout = '60s'")
             # Nobody changes what is compared, and two imports cannot wait for each other's rooms.
             _run(connection, "LOCK TABLE room IN SHARE ROW EXCLUSIVE MODE")
+        if unknown:
+            kept = ", ".join(f"{name} = room.{name}" for name in unknown)
+            _run(connection, f"UPDATE staged_room AS staged SET {kept} FROM room WHERE room.code = staged.code")
         ((number, added, changed),) = _run(connection, _COUNT)
         if added + changed and not is_dry_run:
             _upsert(connection)

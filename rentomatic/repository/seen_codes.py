@@ -6,7 +6,6 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Self
 
 _CACHE_KIB = 16_384
@@ -30,7 +29,7 @@ class SqliteSeenCodes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _type: type[BaseException] | None, _: BaseException | None, _at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def enter(self, code: str, number: int) -> tuple[int, int]:

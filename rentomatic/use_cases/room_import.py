@@ -19,7 +19,7 @@ from rentomatic.responses import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rentomatic.domain.room_import import Refusal, WrittenRooms
     from rentomatic.requests.room_import import RoomImportRequest, Row
@@ -31,7 +31,9 @@ _COLUMNS_NAMED_MAX = 20
 class RoomWriter(Protocol):
     """Rooms that can be brought up to date."""
 
-    def write(self, rooms: Iterable[Room], *, is_dry_run: bool = False) -> WrittenRooms:
+    def write(
+        self, rooms: Iterable[Room], unknown: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
+    ) -> WrittenRooms:
         """Add each room whose code is new, behind the others and in this order; change what differs; leave the rest.
 
         All of them are written, or none: none if `rooms` raises, either. A room that is there and equal is not
@@ -39,6 +41,8 @@ class RoomWriter(Protocol):
 
         Args:
             rooms: With a code each, as text, that no other of them has. They are many: they are read as they come.
+            unknown: Returns, after the last of them, the attributes that no source of theirs has: rooms that are there
+                keep them.
             is_dry_run: Whether to write nothing, and only count.
 
         Raises:
@@ -77,7 +81,7 @@ def room_import_use_case(
         return build_response_from_invalid_request(request)
     reading = _Reading(codes, request, refuse)
     try:
-        written = writer.write(reading.rooms(rows), is_dry_run=request.is_dry_run)
+        written = writer.write(reading.rooms(rows), reading.unknown, is_dry_run=request.is_dry_run)
     except UnusableFileError as error:
         return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
@@ -114,11 +118,16 @@ class _Reading:
                 raise UnusableFileError(f"In {refusals[0]}")
         self._refuse_missing_columns()
 
-    def summary(self, written: WrittenRooms) -> ImportSummary:
+    def unknown(self) -> tuple[str, ...]:
+        """Return the attributes that no row has a column for; of a place both halves or none."""
         columns = self._request.columns
-        unknown = [name for name in ATTRIBUTES if self._read and name != "code" and columns[name] in self._missing]
+        names = [name for name in ATTRIBUTES if self._read and name != "code" and columns[name] in self._missing]
+        is_half = ("latitude" in names) != ("longitude" in names)
+        return tuple(name for name in names if not (is_half and name in ("latitude", "longitude")))
+
+    def summary(self, written: WrittenRooms) -> ImportSummary:
         return ImportSummary(
-            self._read, written.added, written.changed, written.unchanged, self._refused, tuple(unknown)
+            self._read, written.added, written.changed, written.unchanged, self._refused, self.unknown()
         )
 
     def _room(self, row: Row) -> tuple[Room | None, list[Refusal]]:

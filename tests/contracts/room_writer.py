@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 import pytest
 from hypothesis import given
@@ -73,6 +74,20 @@ class RoomWriterContract:
 
         assert writable.write(coming) == WrittenRooms(0, 0, len(coming))
         assert writable.list() == coming
+
+    @given(there=room_lists, coming=room_lists)
+    def test_what_is_not_known_of_any_room_is_left_as_it_is(
+        self, writable_of: WritableOf, there: list[Room], coming: list[Room]
+    ) -> None:
+        writable = writable_of(there)
+        by_code = {room.code: room for room in there}
+        unknown: dict[str, Any] = dict.fromkeys(("size", "latitude", "longitude"))
+        coming = [replace(room, **unknown) for room in coming]
+
+        writable.write(coming, lambda: list(unknown))
+
+        expected = [replace(by_code.get(room.code, room), price=room.price) for room in coming]
+        assert writable.list() == list({**by_code, **{room.code: room for room in expected}}.values())
 
     @given(there=room_lists, coming=room_lists)
     def test_a_dry_run_counts_alike_and_changes_nothing(

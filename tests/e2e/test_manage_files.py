@@ -194,6 +194,19 @@ def reading(clone: Path, database: Mapping[str, str]) -> subprocess.Popen[str]:
     pytest.fail(f"it never began: {process.communicate()}")
 
 
+def test_what_is_no_file_is_neither_deleted_nor_replaced(clone: Path, database: Mapping[str, str]) -> None:
+    pipe = clone / "pipe"
+    os.mkfifo(pipe)
+    (clone / "rooms.csv").write_text("code,price\na,41\n")
+    reader = subprocess.Popen(["cat", "pipe"], cwd=clone, stdout=subprocess.PIPE, text=True)
+
+    manage(clone, "import", "rooms.csv", "--report", "pipe", environ=database)
+    manage(clone, "export", "pipe", "--format", "csv", environ=database)
+
+    assert pipe.is_fifo()
+    assert reader.communicate()[0].splitlines()[1:] == ["a,,41,,"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_is_one_line_and_nothing_is_imported(
     clone: Path, database: Mapping[str, str], number: signal.Signals
@@ -202,7 +215,7 @@ def test_ctrl_c_is_one_line_and_nothing_is_imported(
     process.send_signal(number)
     output, errors = process.communicate()
 
-    assert (process.returncode, output, errors) == (130, "", "Stopped: nothing was imported\n")
+    assert (process.returncode, output, errors) == (130, "", "Stopped: nothing is half imported; run it again\n")
     assert rooms_of(database) == []
 
 

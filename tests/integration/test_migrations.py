@@ -167,6 +167,30 @@ def test_a_code_that_is_unique_already_gets_no_second_index(
     ]
 
 
+def test_a_code_that_is_unique_among_some_rooms_only_gets_an_index(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    connection.run(f"CREATE TABLE room ({SERIAL}, {OTHER_COLUMNS})")
+    connection.run("CREATE UNIQUE INDEX of_some ON room (code) WHERE price IS NOT NULL")
+
+    upgrade(empty_database, print)
+
+    assert {"of_some", "room_code_key"} <= dict(describe(connection)["indexes"]).keys()
+
+
+def test_whatever_kind_of_transaction_is_the_default_does_not_matter(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    for default in ("isolation = 'serializable'", "read_only = on"):
+        connection.run(
+            f"ALTER DATABASE {identifier(empty_database['APPLICATION_DB'])} SET default_transaction_{default}"
+        )
+
+    upgrade(empty_database, print)
+
+    assert connection.run("SELECT count(*) FROM room") == [[0]]
+
+
 def test_codes_are_unique(empty_database: Mapping[str, str], connection: Connection) -> None:
     upgrade(empty_database, print)
     insert_rooms(connection, [a_room()])

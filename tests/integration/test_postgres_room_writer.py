@@ -98,6 +98,17 @@ def test_what_is_equal_is_not_even_touched(importer: Mapping[str, str], admin: C
     assert traces() == before
 
 
+def test_only_a_room_that_is_new_takes_a_number(importer: Mapping[str, str], admin: Connection) -> None:
+    writer = PostgresRoomWriter(importer)
+    writer.write([a_room(price=1)])
+    for price in range(2, 5):
+        assert writer.write([a_room(price=price)]) == WrittenRooms(0, 1, 0)
+    writer.write([a_room(code="another")])
+
+    before, after = admin.run("SELECT id FROM room ORDER BY id")[-2:]
+    assert after[0] == before[0] + 1
+
+
 @pytest.mark.parametrize("with_reset", [False, True])
 def test_wherever_the_connection_breaks_all_is_written_or_nothing_and_once_more_is_right(
     importer: Mapping[str, str], admin: Connection, *, with_reset: bool
@@ -180,7 +191,9 @@ def test_no_time_limit_of_the_role_s_is_one_of_an_import_but_a_dead_server_is_no
     before_each_statement(look)
     PostgresRoomWriter(importer).write(COMING)
 
-    assert found == {("0", "0", "0", "0", float("inf"), 1, 60_000)}
+    # But once only the server has work to do: then a client that sleeps is not to keep the table.
+    limited = [("0", "0", idle, "0", float("inf"), 1, 60_000) for idle in ("0", "1min")]
+    assert found == set(limited)
 
 
 def test_two_imports_at_once_wait_for_each_other(importer: Mapping[str, str]) -> None:

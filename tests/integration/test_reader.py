@@ -172,6 +172,26 @@ def test_an_owner_who_may_not_make_roles_migrates_and_is_told_who_makes_it(
     assert "have an administrator make it" in told
 
 
+def test_a_limit_for_a_role_that_is_not_there_stands_in_nobody_s_way(
+    keeper: dict[str, str], superuser: Connection
+) -> None:
+    upgrade({**keeper, "READER_CONNECTION_LIMIT": "3"}, print)
+
+    assert superuser.run(ROLE) == []
+    assert superuser.run("SELECT count(*) FROM room") == [[0]]
+
+
+def test_the_reader_gets_in_where_nobody_does_by_default(
+    database: dict[str, str], superuser: Connection, secret: Callable[..., dict[str, str]]
+) -> None:
+    superuser.run(f"REVOKE ALL ON DATABASE {identifier(database['APPLICATION_DB'])} FROM PUBLIC")
+    superuser.run("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+
+    upgrade({**database, **secret()}, print)
+
+    assert {finding.verdict for finding in examine(as_reader(database))} == {"ok"}
+
+
 def test_an_owner_who_may_not_make_roles_grants_to_one_that_an_administrator_made(
     keeper: dict[str, str], superuser: Connection
 ) -> None:

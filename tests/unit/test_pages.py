@@ -32,7 +32,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8").replace("$(VENV)", ".venv")
 # Of AWS' CLI, what is no operation of a service.
 HIGH_LEVEL = ("aws configure ", "aws s3 ")
 DEPLOY = {"--template-file", "--stack-name", "--capabilities", "--parameter-overrides"}
-OF_EVERY_OPERATION = {"--query", "--output", "--cli-binary-format"}
+OF_EVERY_OPERATION = {"--query", "--output", "--cli-binary-format", "--cli-read-timeout"}
 
 
 def starting_with(*words: str) -> list[str]:

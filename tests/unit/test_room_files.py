@@ -275,7 +275,7 @@ def test_a_refusal_is_a_line_of_json_with_a_value_that_may_be_cut() -> None:
 class Counting:
     """A writer that keeps nothing."""
 
-    def write(self, rooms: Iterable[Room], *, is_dry_run: bool = False) -> WrittenRooms:
+    def write(self, rooms: Iterable[Room], _unknown: object = None, *, is_dry_run: bool = False) -> WrittenRooms:
         assert not is_dry_run
         return WrittenRooms(sum(1 for _ in rooms), 0, 0)
 

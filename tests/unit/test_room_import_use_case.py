@@ -245,6 +245,13 @@ def test_an_attribute_that_no_row_has_a_column_for_is_said() -> None:
     assert imported.response.value.unknown == ("size", "longitude", "latitude")
 
 
+def test_of_half_a_place_none_is_taken_for_missing() -> None:
+    imported = Import({"code": "a", "price": "1", "latitude": ""})
+
+    assert isinstance(imported.response, ResponseSuccess)
+    assert imported.response.value.unknown == ("size",)
+
+
 def test_no_rows_are_no_rooms() -> None:
     imported = Import(mapped={"price": "cold_rent"})
 
@@ -267,7 +274,7 @@ def test_a_file_that_breaks_in_the_middle_imports_nothing() -> None:
 
 def test_a_writer_s_failure_is_the_answer() -> None:
     class Unavailable:
-        def write(self, rooms: Iterable[Room], *, is_dry_run: bool = False) -> WrittenRooms:
+        def write(self, rooms: Iterable[Room], _unknown: object = None, *, is_dry_run: bool = False) -> WrittenRooms:
             raise UnavailableError(f"not now {rooms} {is_dry_run}")
 
     with SqliteSeenCodes() as codes:

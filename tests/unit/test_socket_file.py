@@ -42,8 +42,9 @@ def test_what_is_read_is_what_was_sent_in_its_order(pieces: list[bytes], sizes: 
         sent = sent[size:]
 
 
-def test_a_length_below_zero_is_an_error_and_goes_back_to_nothing() -> None:
-    file = SocketFile(Pieces([b"D\xff\xff\xff\xff more"]))  # type: ignore[arg-type]
+@pytest.mark.parametrize("sent", [b"D\xff\xff\xff\xff more", b"HTTP/1.1 400 Bad Request\r\n", b"220 mail.example"])
+def test_a_length_that_no_message_has_is_an_error_and_takes_no_memory(sent: bytes) -> None:
+    file = SocketFile(Pieces([sent]))  # type: ignore[arg-type]
 
-    with pytest.raises(ValueError, match="less than zero"):
+    with pytest.raises(ValueError, match="no message of Postgres"):
         file.read_message()
