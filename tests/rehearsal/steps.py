@@ -64,7 +64,7 @@ def deploy_application(stage: Stage) -> str:
 
 
 def ask_golden_queries(stage: Stage) -> str:
-    """Have the hook ask the version, which reads the database as the reader; no room is there yet."""
+    """Have the hook ask the version, which reads the database as the reader."""
     hook = aws.resources(APPLICATION)["GoldenQueriesFunction"]
     stage.invoke(hook, _HOOK)
     told = stage.codedeploy.received[-1]
