@@ -8,6 +8,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from samcli.local.docker.lambda_image import LambdaImage
+
 from tests.conftest import free_port
 from tests.e2e.conftest import clean_environ, get, running
 from tests.rehearsal.packaging import ROOT
@@ -51,16 +53,18 @@ def _architecture() -> str:
 
 
 def _image() -> str:
-    name = f"public.ecr.aws/lambda/python:3.13-{_architecture()}"
+    name = f"{LambdaImage._INVOKE_REPO_PREFIX}/python:3.13-{_architecture()}"  # noqa: SLF001 - SAM says it nowhere else
     if _asked("info") is None:
         raise NoDockerError("no Docker daemon answers")
     digests = _asked("image", "inspect", "--format", "{{.RepoDigests}}", name)
     if digests is None and _asked("pull", "--quiet", name) is None:
         if not _STAND_IN.exists():
-            raise NoDockerError(f"{name} cannot be pulled")
+            raise NoDockerError("Lambda's image cannot be pulled")
         subprocess.run([_STAND_IN, name], capture_output=True, check=True)
         digests = "[]"
-    return name if digests != "[]" else f"a stand-in for {name}"  # which was never pulled, and so has no digest
+    return (
+        "Lambda's image" if digests != "[]" else "a stand-in for Lambda's image"
+    )  # which was never pulled, and so has no digest
 
 
 def _asked(*arguments: str) -> str | None:
