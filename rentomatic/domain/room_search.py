@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from copy import replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from rentomatic.domain.geography import distance_of
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX
@@ -33,8 +34,7 @@ class SortKey:
     is_descending: bool = False
 
 
-@dataclass(frozen=True)
-class RoomSearch:
+class RoomSearch(NamedTuple):
     """What is searched for, and which part of it.
 
     Attributes:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rentomatic.repository.credentials import Credentials
-    from rentomatic.repository.one_round_trip import OneRoundTripConnection, Statement
+    from rentomatic.repository.one_round_trip import OneRoundTripConnection, Row, Statement
     from rentomatic.repository.postgres_settings import TimeSettings
 
 _LEAST_S = 0.1  # with less than this left nothing is begun
@@ -92,8 +92,8 @@ class PostgresSession:
         while kept := self._take():
             kept.connection.abandon()
 
-    def fetch(self, statement: Statement) -> bytes:
-        """Return the value of a statement that only reads, which may be run twice.
+    def fetch(self, statement: Statement) -> Row:
+        """Return the row of a statement that only reads, which may be run twice.
 
         Raises:
             RepositoryError: see its tree.
@@ -109,7 +109,7 @@ class PostgresSession:
             self._count(SessionEvent.TIMEOUT)
             raise
 
-    def _fetch(self, statement: Statement, times: TimeSettings, deadline: float) -> bytes:
+    def _fetch(self, statement: Statement, times: TimeSettings, deadline: float) -> Row:
         kept = self._take()
         if kept and not kept.is_good(times):
             kept.connection.abandon()
@@ -137,7 +137,7 @@ class PostgresSession:
         self.close()
         self._kept.append(kept)
 
-    def _run(self, kept: _Kept, statement: Statement, deadline: float) -> bytes:
+    def _run(self, kept: _Kept, statement: Statement, deadline: float) -> Row:
         """Run the statement and keep the connection, if nothing that was sent or received can still be on its way.
 
         That is so after success, and after an error of severity ERROR, behind which pg8000 has read all there was.
@@ -148,7 +148,7 @@ class PostgresSession:
             with translated(Progress("query")):
                 try:
                     kept.connection.socket.deadline = deadline
-                    value = kept.connection.fetch(statement)
+                    row = kept.connection.fetch(statement)
                 except DatabaseError as error:
                     is_clean = (server_error(error) or {}).get("V") == "ERROR"
                     raise
@@ -159,7 +159,7 @@ class PostgresSession:
                 self._keep(kept)
             else:
                 kept.connection.abandon()
-        return value
+        return row
 
     def _open(self, deadline: float) -> _Kept:
         """Connect; once more if the server is just starting, or if credentials may have been renewed."""

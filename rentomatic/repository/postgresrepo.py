@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from rentomatic.domain.errors import CorruptDataError
 from rentomatic.domain.room_filters import parse_filters
 from rentomatic.domain.room_search import RoomPage
-from rentomatic.domain.rooms import ATTRIBUTES, Rooms
+from rentomatic.repository.packed_rooms import unpacked
 from rentomatic.repository.postgres_session import PostgresSession, SessionEvent
 from rentomatic.repository.room_sql import build_check, build_get, build_list, build_search
 
@@ -20,7 +16,6 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room import Room
     from rentomatic.domain.room_search import RoomSearch
-    from rentomatic.repository.one_round_trip import Statement
 
 
 class PostgresRepo:
@@ -47,21 +42,16 @@ class PostgresRepo:
         self._session = PostgresSession(configuration, remaining_s, count)
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:
-        return list(_rooms(self._fetch(build_list(parse_filters(filters)))))
+        return list(unpacked(self._session.fetch(build_list(parse_filters(filters)))).rooms)
 
     def search(self, search: RoomSearch) -> RoomPage:
-        *columns, numbers, chords, count = self._fetch(build_search(search))
-        page = RoomPage(
-            search,
-            rooms=_rooms(columns),
-            numbers=numbers or [],
-            chords=list(map(float, chords or [])) if search.circle else None,  # JSON has 2.0 as 2
-            count=count,
-        )
-        return page.first(search.limit)
+        row = self._session.fetch(build_search(search))
+        count = int.from_bytes(row.pop() or b"") if search.is_counted else None
+        rooms, numbers, chords, has_more = unpacked(row, search.limit)
+        return RoomPage(search, rooms, numbers, chords if search.circle else None, has_more, count)
 
     def get(self, code: str) -> Room | None:
-        rooms = _rooms(self._fetch(build_get(code)))
+        rooms = unpacked(self._session.fetch(build_get(code))).rooms
         return rooms[0] if rooms else None
 
     def check(self) -> None:
@@ -70,29 +60,3 @@ class PostgresRepo:
     def close(self) -> None:
         """Close the connection, if there is one; the next call opens another."""
         self._session.close()
-
-    def _fetch(self, statement: Statement) -> Any:
-        value = self._session.fetch(statement)
-        try:
-            return orjson.loads(value)
-        except orjson.JSONDecodeError as error:  # of a database whose encoding lets any byte pass
-            raise CorruptDataError(f"The rooms cannot be read: {error.msg}", phase="read") from None
-
-
-def _rooms(columns: Sequence[Sequence[Any] | None]) -> Rooms:
-    named = {name: column or [] for name, column in zip(ATTRIBUTES, columns, strict=True)}
-    for name in ("longitude", "latitude"):
-        named[name] = _coordinates(named[name], named["code"])
-    return Rooms(named.values())
-
-
-def _coordinates(column: Sequence[Any], codes: Sequence[str]) -> Sequence[Any]:
-    """Return the column as numbers: JSON has 53.0 as 53, and NaN and infinity as text."""
-    if set(map(type, column)) <= {float, NoneType}:
-        return column
-    for value, code in zip(column, codes, strict=True):
-        if isinstance(value, str):
-            raise CorruptDataError(
-                f"The row of the room {code!r} cannot be read: {value} is no coordinate", phase="read"
-            )
-    return [None if value is None else float(value) for value in column]

@@ -9,6 +9,7 @@ from rentomatic.domain.room_fields import FIELDS, Integer
 from rentomatic.domain.room_search import DISTANCE, UNKNOWN
 from rentomatic.domain.rooms import ATTRIBUTES
 from rentomatic.repository.one_round_trip import Statement
+from rentomatic.repository.packed_rooms import packed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,36 +39,35 @@ class _Values(list[float | str]):
 def build_list(criteria: Sequence[Criterion]) -> Statement:
     """Return the statement for the rooms that meet every criterion, in the order of insertion.
 
-    Its value is a JSON array of columns, one for each attribute of a room: an array, or null instead of an empty one.
-    So the server writes one row, and C code reads it.
+    Its row is one for `packed_rooms.unpacked`.
     """
     values = _Values()
     where = _where([_meets(criterion, values) for criterion in criteria])
-    return Statement(_as_columns(ATTRIBUTES, f"{where} ORDER BY id"), values, is_kept=not criteria)
+    return Statement(_select(f"{where} ORDER BY id"), values, is_kept=not criteria)
 
 
 def build_check() -> Statement:
     """Return a statement that takes all that reading rooms does, and reads none."""
-    return Statement(_as_columns(ATTRIBUTES, " LIMIT 0"), is_kept=True)
+    return Statement(_select(" LIMIT 0"), is_kept=True)
 
 
 def build_get(code: str) -> Statement:
-    """Return the statement for the room with this code; its value is that of `build_list`."""
-    return Statement(_as_columns(ATTRIBUTES, " WHERE code = $1"), [code], is_kept=True)
+    """Return the statement for the room with this code; its row is that of `build_list`."""
+    return Statement(_select(" WHERE code = $1"), [code], is_kept=True)
 
 
 @lru_cache(maxsize=100)
 def build_search(search: RoomSearch) -> Statement:
     """Return the statement for a page and one room more, if there is one.
 
-    Its value is that of `build_list` with three elements more: the rooms' numbers, their chords from the centre of the
-    circle if the search has one, and how many match if it counts.
+    Its row is that of `build_list`, with chords from the centre of the circle if the search has one; behind it, if the
+    search counts, how many rooms match, as `int8send` has it.
     """
     values = _Values()
     chord = f"{_PLACE} <-> {values.add(_cube(search.circle.centre.vector()))}::cube" if search.circle else ""
     matches = [_meets(criterion, values) for criterion in search.criteria]
     matches += _is_in_circle(search.circle, chord, values) + _is_in_box(search.box, values)
-    count = f"(SELECT count(*) FROM room{_where(matches)})" if search.is_counted else "NULL"
+    more = [f"int8send((SELECT count(*) FROM room{_where(matches)}))"] if search.is_counted else []
     keys = [(chord if key.field == DISTANCE else _SORTED[key.field], key.is_descending) for key in search.order]
     keys.append(("id", search.is_reversed))
     if search.after is not None:
@@ -75,14 +75,13 @@ def build_search(search: RoomSearch) -> Statement:
     page = f"{_where(matches)} {_order(keys, search)} LIMIT {search.limit + 1:d}"
     # With one plan for all values, Postgres would not know a price that most rooms have from one that few have.
     is_kept = not search.criteria
-    columns = [*ATTRIBUTES, "id", *([f"{chord} AS chord"] if chord else [])]
-    return Statement(_as_columns(columns, page, *([] if chord else ["NULL"]), count), values, is_kept)
+    return Statement(_select(page, chord, more), values, is_kept)
 
 
-def _as_columns(columns: Sequence[str], clauses: str, *more: str) -> str:
-    names = [column.rpartition(" AS ")[2] for column in columns]
-    arrays = ", ".join([*(f"json_agg({name})" for name in names), *more])
-    return f"SELECT json_build_array({arrays}) FROM (SELECT {', '.join(columns)} FROM room{clauses}) AS page"
+def _select(clauses: str, chord: str = "", more: Sequence[str] = ()) -> str:
+    columns = ["id", *ATTRIBUTES, *([f"{chord} AS chord"] if chord else [])]
+    sent = [*packed(with_chords=bool(chord)), *more]
+    return f"SELECT {', '.join(sent)} FROM (SELECT {', '.join(columns)} FROM room{clauses}) AS page"
 
 
 def _where(conditions: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ from pg8000 import core
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from rentomatic.repository import one_round_trip
-from rentomatic.repository.one_round_trip import Statement
+from rentomatic.repository.one_round_trip import Statement, _RowContext
 from rentomatic.repository.room_sql import build_get
 from tests.contracts.room_repository import CODE
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
 MANY = Statement(
-    "SELECT concat_ws('|', $1::integer + 1, $2::text, $10::text, $3::text, $4::text, $5::text, $6::text, $7::text,"
-    " $8::text, $9::text)",
+    "SELECT textsend(concat_ws('|', $1::integer + 1, $2::text, $10::text, $3::text, $4::text, $5::text, $6::text,"
+    " $7::text, $8::text, $9::text)), NULL::bytea, textsend('')",
     [41, "é'\\", *"3456789", "ten"],
 )
-SEVEN = Statement("SELECT $1::integer", [7], is_kept=True)
+SEVEN = Statement("SELECT int2send($1)", [7], is_kept=True)
+SEVENS_ROW = [b"\0\7"]
 
 
 def test_pg8000_is_the_release_whose_private_parts_are_used() -> None:
@@ -29,23 +31,23 @@ def test_pg8000_is_the_release_whose_private_parts_are_used() -> None:
 
 @pytest.mark.parametrize("version", [one_round_trip.PG8000_VERSION, "another"])
 @pytest.mark.parametrize("is_kept", [False, True])
-def test_a_value_comes_back_undecoded_by_either_way(
+def test_a_row_comes_back_undecoded_by_either_way(
     admin: Connection, monkeypatch: pytest.MonkeyPatch, version: str, *, is_kept: bool
 ) -> None:
     monkeypatch.setattr(one_round_trip, "PG8000_VERSION", version)
 
     for _ in range(3):
-        value = admin.fetch(replace(MANY, is_kept=is_kept))
+        row = admin.fetch(replace(MANY, is_kept=is_kept))
 
-        assert value == "42|é'\\|ten|3|4|5|6|7|8|9".encode()
+        assert row == ["42|é'\\|ten|3|4|5|6|7|8|9".encode(), None, b""]
 
 
 @pytest.mark.parametrize("is_kept", [False, True])
 def test_an_error_leaves_the_connection_in_step(admin: Connection, *, is_kept: bool) -> None:
     for _ in range(3):
         with pytest.raises(DatabaseError, match="22012"):
-            admin.fetch(Statement("SELECT 1 / $1::integer", [0], is_kept))
-        assert admin.fetch(SEVEN) == b"7"
+            admin.fetch(Statement("SELECT int2send((1 / $1::integer)::int2)", [0], is_kept))
+        assert admin.fetch(SEVEN) == SEVENS_ROW
 
 
 def kept(connection: Connection) -> int:
@@ -64,18 +66,18 @@ def test_the_server_keeps_some_statements_and_no_more(admin: Connection, monkeyp
     monkeypatch.setattr(one_round_trip, "_NAMES_MAX", 3)
 
     for number in [*range(10), *range(10), 9, 8, 0]:
-        assert admin.fetch(Statement(f"SELECT {number}", is_kept=True)) == b"%d" % number
+        assert admin.fetch(Statement(f"SELECT textsend('{number}')", is_kept=True)) == [b"%d" % number]
 
     names = admin.run("SELECT statement FROM pg_prepared_statements ORDER BY statement")
-    assert names == [["SELECT 0"], ["SELECT 8"], ["SELECT 9"]]
+    assert names == [["SELECT textsend('0')"], ["SELECT textsend('8')"], ["SELECT textsend('9')"]]
 
 
 def test_a_statement_whose_first_run_failed_is_not_kept_twice(admin: Connection) -> None:
-    half = Statement("SELECT 1 / $1::integer", [0], is_kept=True)
+    half = Statement("SELECT int2send((1 / $1::integer)::int2)", [0], is_kept=True)
     with pytest.raises(DatabaseError, match="22012"):
         admin.fetch(half)
 
-    assert admin.fetch(replace(half, values=[1])) == b"1"
+    assert admin.fetch(replace(half, values=[1])) == [b"\0\1"]
     assert kept(admin) == 1
 
 
@@ -83,39 +85,50 @@ def test_a_statement_whose_first_run_failed_is_not_kept_twice(admin: Connection)
     "trouble",
     [
         "DEALLOCATE ALL",  # as on another server connection, behind a pooler
-        "ALTER TABLE kept ALTER number TYPE bigint",  # another type of result
+        "ALTER TABLE kept ALTER number TYPE text USING convert_from(number, 'UTF8')",  # another type of result
     ],
 )
 def test_a_statement_that_the_server_has_lost_is_run_all_the_same(admin: Connection, trouble: str) -> None:
     statement = Statement("SELECT number FROM kept", is_kept=True)
-    admin.run("CREATE TEMPORARY TABLE kept AS SELECT 7 AS number")
-    assert admin.fetch(statement) == b"7"
+    admin.run("CREATE TEMPORARY TABLE kept AS SELECT textsend('7') AS number")
+    assert admin.fetch(statement) == [b"7"]
 
     admin.run(trouble)
 
-    assert admin.fetch(statement) == b"7"
-    assert admin.fetch(SEVEN) == b"7"
-    assert admin.fetch(statement) == b"7"
+    assert admin.fetch(statement) == [b"7"]
+    assert admin.fetch(SEVEN) == SEVENS_ROW
+    assert admin.fetch(statement) == [b"7"]
 
 
 def test_a_room_is_found_by_its_code_when_the_column_has_become_another_type(admin: Connection) -> None:
     admin.run("CREATE TEMPORARY TABLE room AS SELECT * FROM room LIMIT 0")
-    assert admin.fetch(build_get(CODE)) == b"[null, null, null, null, null]"
+    assert admin.fetch(build_get(CODE)) == [None] * 6
 
     admin.run("ALTER TABLE room ALTER code TYPE uuid USING code::uuid")
 
-    assert admin.fetch(build_get(CODE)) == b"[null, null, null, null, null]"
+    assert admin.fetch(build_get(CODE)) == [None] * 6
 
 
 def test_a_name_that_another_client_has_used_does_no_harm(admin: Connection) -> None:
     admin.fetch(SEVEN)
     admin._names = {}  # noqa: SLF001 - as that of a client which got the server connection from the pooler
 
-    assert admin.fetch(SEVEN) == b"7"
-    assert admin.fetch(replace(SEVEN, values=[8])) == b"8"
+    assert admin.fetch(SEVEN) == SEVENS_ROW
+    assert admin.fetch(replace(SEVEN, values=[8])) == [b"\0\x08"]
 
 
-@pytest.mark.parametrize("sql", ["SELECT 1 WHERE false", "SELECT generate_series(1, 2)", "SELECT NULL", "SELECT 1, 2"])
-def test_anything_but_one_value_is_an_error(admin: Connection, sql: str) -> None:
+@pytest.mark.parametrize("version", [one_round_trip.PG8000_VERSION, "another"])
+@pytest.mark.parametrize("sql", ["SELECT textsend('') WHERE false", "SELECT textsend('') FROM generate_series(1, 2)"])
+def test_anything_but_one_row_is_an_error(
+    admin: Connection, monkeypatch: pytest.MonkeyPatch, version: str, sql: str
+) -> None:
+    monkeypatch.setattr(one_round_trip, "PG8000_VERSION", version)
+
     with pytest.raises(InterfaceError):
         admin.fetch(Statement(sql))
+
+
+@pytest.mark.parametrize("sent", ["0001 00000002 61", "0001 00000001 6162", "0002 00000001 61", "0000 61"])
+def test_a_row_that_is_not_as_long_as_it_says_is_an_error(admin: Connection, sent: str) -> None:
+    with pytest.raises((InterfaceError, struct.error)):
+        admin.handle_DATA_ROW(bytes.fromhex(sent), _RowContext("", b""))

@@ -85,6 +85,13 @@ class TestPostgresRepoOnTheFirstRevision(TestPostgresRepo):
         return empty_database
 
 
+def test_numbers_that_together_look_like_null_are_numbers(postgres_repo_of: RepositoryOf) -> None:
+    # In hexadecimal 7f and ffff ffff ffff ff00: with the end of the one, the other looks like what stands for NULL.
+    rooms = [a_room(code="1", size=127), a_room(code="2", size=-256), a_room(code="3", size=None)]
+
+    assert postgres_repo_of(rooms).list() == rooms
+
+
 def test_a_unix_socket_is_named_by_its_directory(server: Mapping[str, str], admin: Connection) -> None:
     insert_rooms(admin, [a_room()])
 

@@ -143,9 +143,18 @@ def test_health_is_that_of_the_function_alone_and_readiness_that_of_its_database
     assert [health()[0], health()[1][0]] == [alive, 500]
 
 
-def test_a_room_that_cannot_be_read_does_not_make_the_function_unready(invoke: Invoke, admin: Connection) -> None:
-    insert_rooms(admin, [a_room()])
-    admin.run("UPDATE room SET latitude = 'NaN'")
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE room SET latitude = 'NaN' WHERE code = '2'",
+        "UPDATE room SET longitude = '-infinity' WHERE code = '2'",
+    ],
+)
+def test_a_room_that_cannot_be_read_does_not_make_the_function_unready(
+    invoke: Invoke, admin: Connection, change: str
+) -> None:
+    insert_rooms(admin, [a_room(code="1", latitude=None, longitude=None), a_room(code="2")])
+    admin.run(change)
 
     assert invoke(an_event("list_rooms"))["statusCode"] == 500
     assert invoke(an_event("health_ready"))["statusCode"] == 200

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
+from copy import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
