@@ -25,7 +25,7 @@ class Rooms(Sequence[Room]):
     """
 
     def __init__(self, columns: Iterable[Sequence[Any]]) -> None:
-        self._columns = dict(zip(ATTRIBUTES, columns, strict=True))
+        self._columns = tuple(columns)
 
     @classmethod
     def of(cls, rooms: Sequence[Room]) -> Rooms:
@@ -36,20 +36,20 @@ class Rooms(Sequence[Room]):
 
     def columns(self, names: Iterable[str]) -> list[Sequence[Any]]:
         """Return the values of these attributes, room by room."""
-        return [self._columns[name] for name in names]
+        return [self._columns[ATTRIBUTES.index(name)] for name in names]
 
     def __len__(self) -> int:
-        return len(self._columns["code"])
+        return len(self._columns[0])
 
     def __iter__(self) -> Iterator[Room]:
-        return map(Room, *self._columns.values())
+        return map(Room, *self._columns)
 
     @overload
     def __getitem__(self, index: int) -> Room: ...
     @overload
     def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> Room | Self:
-        values: Any = [column[index] for column in self._columns.values()]
+        values: Any = [column[index] for column in self._columns]
         return type(self)(values) if isinstance(index, slice) else Room(*values)
 
     def __eq__(self, other: object) -> bool:

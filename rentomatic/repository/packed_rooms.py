@@ -17,7 +17,7 @@ from rentomatic.domain.errors import CorruptDataError
 from rentomatic.domain.rooms import Rooms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _NUMBER_BYTES = 8
 _INTEGERS = 3  # columns
@@ -64,11 +64,10 @@ def unpacked(row: Sequence[bytes | None], limit: int = sys.maxsize) -> UnpackedR
     codes = _codes(packed_codes)
     size, end = len(codes), min(len(codes), limit)
     numbers = _numbers(b"".join(packed_numbers), size)
-    ids, sizes, prices, longitudes, latitudes, chords = (numbers[at * size : at * size + end] for at in range(6))
-    _check_coordinates(longitudes, codes)
-    _check_coordinates(latitudes, codes)
-    rooms = Rooms([codes[:end], sizes, prices, longitudes, latitudes])
-    return UnpackedRooms(rooms, ids, chords, has_more=end < size)
+    ids, *attributes, chords = (numbers[at * size : at * size + end] for at in range(6))
+    if not math.isfinite(sum(filter(None, numbers[_INTEGERS * size :]))):
+        _check(attributes, codes)
+    return UnpackedRooms(Rooms([codes[:end], *attributes]), ids, chords, has_more=end < size)
 
 
 def _codes(sent: bytes) -> list[str]:
@@ -92,10 +91,9 @@ def _numbers(sent: bytes, size: int) -> list[Any]:
     return numbers
 
 
-def _check_coordinates(coordinates: Sequence[float | None], codes: Sequence[str]) -> None:
-    if math.isfinite(sum(filter(None, coordinates))):
-        return
-    for value, code in zip(coordinates, codes, strict=False):
-        if value is not None and not math.isfinite(value):
-            reason = f"The row of the room {code!r} cannot be read: {value} is no coordinate"
-            raise CorruptDataError(reason, phase="read")
+def _check(columns: Iterable[Sequence[float | None]], codes: Sequence[str]) -> None:
+    for values in columns:
+        for value, code in zip(values, codes, strict=False):  # more codes, if not all rooms were wanted
+            if value is not None and not math.isfinite(value):
+                reason = f"The row of the room {code!r} cannot be read: {value} is no coordinate"
+                raise CorruptDataError(reason, phase="read")
