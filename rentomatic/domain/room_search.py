@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from copy import replace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rentomatic.domain.geography import distance_of

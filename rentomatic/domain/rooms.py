@@ -22,10 +22,15 @@ class Rooms(Sequence[Room]):
 
     Args:
         columns: The values of each attribute of `Room`, in the order of its attributes.
+
+    Raises:
+        ValueError: the columns are not of one length.
     """
 
     def __init__(self, columns: Iterable[Sequence[Any]]) -> None:
         self._columns = tuple(columns)
+        if len(set(map(len, self._columns))) != 1:
+            raise ValueError("The columns are not of one length")
 
     @classmethod
     def of(cls, rooms: Sequence[Room]) -> Rooms:

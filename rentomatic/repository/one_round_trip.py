@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     Row = list[bytes | None]
 
 # The release whose private parts are used here. `make test` fails when the lock moves on, and the function
-# then uses the public interface, at two round trips more a call, until this has been looked through.
+# then uses the public interface, at two round trips more a call, until this has been looked through. (That reads
+# `bytea` in hexadecimal only, as servers spell it unless `bytea_output` says otherwise.)
 PG8000_VERSION = "1.31.6"
 
 _NAMES_MAX = 100
 # No such name; name in use, or anything else that does not fit (PostgreSQL manual, "Error Codes").
 _NAME_TROUBLE = ("26000", "42", "0A000")
 _NO_NAME = b""
-# The formats of all parameters and of all columns, and how long a column is.
-_TEXT, _BINARY = b"\0\0", b"\0\1\0\1"
+_TEXT_PARAMETERS, _BINARY_COLUMNS = b"\0\0", b"\0\1\0\1"
 _NUMBER, _LENGTH = struct.Struct("!h"), struct.Struct("!i")
 
 
@@ -149,7 +149,6 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
             self._names[context.name] = None
 
     def handle_DATA_ROW(self, data: bytes, context: core.Context) -> None:  # noqa: N802 - pg8000's name
-        # Values are decoded when all messages have been read: an error of ours then leaves none behind.
         if isinstance(context, _RowContext):
             context.row = _row(data)
         else:
@@ -172,7 +171,7 @@ def _message(code: bytes, body: bytes) -> bytes:
 
 def _bind(name: bytes, values: Sequence[bytes]) -> bytes:
     parameters = b"".join(struct.pack("!i", len(value)) + value for value in values)
-    body = b"\0" + name + b"\0" + _TEXT + struct.pack("!H", len(values)) + parameters + _BINARY
+    body = b"\0" + name + b"\0" + _TEXT_PARAMETERS + struct.pack("!H", len(values)) + parameters + _BINARY_COLUMNS
     return _message(core.BIND, body)
 
 

@@ -1,7 +1,8 @@
 """Many rooms in one row: how the server is told to pack them, and how they are unpacked.
 
-They are packed column by column, numbers in binary: no Python code runs for each room, and no number is spelled out on
-the way. For a long page the server takes three quarters of the time that the same columns in JSON take it.
+They are packed column by column, numbers in binary: a page is unpacked by a few calls, however long it is, and no
+number is spelled out on the way. For a long page the server takes three quarters of the time that the same columns in
+JSON take it.
 """
 
 from __future__ import annotations
@@ -9,31 +10,28 @@ from __future__ import annotations
 import math
 import struct
 import sys
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from rentomatic.domain.errors import CorruptDataError
-from rentomatic.domain.rooms import Rooms
+from rentomatic.domain.room import Room
+from rentomatic.domain.rooms import ATTRIBUTES, Rooms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+_TYPES = {field.name: str(field.type) for field in fields(Room)}
+_INTEGERS = ("id", *(name for name in ATTRIBUTES if _TYPES[name].startswith("int")))
+_FLOATS = tuple(name for name in ATTRIBUTES if _TYPES[name].startswith("float"))
+_IN_JSON = tuple(name for name in ATTRIBUTES if name not in {*_INTEGERS, *_FLOATS})
+_CHORD = "chord"
 
 _NUMBER_BYTES = 8
-_INTEGERS = 3  # columns
 # What stand for NULL: an integer that the columns cannot have, and a float that no coordinate is.
 _NO_INTEGER, _NO_FLOAT = 2**63 - 1, sys.float_info.max
 _NULLS = (struct.pack("!q", _NO_INTEGER), struct.pack("!d", _NO_FLOAT))
-
-_PACKED = (
-    "json_send(json_agg(code))",
-    "string_agg(int8send(id), '')",
-    f"string_agg(int8send(COALESCE(size, {_NO_INTEGER})), '')",
-    f"string_agg(int8send(COALESCE(price, {_NO_INTEGER})), '')",
-    f"string_agg(float8send(COALESCE(longitude, '{_NO_FLOAT}')), '')",
-    f"string_agg(float8send(COALESCE(latitude, '{_NO_FLOAT}')), '')",
-)
-_PACKED_CHORDS = "string_agg(float8send(chord), '')"
 
 
 def packed(*, with_chords: bool = False) -> list[str]:
@@ -42,7 +40,12 @@ def packed(*, with_chords: bool = False) -> list[str]:
     Args:
         with_chords: Whether there is a column `chord` besides.
     """
-    return [*_PACKED, _PACKED_CHORDS] if with_chords else list(_PACKED)
+    floats = (*_FLOATS, _CHORD) if with_chords else _FLOATS
+    return [
+        *(f"json_send(json_agg({name}))" for name in _IN_JSON),
+        *(f"string_agg(int8send(COALESCE({name}, {_NO_INTEGER})), '')" for name in _INTEGERS),
+        *(f"string_agg(float8send(COALESCE({name}::float8, '{_NO_FLOAT}')), '')" for name in floats),
+    ]
 
 
 class UnpackedRooms(NamedTuple):
@@ -58,42 +61,50 @@ def unpacked(row: Sequence[bytes | None], limit: int = sys.maxsize) -> UnpackedR
     """Return the rooms of a row that was packed, but not more than the limit.
 
     Raises:
-        CorruptDataError: a code is no text, or a coordinate no number.
+        CorruptDataError: a number is none that JSON has, or this is not what was packed.
     """
-    packed_codes, *packed_numbers = (column or b"" for column in row)  # NULL of no rooms
-    codes = _codes(packed_codes)
-    size, end = len(codes), min(len(codes), limit)
-    numbers = _numbers(b"".join(packed_numbers), size)
-    ids, *attributes, chords = (numbers[at * size : at * size + end] for at in range(6))
-    if not math.isfinite(sum(filter(None, numbers[_INTEGERS * size :]))):
-        _check(attributes, codes)
-    return UnpackedRooms(Rooms([codes[:end], *attributes]), ids, chords, has_more=end < size)
+    sent = [column or b"" for column in row]  # NULL of no rooms
+    values: dict[str, list[Any]] = {name: _loads(column) for name, column in zip(_IN_JSON, sent, strict=False)}
+    size = len(values[_IN_JSON[0]])
+    end = min(size, limit)
+    for name in _IN_JSON:
+        del values[name][end:]
+    numbers = _numbers(sent[len(_IN_JSON) :], size)
+    for at, name in enumerate((*_INTEGERS, *_FLOATS, _CHORD)):
+        values[name] = numbers[at * size : at * size + end]
+    if not math.isfinite(sum(filter(None, numbers[len(_INTEGERS) * size :]))):
+        _check(values)
+    rooms = Rooms([values[name] for name in ATTRIBUTES])
+    return UnpackedRooms(rooms, values["id"], values[_CHORD], has_more=end < size)
 
 
-def _codes(sent: bytes) -> list[str]:
+def _loads(sent: bytes) -> list[Any]:
     try:
-        codes: list[str] = orjson.loads(sent or b"[]")
-    except orjson.JSONDecodeError as error:  # of a database whose encoding lets any byte pass
+        values: list[Any] = orjson.loads(sent or b"[]")
+    except orjson.JSONDecodeError as error:
         raise CorruptDataError(f"The rooms cannot be read: {error.msg}", phase="read") from None
-    return codes
+    return values
 
 
-def _numbers(sent: bytes, size: int) -> list[Any]:
-    """Return three columns of integers, and the others, which are of floats."""
-    integers = _INTEGERS * size
-    numbers = list(struct.unpack(f"!{integers}q{len(sent) // _NUMBER_BYTES - integers}d", sent))
+def _numbers(sent: Sequence[bytes], size: int) -> list[Any]:
+    """Return the numbers of all columns, of which some are of integers and the others of floats."""
+    if any(len(column) != size * _NUMBER_BYTES for column in sent):
+        raise CorruptDataError("The rooms cannot be read: columns are not of one length", phase="read")
+    packed_numbers = b"".join(sent)
+    integers, floats = len(_INTEGERS) * size, (len(sent) - len(_INTEGERS)) * size
+    numbers = list(struct.unpack(f"!{integers}q{floats}d", packed_numbers))
     for null in _NULLS:
-        at = sent.find(null)
+        at = packed_numbers.find(null)
         while at >= 0:
             if at % _NUMBER_BYTES == 0:
                 numbers[at // _NUMBER_BYTES] = None
-            at = sent.find(null, at + 1)
+            at = packed_numbers.find(null, at + 1)
     return numbers
 
 
-def _check(columns: Iterable[Sequence[float | None]], codes: Sequence[str]) -> None:
-    for values in columns:
-        for value, code in zip(values, codes, strict=False):  # more codes, if not all rooms were wanted
+def _check(values: dict[str, list[Any]]) -> None:
+    for name in _FLOATS:
+        for code, value in zip(values["code"], values[name], strict=True):
             if value is not None and not math.isfinite(value):
-                reason = f"The row of the room {code!r} cannot be read: {value} is no coordinate"
+                reason = f"The row of the room {code!r} cannot be read: its {name} is {value}"
                 raise CorruptDataError(reason, phase="read")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from copy import replace
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -98,7 +97,7 @@ class _Reading:
         if self.invalid.has_errors() or cursor is None:
             return None if self.invalid.has_errors() else search
         after = self._read("cursor", lambda _: position_of(cursor, search))
-        return replace(search, after=after) if after else None
+        return search._replace(after=after) if after else None
 
     def _read(self, name: str, read: Callable[[str], T]) -> T | None:
         values = self._parameters.get(name, [])

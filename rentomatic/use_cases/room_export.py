@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import replace
 from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_search import LIMIT_MAX, RoomSearch
@@ -24,4 +23,4 @@ def room_export_use_case(repo: SearchableRooms) -> Iterator[Sequence[Room]]:
     while search:
         page = repo.search(search)
         yield page.rooms
-        search = replace(search, after=page.end) if page.end else None
+        search = search._replace(after=page.end) if page.end else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from copy import replace
 
 import pytest
 from hypothesis import given
@@ -126,7 +125,7 @@ def walk(repository: SearchableRooms, search: RoomSearch) -> Iterator[RoomPage]:
         yield page
         if page.end is None:
             return
-        search = replace(search, after=page.end)
+        search = search._replace(after=page.end)
 
 
 class RoomSearchContract:

@@ -12,6 +12,8 @@ from pg8000.native import identifier
 from local.database import insert_rooms
 from migrations import MigrationError, upgrade, upgrade_sql
 from rentomatic.domain.errors import RepositoryError
+from rentomatic.domain.geography import Circle, Place
+from rentomatic.domain.room_search import DISTANCE, RoomSearch, SortKey
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
 
@@ -113,6 +115,21 @@ def test_a_table_that_no_migration_made_is_adopted(
     assert describe(connection)["version"] == [[REVISIONS[-1]]]
     assert PostgresRepo(empty_database).list() == [a_room(), a_room(code=OTHER_CODE)]
     assert connection.run("SELECT id FROM room ORDER BY id") == [[7], [8]]
+
+
+def test_coordinates_of_single_precision_are_read_and_searched(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    connection.run(f"CREATE TABLE room ({SERIAL}, {OTHER_COLUMNS.replace('float8', 'real')})")
+    connection.run("INSERT INTO room (code, longitude, latitude) VALUES ('near', 9.75, 53.5), ('nowhere', NULL, NULL)")
+
+    upgrade(empty_database, print)
+
+    rooms = PostgresRepo(empty_database)
+    near = a_room(code="near", size=None, price=None, longitude=9.75, latitude=53.5)
+    assert rooms.list() == [near, a_room(code="nowhere", size=None, price=None, longitude=None, latitude=None)]
+    circle = Circle(Place(53.5, 9.75), radius_km=1)
+    assert rooms.search(RoomSearch(circle=circle, order=(SortKey(DISTANCE),))).rooms == [near]
 
 
 def test_the_newest_revision_waits_for_no_reader(empty_database: Mapping[str, str], connection: Connection) -> None:

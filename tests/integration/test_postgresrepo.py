@@ -14,6 +14,7 @@ from migrations import upgrade
 from rentomatic import __version__
 from rentomatic.domain.errors import RepositoryError, SettingsError
 from rentomatic.domain.room_filters import parse_filters
+from rentomatic.repository import one_round_trip
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
@@ -70,6 +71,22 @@ class TestPostgresRepoAsTheReader(AsTheReader, TestPostgresRepo):
 
 
 class TestPostgresRepoSearchedAsTheReader(AsTheReader, TestPostgresRepoSearched):
+    pass
+
+
+class ByThePublicInterface:
+    """Uses what every release of pg8000 has."""
+
+    @pytest.fixture(autouse=True)
+    def by_the_public_interface(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(one_round_trip, "PG8000_VERSION", "another")
+
+
+class TestPostgresRepoByThePublicInterface(ByThePublicInterface, TestPostgresRepo):
+    pass
+
+
+class TestPostgresRepoSearchedByThePublicInterface(ByThePublicInterface, TestPostgresRepoSearched):
     pass
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from copy import replace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rentomatic.domain.geography import Box, Circle, Place
@@ -74,7 +73,7 @@ def indexed_kinds(catalogue: Catalogue) -> Iterator[Kind]:
             order = (SortKey(field, is_descending=bool(sign)),)
             yield from _pages(f"`sort={sign}{field}`", order, catalogue)
             yield Kind(
-                f"`sort={sign}{field}&filter_{field}__gte`", replace(_filtered(f"{field}__gte", 100), order=order)
+                f"`sort={sign}{field}&filter_{field}__gte`", _filtered(f"{field}__gte", 100)._replace(order=order)
             )
     yield from _kinds_of_places(catalogue)
 
@@ -92,18 +91,18 @@ def other_kinds(catalogue: Catalogue) -> Iterator[Kind]:
         "`bbox` of Europe": RoomSearch(box=Box(-10, 35, 30, 60)),
         "`near&sort=distance`, a tenth of the rooms nearer": RoomSearch((), _NEAR, order=_BY_DISTANCE, after=deep),
         "`filter_size__gt=199`, which one room in 600 is": _filtered("size__gt", 199),
-        "`filter_price__eq=40&sort=size`": replace(_filtered("price__eq", 40), order=by_size),
+        "`filter_price__eq=40&sort=size`": _filtered("price__eq", 40)._replace(order=by_size),
         "`sort=price,-size`": RoomSearch(order=(SortKey("price"), SortKey("size", is_descending=True))),
         "`count=exact`": RoomSearch(is_counted=True),
     }.items():
-        yield Kind(name, replace(search, limit=_LIMIT))
+        yield Kind(name, search._replace(limit=_LIMIT))
 
 
 def _kinds_of_places(catalogue: Catalogue) -> Iterator[Kind]:
     nearest = RoomSearch((), _NEAR, order=_BY_DISTANCE, limit=20)
     yield Kind("`near&sort=distance&limit=20`", nearest)
     yield Kind(
-        "`near&sort=distance&filter_price__lt`", replace(_filtered("price__lt", 60), circle=_NEAR, order=_BY_DISTANCE)
+        "`near&sort=distance&filter_price__lt`", _filtered("price__lt", 60)._replace(circle=_NEAR, order=_BY_DISTANCE)
     )
     yield Kind("`near&radius_km=5&sort=distance`", RoomSearch((), _AROUND, order=_BY_DISTANCE, limit=_LIMIT))
     # As many rooms in each catalogue.
@@ -128,7 +127,7 @@ def _pages(name: str, order: tuple[SortKey, ...], catalogue: Catalogue) -> Itera
     keys = [f"COALESCE({key.field}, {UNKNOWN})" for key in order]
     yield Kind(f"{name}, first page", first)
     after = _at(catalogue, [*keys, "id"], "DESC" if first.is_reversed else "ASC", depth)
-    yield Kind(f"{name}, behind nine tenths", replace(first, after=after))
+    yield Kind(f"{name}, behind nine tenths", first._replace(after=after))
 
 
 def _at(catalogue: Catalogue, keys: Sequence[str], direction: str, depth: int) -> Position:

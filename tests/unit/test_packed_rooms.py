@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import re
+import struct
+import sys
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rentomatic.domain.errors import CorruptDataError
+from rentomatic.domain.room import Room
+from rentomatic.repository.packed_rooms import packed, unpacked
+from tests.contracts.room_repository import a_room
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NULLS = {int: 2**63 - 1, float: sys.float_info.max}
+
+# Two neighbours whose bytes together hold those that stand for NULL, and any others.
+like_null = [256**length // 2 - 1 for length in range(1, 8)] + [-(256**length) for length in range(1, 8)]
+integers = st.integers(-(2**63), 2**63 - 2) | st.sampled_from(like_null)
+like_no_float = struct.unpack("!2d", bytes(7) + struct.pack("!d", NULLS[float]) + bytes(1))
+floats = st.floats(-180, 180) | st.sampled_from(like_no_float)
+rooms = st.builds(
+    Room,
+    code=st.text(st.characters(exclude_categories=["Cs"])),
+    size=integers | st.none(),
+    price=integers | st.none(),
+    longitude=floats | st.none(),
+    latitude=floats | st.none(),
+)
+
+
+def packed_row(rooms: Sequence[Room], numbers: Sequence[int], chords: Sequence[float] | None) -> list[bytes | None]:
+    """Do what Postgres does with the expressions."""
+    row: list[bytes | None] = []
+    for expression in packed(with_chords=chords is not None):
+        function, name = re.findall(r"(json|int8|float8)_?send.*?\((?:COALESCE\()?(\w+)[^(]*$", expression)[0]
+        values = {"id": numbers, "chord": chords}.get(name) or [getattr(room, name) for room in rooms]
+        if not rooms:
+            row.append(None)
+        elif function == "json":
+            row.append(orjson.dumps(values))
+        else:
+            letter, null = {"int8": ("q", NULLS[int]), "float8": ("d", NULLS[float])}[function]
+            row.append(struct.pack(f"!{len(values)}{letter}", *(null if value is None else value for value in values)))
+    return row
+
+
+@given(rooms=st.lists(rooms, max_size=8), is_by_distance=st.booleans(), data=st.data())
+def test_what_is_packed_is_unpacked(rooms: list[Room], data: st.DataObject, *, is_by_distance: bool) -> None:
+    size = len(rooms)
+    numbers = data.draw(st.lists(integers, min_size=size, max_size=size))
+    chords = data.draw(st.lists(st.floats(0, 2), min_size=size, max_size=size)) if is_by_distance else None
+    limit = data.draw(st.integers(1, size + 1))
+
+    page = unpacked(packed_row(rooms, numbers, chords), limit)
+
+    assert page.rooms == rooms[:limit]
+    assert (page.numbers, page.chords) == (numbers[:limit], (chords or [])[:limit])
+    assert page.has_more == (size > limit)
+
+
+@pytest.mark.parametrize("name", ["longitude", "latitude"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_coordinate_that_json_has_not_is_named(name: str, value: float) -> None:
+    rooms = [a_room(), a_room(code="bad", **{name: value})]
+
+    with pytest.raises(CorruptDataError, match=f"room 'bad' cannot be read: its {name} is {value}"):
+        unpacked(packed_row(rooms, [1, 2], None))
+
+    assert unpacked(packed_row(rooms, [1, 2], None), limit=1).rooms == rooms[:1]
+
+
+@pytest.mark.parametrize("at", range(7))
+@pytest.mark.parametrize("sent", [b"", b"\0", b"[", b"\0" * 24])
+def test_columns_that_do_not_fit_are_an_error(at: int, sent: bytes) -> None:
+    row = packed_row([a_room(), a_room(code="other")], [1, 2], [0.0, 1.0])
+    row[at] = sent
+
+    with pytest.raises(CorruptDataError):
+        unpacked(row)
