@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +44,10 @@ class Statement:
     values: Sequence[float | str] = ()
     is_kept: bool = False
 
-    @cached_property
+    @property
     def name(self) -> bytes:
         """What the server keeps it under: who shares the server's connection, through a pooler, has the same text."""
-        return b"rentomatic_" + sha256(self.sql.encode()).hexdigest()[:32].encode()
+        return _name_of(self.sql)
 
 
 class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no types
@@ -162,6 +162,11 @@ class _RowContext(core.Context):  # type: ignore[misc] # pg8000 has no types
         super().__init__(sql)
         self.name = name
         self.row: Row | None = None
+
+
+@lru_cache(maxsize=_NAMES_MAX)
+def _name_of(sql: str) -> bytes:
+    return b"rentomatic_" + sha256(sql.encode()).hexdigest()[:32].encode()
 
 
 def _message(code: bytes, body: bytes) -> bytes:

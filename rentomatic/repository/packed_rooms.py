@@ -11,6 +11,7 @@ import math
 import struct
 import sys
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -34,18 +35,19 @@ _NO_INTEGER, _NO_FLOAT = 2**63 - 1, sys.float_info.max
 _NULLS = (struct.pack("!q", _NO_INTEGER), struct.pack("!d", _NO_FLOAT))
 
 
-def packed(*, with_chords: bool = False) -> list[str]:
+@cache
+def packed(*, with_chords: bool = False) -> tuple[str, ...]:
     """Return the expressions that pack all rooms of a FROM clause, whose columns have the names of the table's.
 
     Args:
         with_chords: Whether there is a column `chord` besides.
     """
     floats = (*_FLOATS, _CHORD) if with_chords else _FLOATS
-    return [
+    return (
         *(f"json_send(json_agg({name}))" for name in _IN_JSON),
         *(f"string_agg(int8send(COALESCE({name}, {_NO_INTEGER})), '')" for name in _INTEGERS),
         *(f"string_agg(float8send(COALESCE({name}::float8, '{_NO_FLOAT}')), '')" for name in floats),
-    ]
+    )
 
 
 class UnpackedRooms(NamedTuple):
@@ -88,7 +90,7 @@ def _loads(sent: bytes) -> list[Any]:
 
 def _numbers(sent: Sequence[bytes], size: int) -> list[Any]:
     """Return the numbers of all columns, of which some are of integers and the others of floats."""
-    if any(len(column) != size * _NUMBER_BYTES for column in sent):
+    if set(map(len, sent)) != {size * _NUMBER_BYTES}:
         raise CorruptDataError("The rooms cannot be read: columns are not of one length", phase="read")
     packed_numbers = b"".join(sent)
     integers, floats = len(_INTEGERS) * size, (len(sent) - len(_INTEGERS)) * size

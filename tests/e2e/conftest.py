@@ -140,10 +140,18 @@ def clone(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `sam build` makes: a folder for each function and layer."""
-    if shutil.which("python3.13") is None:
+def lambda_python() -> str:
+    """The Python that Lambda has, which `sam build` needs."""
+    python = shutil.which("python3.13")
+    # pyenv has a command for each version, and only some of them run.
+    if python is None or subprocess.run([python, "--version"], capture_output=True, check=False).returncode:
         pytest.skip("sam build needs a python3.13 on PATH, and there is none")
+    return python
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory, lambda_python: str) -> Path:  # noqa: ARG001 - found, or all of it is skipped
+    """What `sam build` makes: a folder for each function and layer."""
     folder = tmp_path_factory.mktemp("sam") / "build"
     command = [sys.executable, "-m", "samcli", "build", "--build-dir", str(folder)]
     result = subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, text=True, check=False)

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     import psutil
 
-LINUX_ONLY = pytest.mark.skipif(
-    platform.system() != "Linux", reason="The Runtime Interface Emulator is a program for Linux"
+AS_ON_LAMBDA = pytest.mark.skipif(
+    platform.system() != "Linux" or sys.version_info[:2] != (3, 13),
+    reason="The Runtime Interface Emulator is a program for Linux, and what is built is for Python 3.13",
 )
 # What Lambda's own image has besides the standard library.
 _RUNTIME = (

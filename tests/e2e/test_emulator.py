@@ -10,7 +10,7 @@ import pytest
 from local.database import insert_rooms
 from local.documents import FOLDER
 from tests.contracts.room_repository import a_room
-from tests.e2e.emulator import LINUX_ONLY, Emulator, emulated
+from tests.e2e.emulator import AS_ON_LAMBDA, Emulator, emulated
 from tests.events import STATUS, an_event
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Invoke = Callable[[dict[str, Any]], Any]
 
-pytestmark = LINUX_ONLY
+pytestmark = AS_ON_LAMBDA
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -30,9 +29,7 @@ print(json.dumps([app.handler({"Event": "s3:TestEvent"}, context), ijson.__file_
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("python3.13") is None:
-        pytest.skip("sam build needs a python3.13 on PATH, and there is none")
+def built(tmp_path_factory: pytest.TempPathFactory, lambda_python: str) -> Path:  # noqa: ARG001 - found, or all of it is skipped
     folder = tmp_path_factory.mktemp("import")
     makefile = "functions/import_rooms/Makefile"
     command = ["make", "-f", makefile, "build-ImportFunction", f"ARTIFACTS_DIR={folder}"]
@@ -65,14 +62,12 @@ def test_every_module_is_there_as_bytecode_that_names_lambda_s_own_folder(built:
         assert str(built).encode() not in data
 
 
-def test_it_answers_with_what_it_brings(built: Path) -> None:
+def test_it_answers_with_what_it_brings(built: Path, lambda_python: str) -> None:
     site_packages = [path for path in sys.path if path.endswith("site-packages")]
-    python = shutil.which("python3.13")
-    assert python
     environ = {**os.environ, "PYTHONPATH": f"{built}{os.pathsep}{ROOT}", "AWS_LAMBDA_FUNCTION_NAME": "ImportFunction"}
 
     result = subprocess.run(
-        [python, "-S", "-c", SCRIPT],
+        [lambda_python, "-S", "-c", SCRIPT],
         input=json.dumps(site_packages),
         env=environ,
         capture_output=True,

@@ -14,7 +14,7 @@ from tests.canaries import SECRET
 from tests.cloudformation import SIGNATURE, CloudFormation, cloudformation
 from tests.conftest import ROOT, free_port
 from tests.e2e.conftest import clean_environ
-from tests.e2e.emulator import LINUX_ONLY, Emulator, emulated
+from tests.e2e.emulator import AS_ON_LAMBDA, Emulator, emulated
 from tests.events import an_event
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
-pytestmark = LINUX_ONLY
+pytestmark = AS_ON_LAMBDA
 
 TABLE = """
     CREATE TABLE room (
@@ -36,7 +36,7 @@ TABLE = """
 
 
 @pytest.fixture(scope="session")
-def function(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def function(tmp_path_factory: pytest.TempPathFactory, lambda_python: str) -> Path:  # noqa: ARG001 - found, or all of it is skipped
     """The folder that the function's Makefile fills for `sam build`."""
     folder = tmp_path_factory.mktemp("built") / "MigrateFunction"
     folder.mkdir()

@@ -8,7 +8,7 @@ import pytest
 
 from local.postgres import embedded_postgres_server
 from tests.conftest import ROOT, free_port
-from tests.e2e.emulator import LINUX_ONLY
+from tests.e2e.emulator import AS_ON_LAMBDA
 from tests.rehearsal.stage import stage
 from tests.rehearsal.steps import STEPS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REPORT = ROOT / "docs" / "rehearsal.md"
 
 
-@LINUX_ONLY
+@AS_ON_LAMBDA
 def test_every_step_of_a_deployment_can_be_taken(artifact: Path, tmp_path: Path) -> None:
     fast = ("-c", "fsync=off")
     data = tmp_path / "postgres"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gc
 import gzip
 import io
@@ -97,17 +96,20 @@ cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.sampl
 )
 
 
+def cell_of(text: str) -> str:
+    """Spell a cell as RFC 4180 has it; `csv` leaves a lone CR unquoted before Python 3.13."""
+    return '"{}"'.format(text.replace('"', '""')) if set(text) & set('",\r\n') else text
+
+
 @given(table=st.lists(st.tuples(cells, cells), max_size=6), end=st.sampled_from(["\n", "\r\n"]))
 def test_the_line_of_a_row_is_where_it_begins_whatever_its_cells_hold(table: list[tuple[str, str]], end: str) -> None:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator=end)
-    writer.writerow(["a", "b"])
+    text = f"a,b{end}"
     numbers = []
     for line in table:
-        numbers.append(text.getvalue().count("\n") + 1)
-        writer.writerow(line)
+        numbers.append(text.count("\n") + 1)
+        text += ",".join(map(cell_of, line)) + end
 
-    rows = rows_of(text.getvalue())
+    rows = rows_of(text)
 
     assert [tuple(row.values.values()) for row in rows] == table
     assert [row.number for row in rows] == numbers
