@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_fields import FIELDS, Integer
@@ -53,7 +53,7 @@ def build_check() -> Statement:
 
 def build_get(code: str) -> Statement:
     """Return the statement for the room with this code; its row is that of `build_list`."""
-    return Statement(_select(" WHERE code = $1"), [code], is_kept=True)
+    return Statement(_select_one(), [code], is_kept=True)
 
 
 @lru_cache(maxsize=100)
@@ -76,6 +76,11 @@ def build_search(search: RoomSearch) -> Statement:
     # With one plan for all values, Postgres would not know a price that most rooms have from one that few have.
     is_kept = not search.criteria
     return Statement(_select(page, chord, more), values, is_kept)
+
+
+@cache
+def _select_one() -> str:
+    return _select(" WHERE code = $1")
 
 
 def _select(clauses: str, chord: str = "", more: Sequence[str] = ()) -> str:
