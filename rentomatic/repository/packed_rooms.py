@@ -14,11 +14,10 @@ from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
 from rentomatic.domain.errors import CorruptDataError
 from rentomatic.domain.room import Room
 from rentomatic.domain.rooms import ATTRIBUTES, Rooms
+from rentomatic.fast_json import DecodeError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,9 +81,9 @@ def unpacked(row: Sequence[bytes | None], limit: int = sys.maxsize) -> UnpackedR
 
 def _loads(sent: bytes) -> list[Any]:
     try:
-        values: list[Any] = orjson.loads(sent or b"[]")
-    except orjson.JSONDecodeError as error:
-        raise CorruptDataError(f"The rooms cannot be read: {error.msg}", phase="read") from None
+        values: list[Any] = decode(sent or b"[]")
+    except DecodeError as error:
+        raise CorruptDataError(f"The rooms cannot be read: {error}", phase="read") from None
     return values
 
 

@@ -6,10 +6,9 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-import orjson
-
 from rentomatic.domain.rooms import Rooms
-from rentomatic.serializers.room import MEMBERS, members_of_all
+from rentomatic.fast_json import encode
+from rentomatic.serializers.room import MEMBERS, show_all
 from rentomatic.serializers.room_formats import feature
 
 if TYPE_CHECKING:
@@ -38,14 +37,14 @@ def _csv(parts: Iterable[Sequence[Room]]) -> Iterator[bytes]:
 
 def _ndjson(parts: Iterable[Sequence[Room]]) -> Iterator[bytes]:
     for rooms in parts:
-        yield b"".join(orjson.dumps(room) + b"\n" for room in members_of_all(rooms))
+        yield b"".join(encode(room) + b"\n" for room in show_all(rooms))
 
 
 def _geojson(parts: Iterable[Sequence[Room]]) -> Iterator[bytes]:
     yield b'{"type":"FeatureCollection","features":['
     separator = b"\n"
     for rooms in parts:
-        for room in members_of_all(rooms):
-            yield separator + orjson.dumps(feature(room))
+        for room in show_all(rooms):
+            yield separator + encode(feature(room))
             separator = b",\n"
     yield b"\n]}\n"

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from rentomatic.domain.geography import Place
-from rentomatic.serializers.room import MEMBERS, members, members_of_all
+from rentomatic.fast_json import asdict, astuple, encode
+from rentomatic.serializers.room import ShownRoom, ShownRoomWithDistance, show, show_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from rentomatic.domain.room import Room
     from rentomatic.domain.room_search import RoomPage
@@ -41,17 +40,13 @@ class Format:
     has_links: bool = False
 
 
-def _shown(page: RoomPage) -> list[dict[str, Any]]:
-    """Return what is shown of each room, with its distance if there is one."""
-    shown = members_of_all(page.rooms)
-    if (distances_m := page.distances_m) is not None:
-        for room, distance_m in zip(shown, distances_m, strict=True):
-            room["distance_m"] = round(distance_m, _DISTANCE_DIGITS)
-    return shown
+def _shown(page: RoomPage) -> list[ShownRoom]:
+    distances_m = page.distances_m
+    return show_all(page.rooms, distances_m and [round(distance_m, _DISTANCE_DIGITS) for distance_m in distances_m])
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return encode(value).decode()
 
 
 def _geojson(page: RoomPage, links: Mapping[str, str]) -> str:
@@ -66,44 +61,44 @@ def _geojson(page: RoomPage, links: Mapping[str, str]) -> str:
     return _json(collection)
 
 
-def feature(shown: dict[str, Any]) -> Mapping[str, Any]:
-    """Return the feature of a room (RFC 7946, section 3.2), and take its place from the members."""
-    place = Place.of(shown.pop("latitude"), shown.pop("longitude"))
+def feature(room: ShownRoom) -> Mapping[str, Any]:
+    """Return the feature of a room (RFC 7946, section 3.2)."""
+    properties = asdict(room)
+    place = Place.of(properties.pop("latitude"), properties.pop("longitude"))
     point = {"type": "Point", "coordinates": [place.longitude, place.latitude]} if place else None
-    return {"type": "Feature", "id": shown["code"], "geometry": point, "properties": shown}
+    return {"type": "Feature", "id": room.code, "geometry": point, "properties": properties}
 
 
-def _csv(columns: Sequence[str], shown: Iterable[Mapping[str, Any]]) -> str:
+def _csv(kind: type[ShownRoom], rooms: Iterable[ShownRoom]) -> str:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns)  # RFC 4180 is what the module writes by itself
-    writer.writeheader()
-    writer.writerows(shown)
+    writer = csv.writer(text)  # RFC 4180 is what the module writes by itself
+    writer.writerow(kind.__struct_fields__)
+    writer.writerows(map(astuple, rooms))
     return text.getvalue()
 
 
 def _csv_page(page: RoomPage, _links: Mapping[str, str]) -> str:
-    columns = MEMBERS if page.distances_m is None else (*MEMBERS, "distance_m")
-    return _csv(columns, _shown(page))
+    return _csv(ShownRoom if page.distances_m is None else ShownRoomWithDistance, _shown(page))
 
 
 JSON = Format(
     "application/json",
     "application/json",
     encode_page=lambda page, _links: _json(_shown(page)),
-    encode_room=lambda room: _json(members(room)),
+    encode_room=lambda room: _json(show(room)),
 )
 GEOJSON = Format(
     "application/geo+json",
     "application/geo+json",
     encode_page=_geojson,
-    encode_room=lambda room: _json(feature(members(room))),
+    encode_room=lambda room: _json(feature(show(room))),
     has_links=True,
 )
 CSV = Format(
     "text/csv",
     "text/csv; charset=utf-8",
     encode_page=_csv_page,
-    encode_room=lambda room: _csv(MEMBERS, [members(room)]),
+    encode_room=lambda room: _csv(ShownRoom, [show(room)]),
 )
 FORMATS = (JSON, GEOJSON, CSV)
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import json
 import re
 import struct
 import sys
 from typing import TYPE_CHECKING
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +44,7 @@ def packed_row(rooms: Sequence[Room], numbers: Sequence[int], chords: Sequence[f
         if not rooms:
             row.append(None)
         elif function == "json":
-            row.append(orjson.dumps(values))
+            row.append(json.dumps(values).encode())
         else:
             letter, null = {"int8": ("q", NULLS[int]), "float8": ("d", NULLS[float])}[function]
             row.append(struct.pack(f"!{len(values)}{letter}", *(null if value is None else value for value in values)))
