@@ -24,13 +24,13 @@ class Rooms(Sequence[Room]):
         columns: The values of each attribute of `Room`, in the order of its attributes.
 
     Raises:
-        ValueError: the columns are not of one length.
+        ValueError: a column is missing, or longer than another.
     """
 
     def __init__(self, columns: Iterable[Sequence[Any]]) -> None:
         self._columns = tuple(columns)
-        if len(set(map(len, self._columns))) != 1:
-            raise ValueError("The columns are not of one length")
+        if len(self._columns) != len(ATTRIBUTES) or len(set(map(len, self._columns))) != 1:
+            raise ValueError("The columns must be those of all attributes, of one length")
 
     @classmethod
     def of(cls, rooms: Sequence[Room]) -> Rooms:

@@ -14,14 +14,16 @@ from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec.json import decode
+
 from rentomatic.domain.errors import CorruptDataError
 from rentomatic.domain.room import Room
 from rentomatic.domain.rooms import ATTRIBUTES, Rooms
-from rentomatic.fast_json import DecodeError, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+# Annotations that begin with `int` or `float` are packed as such; any other value comes back as JSON has it.
 _TYPES = {field.name: str(field.type) for field in fields(Room)}
 _INTEGERS = ("id", *(name for name in ATTRIBUTES if _TYPES[name].startswith("int")))
 _FLOATS = tuple(name for name in ATTRIBUTES if _TYPES[name].startswith("float"))
@@ -71,7 +73,7 @@ def unpacked(row: Sequence[bytes | None], limit: int = sys.maxsize) -> UnpackedR
     for name in _IN_JSON:
         del values[name][end:]
     numbers = _numbers(sent[len(_IN_JSON) :], size)
-    for at, name in enumerate((*_INTEGERS, *_FLOATS, _CHORD)):
+    for at, name in enumerate((*_INTEGERS, *_FLOATS, _CHORD)):  # of chords, if there are none, what is behind the end
         values[name] = numbers[at * size : at * size + end]
     if not math.isfinite(sum(filter(None, numbers[len(_INTEGERS) * size :]))):
         _check(values)
@@ -82,7 +84,7 @@ def unpacked(row: Sequence[bytes | None], limit: int = sys.maxsize) -> UnpackedR
 def _loads(sent: bytes) -> list[Any]:
     try:
         values: list[Any] = decode(sent or b"[]")
-    except DecodeError as error:
+    except ValueError as error:
         raise CorruptDataError(f"The rooms cannot be read: {error}", phase="read") from None
     return values
 

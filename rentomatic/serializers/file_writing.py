@@ -6,8 +6,9 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from msgspec.json import encode
+
 from rentomatic.domain.rooms import Rooms
-from rentomatic.fast_json import encode
 from rentomatic.serializers.room import MEMBERS, show_all
 from rentomatic.serializers.room_formats import feature
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 from rentomatic.domain.rooms import Rooms
-from rentomatic.fast_json import Struct, asdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +36,7 @@ class ShownRoomWithDistance(ShownRoom, gc=False):
 
 MEMBERS = ShownRoom.__struct_fields__
 _members_of = attrgetter(*MEMBERS)
+_DISTANCE_DIGITS = 1  # of metres
 
 
 class RoomJsonEncoder(json.JSONEncoder):
@@ -40,23 +44,29 @@ class RoomJsonEncoder(json.JSONEncoder):
 
     def default(self, o: Any) -> Any:
         try:
-            return {**asdict(show(o)), "code": str(o.code)}
+            return asdict(show(o))
         except AttributeError:
             return super().default(o)
 
 
 def show(room: Any) -> ShownRoom:
-    """Return what is shown of a room; a UUID remains one.
+    """Return what is shown of a room.
 
     Raises:
         AttributeError: it is no room.
     """
-    return ShownRoom(*_members_of(room))
+    code, *others = _members_of(room)
+    return ShownRoom(str(code), *others)
 
 
 def show_all(rooms: Sequence[Room], distances_m: Sequence[float] | None = None) -> list[ShownRoom]:
-    """Return what is shown of each room, with its distance if there is one."""
+    """Return what is shown of each room, with its distance if there is one; a UUID remains one.
+
+    Raises:
+        ValueError: there are more rooms than distances, or fewer.
+    """
     columns = Rooms.of(rooms).columns(MEMBERS)
     if distances_m is None:
         return list(map(ShownRoom, *columns))
-    return list(map(ShownRoomWithDistance, *columns, distances_m))
+    rounded = [round(distance_m, _DISTANCE_DIGITS) for distance_m in distances_m]
+    return list(starmap(ShownRoomWithDistance, zip(*columns, rounded, strict=True)))

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from msgspec.json import encode
+from msgspec.structs import asdict, astuple
+
 from rentomatic.domain.geography import Place
-from rentomatic.fast_json import asdict, astuple, encode
 from rentomatic.serializers.room import ShownRoom, ShownRoomWithDistance, show, show_all
 
 if TYPE_CHECKING:
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room import Room
     from rentomatic.domain.room_search import RoomPage
-
-_DISTANCE_DIGITS = 1  # of metres
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,7 @@ class Format:
 
 
 def _shown(page: RoomPage) -> list[ShownRoom]:
-    distances_m = page.distances_m
-    return show_all(page.rooms, distances_m and [round(distance_m, _DISTANCE_DIGITS) for distance_m in distances_m])
+    return show_all(page.rooms, page.distances_m)
 
 
 def _json(value: Any) -> str:

@@ -33,7 +33,7 @@ MOST: Mapping[str, Mapping[str, float]] = {
 }
 _LOCKS = ("layers/dependencies/requirements.txt", "tests/bench/peers/*/requirements.txt")
 _LIBRARIES = (
-    *("pg8000", "aws-lambda-powertools", "psycopg", "orjson", "fastapi", "mangum", "sqlalchemy"),
+    *("pg8000", "aws-lambda-powertools", "msgspec", "psycopg", "orjson", "fastapi", "mangum", "sqlalchemy"),
     *("flask", "psycopg2-binary", "apig-wsgi"),
 )
 
