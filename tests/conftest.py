@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tests.contracts.room_search import Change
 
 ROOT = Path(__file__).resolve().parent.parent
+LAMBDA_PYTHON = (3, 13)  # what is built is for
 
 settings.register_profile(
     "default",

@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 import struct
 import sys
-from dataclasses import fields
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.json import decode
@@ -24,9 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Annotations that begin with `int` or `float` are packed as such; any other value comes back as JSON has it.
-_TYPES = {field.name: str(field.type) for field in fields(Room)}
-_INTEGERS = ("id", *(name for name in ATTRIBUTES if _TYPES[name].startswith("int")))
-_FLOATS = tuple(name for name in ATTRIBUTES if _TYPES[name].startswith("float"))
+_INTEGERS = ("id", *(name for name in ATTRIBUTES if Room.__annotations__[name].startswith("int")))
+_FLOATS = tuple(name for name in ATTRIBUTES if Room.__annotations__[name].startswith("float"))
 _IN_JSON = tuple(name for name in ATTRIBUTES if name not in {*_INTEGERS, *_FLOATS})
 _CHORD = "chord"
 
@@ -36,7 +33,6 @@ _NO_INTEGER, _NO_FLOAT = 2**63 - 1, sys.float_info.max
 _NULLS = (struct.pack("!q", _NO_INTEGER), struct.pack("!d", _NO_FLOAT))
 
 
-@cache
 def packed(*, with_chords: bool = False) -> tuple[str, ...]:
     """Return the expressions that pack all rooms of a FROM clause, whose columns have the names of the table's.
 

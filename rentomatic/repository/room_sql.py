@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_fields import FIELDS, Integer
@@ -53,7 +53,7 @@ def build_check() -> Statement:
 
 def build_get(code: str) -> Statement:
     """Return the statement for the room with this code; its row is that of `build_list`."""
-    return Statement(_select_one(), [code], is_kept=True)
+    return Statement(_select(" WHERE code = $1"), [code], is_kept=True)
 
 
 @lru_cache(maxsize=100)
@@ -67,7 +67,7 @@ def build_search(search: RoomSearch) -> Statement:
     chord = f"{_PLACE} <-> {values.add(_cube(search.circle.centre.vector()))}::cube" if search.circle else ""
     matches = [_meets(criterion, values) for criterion in search.criteria]
     matches += _is_in_circle(search.circle, chord, values) + _is_in_box(search.box, values)
-    more = [f"int8send((SELECT count(*) FROM room{_where(matches)}))"] if search.is_counted else []
+    more = (f"int8send((SELECT count(*) FROM room{_where(matches)}))",) if search.is_counted else ()
     keys = [(chord if key.field == DISTANCE else _SORTED[key.field], key.is_descending) for key in search.order]
     keys.append(("id", search.is_reversed))
     if search.after is not None:
@@ -78,12 +78,8 @@ def build_search(search: RoomSearch) -> Statement:
     return Statement(_select(page, chord, more), values, is_kept)
 
 
-@cache
-def _select_one() -> str:
-    return _select(" WHERE code = $1")
-
-
-def _select(clauses: str, chord: str = "", more: Sequence[str] = ()) -> str:
+@lru_cache(maxsize=100)  # values are not in it, so that few requests have one of their own
+def _select(clauses: str, chord: str = "", more: tuple[str, ...] = ()) -> str:
     columns = ["id", *ATTRIBUTES, *([f"{chord} AS chord"] if chord else [])]
     sent = [*packed(with_chords=bool(chord)), *more]
     return f"SELECT {', '.join(sent)} FROM (SELECT {', '.join(columns)} FROM room{clauses}) AS page"

@@ -28,7 +28,7 @@ class ShownRoom(Struct, gc=False):  # of values that hold no others
     longitude: float | None
 
 
-class ShownRoomWithDistance(ShownRoom, gc=False):
+class ShownRoomWithDistance(ShownRoom):
     """What is shown of a room that was searched for around a place."""
 
     distance_m: float

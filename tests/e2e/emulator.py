@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.canaries import assert_no_canary
-from tests.conftest import free_port
+from tests.conftest import LAMBDA_PYTHON, free_port
 from tests.e2e.conftest import Command, clean_environ, running
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import psutil
 
 AS_ON_LAMBDA = pytest.mark.skipif(
-    platform.system() != "Linux" or sys.version_info[:2] != (3, 13),
+    platform.system() != "Linux" or sys.version_info[:2] != LAMBDA_PYTHON,
     reason="The Runtime Interface Emulator is a program for Linux, and what is built is for Python 3.13",
 )
 # What Lambda's own image has besides the standard library.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.database import insert_rooms
-from tests.conftest import ROOT
+from tests.conftest import LAMBDA_PYTHON, ROOT
 from tests.contracts.room_repository import a_room
 from tests.events import an_event
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     Invoke = Callable[..., dict[str, Any]]
 
 BUDGET = ROOT / "tests/integration/start_up_modules.txt"
-LAMBDA_PYTHON = (3, 13)
 
 # Answers one request as a new execution environment does, without what a virtual environment imports by itself.
 SCRIPT = """
