@@ -120,7 +120,7 @@ def _request() -> HttpRequest:
 def _answer_room(request: HttpRequest, format_: Format, body: str, headers: dict[str, str]) -> Response[str]:
     """Answer with a representation of rooms, or with 304 if the client has it already."""
     headers |= {
-        "Cache-Control": os.environ.get("CACHE_CONTROL") or "no-cache",
+        "Cache-Control": _cache_control(),
         "ETag": entity_tag(body, headers),
         "Vary": "Accept, Origin",
     }
@@ -191,6 +191,11 @@ def _answer_not_found(_error: Exception) -> Response[str]:
 
 def _answer_bug(error: Exception) -> Response[str]:
     return _answer_failure(ResponseFailure(ResponseTypes.SYSTEM_ERROR, error))
+
+
+@cache
+def _cache_control() -> str:
+    return os.environ.get("CACHE_CONTROL") or "no-cache"
 
 
 @cache

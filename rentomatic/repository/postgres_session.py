@@ -7,6 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.errors import TimedOutError, UnavailableError
@@ -64,7 +65,7 @@ class PostgresSession:
     """Runs statements that read, each within a deadline, on a connection that it opens and keeps.
 
     Args:
-        configuration: Of `read_time_settings`, which reads it by each call, and of `credentials_of`.
+        configuration: Of `read_time_settings`, which reads it once, and of `credentials_of`.
         remaining_s: How many seconds the caller has left.
         count: Is told each `SessionEvent`.
     """
@@ -98,20 +99,23 @@ class PostgresSession:
         Raises:
             RepositoryError: see its tree.
         """
-        times = read_time_settings(self._configuration)
-        budget_s = min(times.timeout_s, self._remaining_s())
+        budget_s = min(self._times.timeout_s, self._remaining_s())
         if budget_s < _LEAST_S:
             raise UnavailableError("There is no time left to begin")
         deadline = time.monotonic() + budget_s
         try:
-            return self._fetch(statement, times, deadline)
+            return self._fetch(statement, deadline)
         except TimedOutError:
             self._count(SessionEvent.TIMEOUT)
             raise
 
-    def _fetch(self, statement: Statement, times: TimeSettings, deadline: float) -> Row:
+    @cached_property  # an error is not kept
+    def _times(self) -> TimeSettings:
+        return read_time_settings(self._configuration)
+
+    def _fetch(self, statement: Statement, deadline: float) -> Row:
         kept = self._take()
-        if kept and not kept.is_good(times):
+        if kept and not kept.is_good(self._times):
             kept.connection.abandon()
         elif kept:
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.errors import SettingsError
@@ -120,14 +119,8 @@ def read_time_settings(configuration: Mapping[str, Any]) -> TimeSettings:
     Raises:
         SettingsError: one is no number of seconds.
     """
-    return _time_settings(*map(configuration.get, _SECONDS))
-
-
-@lru_cache(maxsize=10)  # each request reads them
-def _time_settings(*values: object) -> TimeSettings:
     seconds = {
-        variable: _number(value or default)
-        for value, (variable, (default, *_)) in zip(values, _SECONDS.items(), strict=True)
+        variable: _number(configuration.get(variable) or default) for variable, (default, *_) in _SECONDS.items()
     }
     problems = [
         f"{variable} is not a number of seconds from {least} to {most}"

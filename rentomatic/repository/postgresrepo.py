@@ -26,8 +26,7 @@ class PostgresRepo:
     Args:
         configuration: `POSTGRES_USER`, `POSTGRES_PASSWORD`, `POSTGRES_HOSTNAME`, `POSTGRES_PORT` and
             `APPLICATION_DB`, and maybe more: see `read_postgres_settings`, `read_time_settings` and
-            `credentials_of`. Times are read by each call, where and as whom by each connect, and how to
-            prove that once.
+            `credentials_of`. Where and as whom is read by each connect, the rest once.
         remaining_s: How many seconds the caller of the moment has left; as many as the settings allow
             if there is none.
         count: Is told what happens that the caller does not see, for a metric.

@@ -170,7 +170,13 @@ def test_row_5_backend_killed_in_mid_query(
     with killed_while_it_waits(admin, server):
         assert ask() == (200, None)
 
+
+def test_row_5_backend_killed_in_mid_query_on_a_new_connection(
+    ask: Client, admin: Connection, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_TIMEOUT_S", "8")
     monkeypatch.setenv("POSTGRES_MAX_AGE_S", "0")
+    assert ask() == (200, None)
     with killed_while_it_waits(admin, server):
         status, error = ask()
 
