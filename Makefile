@@ -70,7 +70,7 @@ $(VENV)/.installed: requirements-dev.txt
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (once; a minute or two)"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 # Of its own: it pins a hundred packages, some of them to versions that others have left behind.
