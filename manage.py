@@ -32,12 +32,22 @@ def main() -> None:
     os.environ.setdefault("SAM_CLI_TELEMETRY", "0")  # SAM CLI's gateway counts requests, and reports them
 
 
+class _OptionOrVariable(click.Option):
+    """Names its variable when its value is wrong, as click 8.2 does by itself."""
+
+    def get_error_hint(self, ctx: click.Context) -> str:
+        return f"{super().get_error_hint(ctx)} (or {self.envvar})"
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
+    cls=_OptionOrVariable,
     default=3000,
     show_default=True,
+    envvar="PORT",
+    show_envvar=True,
     type=click.IntRange(1, 65535),
     help="Port to listen on.",
 )
@@ -75,10 +85,10 @@ def serve(host: str, port: int) -> None:
     "--sql", is_flag=True, help="Write the SQL to read first; if POSTGRES_* name none, for an empty database."
 )
 def migrate(*, sql: bool) -> None:
-    """Bring the database that POSTGRES_* name up to date; its rooms are kept.
+    """Bring the database that POSTGRES_* name up to date.
 
-    With READER_SECRET_ID, the role that the API reads with gets the password in that secret, and with
-    READER_CONNECTION_LIMIT as many connections.
+    Its rooms are kept. With READER_SECRET_ID, the role that the API reads with gets the password in that secret, and
+    with READER_CONNECTION_LIMIT as many connections.
     """
     from local.database import is_named
     from migrations import upgrade, upgrade_sql
@@ -124,11 +134,11 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
 def import_(
     *, file: BufferedReader, mapping: str, code_from: str, format_: str | None, report: Path | None, **how: bool
 ) -> None:
-    """Add and change rooms as a FILE has them: CSV, NDJSON or GeoJSON, maybe compressed; - is the standard input.
+    """Add and change rooms as a FILE has them.
 
-    They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being served or
-    not. What is wrong with rows is in FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went
-    in, 1 if nothing did.
+    It is CSV, NDJSON or GeoJSON, maybe compressed; - is the standard input. They go to the database that POSTGRES_*
+    name; if they name none, to the embedded one, whether it is being served or not. What is wrong with rows is in
+    FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went in, 1 if nothing did.
     """
     from local.room_files import RoomFile, import_rooms, room_database
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
@@ -151,7 +161,10 @@ def import_(
 @click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--format", "format_", type=click.Choice(WRITABLE), help="If FILE does not end with it.")
 def export(*, file: str, format_: str | None) -> None:
-    """Write all rooms to a FILE that `import` reads, compressed if its name ends with .gz; - is the standard output."""
+    """Write all rooms to a FILE that `import` reads.
+
+    It is compressed if its name ends with .gz; - is the standard output.
+    """
     from local.room_files import export_rooms, named_format, room_database
 
     def say(text: str) -> None:
@@ -187,7 +200,7 @@ def doctor() -> None:
 
 @main.command()
 def documents() -> None:
-    """Write the API's documents, which the function serves, anew from the code."""
+    """Write the API's documents anew from the code."""
     from local.documents import documents as write
 
     for file, text in write().items():
@@ -205,7 +218,10 @@ def documents() -> None:
 )
 @click.option("--write", is_flag=True, help="Write those of 0, 1 and 100 into docs/costs.md instead.")
 def costs(*, rates: tuple[float, ...], write: bool) -> None:
-    """Say what a month on AWS costs, by the prices in docs/prices.csv."""
+    """Say what a month on AWS costs.
+
+    The prices are those in docs/prices.csv.
+    """
     from local.costs import PAGE, RATES, PriceError, page, table
 
     if write:

@@ -223,6 +223,22 @@ def test_a_port_in_use_is_one_clear_line(clone: Path) -> None:
     assert not (clone / ".data").exists()
 
 
+@pytest.mark.parametrize("port", ["abc", "0"])
+def test_a_port_that_is_none_is_said_by_the_name_that_was_typed(clone: Path, port: str) -> None:
+    result = subprocess.run(
+        ["make", "run", f"PORT={port}"], cwd=clone, env=clean_environ(), capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode != 0
+    assert "Error: Invalid value for '--port' (or PORT): " in result.stderr
+
+
+def test_an_empty_port_is_the_usual_one(clone: Path) -> None:
+    result = manage(clone, "serve", "--host", "192.0.2.1", environ={"PORT": ""})  # nobody's address (RFC 5737)
+
+    assert_one_clear_line(result, "192.0.2.1:3000")
+
+
 def test_an_unreachable_database_is_one_clear_line(clone: Path, server: Mapping[str, str]) -> None:
     environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PORT": str(free_port())}
 
@@ -295,6 +311,10 @@ def test_every_command_has_help(clone: Path, command: list[str]) -> None:
 
     assert result.returncode == 0
     assert result.stdout.startswith("Usage: ")
+
+
+def test_the_list_of_commands_says_of_each_what_it_does_without_cutting_it_short(clone: Path) -> None:
+    assert "..." not in manage(clone, "--help").stdout.partition("Commands:")[2]
 
 
 def test_the_documents_are_written_as_they_are_here(clone: Path) -> None:
