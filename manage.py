@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 DATA = ROOT / ".data" / "postgres"
+_NONE_NAMED = (
+    "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; "
+    "the embedded one is kept and migrated by `make run`"
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -97,6 +101,8 @@ def migrate(*, sql: bool) -> None:
         if sql:
             upgrade_sql(click.get_text_stream("stdout"), os.environ if is_named(os.environ) else None)
             return
+        if not is_named(os.environ):
+            raise click.ClickException(_NONE_NAMED)
         upgrade(os.environ, click.echo)
     click.echo("The database is up to date")
 
@@ -187,6 +193,7 @@ def doctor() -> None:
 
     Each check says what is wrong and what to do. The exit status is 1 if anything is wrong; warnings do not count.
     """
+    from local.database import is_named
     from rentomatic.repository.postgres_doctor import Verdict, examine
 
     findings = examine(os.environ)
@@ -194,6 +201,8 @@ def doctor() -> None:
         click.echo(f"{finding.verdict:<12} {finding.check:<12} {finding.said}")
         if finding.remedy:
             click.echo(f"{'':<25} -> {finding.remedy}")
+    if not is_named(os.environ):
+        click.echo(_NONE_NAMED)
     if any(finding.verdict == Verdict.WRONG for finding in findings):
         sys.exit(1)
 

@@ -287,7 +287,21 @@ def test_what_the_database_says_is_one_clear_line(clone: Path, server: Mapping[s
 
 
 def test_a_missing_setting_is_one_clear_line(clone: Path) -> None:
-    assert_one_clear_line(manage(clone, "migrate"), "POSTGRES_USER is missing", "APPLICATION_DB is missing")
+    environ = {"POSTGRES_HOSTNAME": "127.0.0.1"}
+
+    result = manage(clone, "migrate", environ=environ)
+
+    assert_one_clear_line(result, "POSTGRES_USER is missing", "APPLICATION_DB is missing")
+
+
+def test_who_names_no_database_is_told_that_the_embedded_one_is_looked_after(clone: Path) -> None:
+    migrate, doctor = manage(clone, "migrate"), manage(clone, "doctor")
+
+    said = "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; the embedded one is kept and"
+    assert_one_clear_line(migrate, said, "by `make run`")
+    assert (doctor.returncode, len(doctor.stdout.splitlines())) == (1, 12)
+    assert doctor.stdout.splitlines()[1].endswith("-> Set these variables, on AWS by the parameters of template.yaml")
+    assert doctor.stdout.splitlines()[-1].startswith(said)
 
 
 def test_a_missing_python_is_one_clear_line(clone: Path) -> None:
