@@ -117,15 +117,16 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
     They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being
     served or not.
     """
+    from local.amounts import amount
     from local.database import is_named, shared_database
     from local.generated_rooms import add_generated_rooms
 
     if is_named(os.environ) and not yes:
-        click.confirm(f"Add {number:,} rooms to the database that the settings name?", abort=True)
+        click.confirm(f"Add {amount(number, 'room')} to the database that the settings name?", abort=True)
     begun = time.monotonic()
     with _errors_in_one_line(), shared_database(os.environ, DATA, click.echo) as configuration:
         add_generated_rooms(configuration, number, seed, click.echo)
-    click.echo(f"Generated {number:,} rooms in {time.monotonic() - begun:.0f} s")
+    click.echo(f"Generated {amount(number, 'room')} in {time.monotonic() - begun:.0f} s")
 
 
 @main.command(name="import")
@@ -171,7 +172,7 @@ def export(*, file: str, format_: str | None) -> None:
 
     It is compressed if its name ends with .gz; - is the standard output.
     """
-    from local.room_files import export_rooms, named_format, room_database
+    from local.room_files import ensure_folder, export_rooms, named_format, room_database
 
     def say(text: str) -> None:
         click.echo(text, err=True)
@@ -180,6 +181,7 @@ def export(*, file: str, format_: str | None) -> None:
     try:
         with _errors_in_one_line():
             format_ = format_ or ("csv" if file == "-" else named_format(file))
+            ensure_folder(Path(file))
             with room_database(os.environ, DATA, say) as configuration:
                 export_rooms(configuration, file, format_, say)
     except KeyboardInterrupt:
