@@ -97,6 +97,15 @@ def test_make_run_serves_sample_rooms_until_ctrl_c_and_keeps_the_database(clone:
     assert all(price < 60 for price in prices)
 
 
+def test_the_log_has_no_colours_where_it_is_no_terminal(clone: Path) -> None:
+    with serving(clone) as (server, url):
+        get(f"{url}/nothing")
+        server.wait_for_output('"GET /nothing HTTP/1.1" 404')
+        server.press_ctrl_c()
+
+        assert "\x1b" not in server.output
+
+
 def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
     app = clone / "functions" / "rooms" / "app.py"
     with serving(clone) as (server, url):
