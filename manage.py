@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -29,10 +29,33 @@ _NONE_NAMED = (
     "the embedded one is kept and migrated by `make run`"
 )
 
+_STOPPED = {  # what is so when Ctrl-C or a signal has stopped a command
+    "export": ": nothing was exported",
+    "generate": ": nothing was added, unless all of the rooms were",
+    "import": ": nothing is half imported; run it again",
+    "migrate": ": nothing is half migrated; run it again",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _Commands(click.Group):
+    """Says what is so when a command has been stopped."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            command = ctx.invoked_subcommand or ""
+            click.echo(f"Stopped{_STOPPED.get(command, '')}", err=True)
+            sys.exit(0 if command == "serve" else 128 + signal.SIGINT)  # a server has no other end
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Run rentomatic on this machine, and look after its database."""
+    signal.signal(signal.SIGINT, _interrupt)  # a shell that starts this in the background has it ignored
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, _interrupt)
     os.environ.setdefault("SAM_CLI_TELEMETRY", "0")  # SAM CLI's gateway counts requests, and reports them
 
 
@@ -72,16 +95,11 @@ def serve(host: str, port: int) -> None:
             f"Cannot listen on {host}:{port} ({error.strerror}): choose another port with PORT= or --port."
         ) from None
 
-    _let_signals_interrupt()
-    with _errors_in_one_line():
-        try:
-            with database(os.environ, DATA, click.echo) as configuration:
-                os.environ.update(configuration)
-                click.echo(f"Listening on http://{host}:{port}/rooms, described at /docs (Ctrl-C stops)")
-                serve_api(ROOT / "template.yaml", host, port)
-                click.echo("Stopping")
-        except KeyboardInterrupt:
-            click.echo("Stopped")
+    with _errors_in_one_line(), database(os.environ, DATA, click.echo) as configuration:
+        os.environ.update(configuration)
+        click.echo(f"Listening on http://{host}:{port}/rooms, described at /docs (Ctrl-C stops)")
+        serve_api(ROOT / "template.yaml", host, port)
+        click.echo("Stopping")
 
 
 @main.command()
@@ -153,15 +171,10 @@ def import_(
     request = build_room_import_request(mapping, code_from, **how)
     if not isinstance(request, RoomImportRequest):
         raise click.UsageError("; ".join(f"--{error['parameter']}: {error['message']}" for error in request.errors))
-    _let_signals_interrupt()
-    try:
-        with _errors_in_one_line():
-            room_file = RoomFile.of(file, format_, report)
-            with room_database(os.environ, DATA, click.echo) as configuration:
-                import_rooms(configuration, room_file, request, click.echo)
-    except KeyboardInterrupt:
-        click.echo("Stopped: nothing is half imported; run it again", err=True)
-        sys.exit(128 + signal.SIGINT)
+    with _errors_in_one_line():
+        room_file = RoomFile.of(file, format_, report)
+        with room_database(os.environ, DATA, click.echo) as configuration:
+            import_rooms(configuration, room_file, request, click.echo)
 
 
 @main.command()
@@ -177,16 +190,11 @@ def export(*, file: str, format_: str | None) -> None:
     def say(text: str) -> None:
         click.echo(text, err=True)
 
-    _let_signals_interrupt()
-    try:
-        with _errors_in_one_line():
-            format_ = format_ or ("csv" if file == "-" else named_format(file))
-            ensure_folder(Path(file))
-            with room_database(os.environ, DATA, say) as configuration:
-                export_rooms(configuration, file, format_, say)
-    except KeyboardInterrupt:
-        say("Stopped: nothing was exported")
-        sys.exit(128 + signal.SIGINT)
+    with _errors_in_one_line():
+        format_ = format_ or ("csv" if file == "-" else named_format(file))
+        ensure_folder(Path(file))
+        with room_database(os.environ, DATA, say) as configuration:
+            export_rooms(configuration, file, format_, say)
 
 
 @main.command()
@@ -272,12 +280,6 @@ def _errors_in_one_line() -> Iterator[None]:
         yield
     except (PostgresError, MigrationError, RepositoryError, RoomFileError, RoomsAreThereError) as error:
         raise click.ClickException(str(error)) from None
-
-
-def _let_signals_interrupt() -> None:
-    # SIGINT, too: a shell that starts this in the background has it ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

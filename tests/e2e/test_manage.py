@@ -178,6 +178,18 @@ def test_a_server_that_is_told_to_stop_stops_its_postgres(clone: Path, number: s
         assert "Traceback" not in server.output
 
 
+def test_a_server_under_nohup_outlives_its_terminal(clone: Path) -> None:
+    port = free_port()
+    command = ["nohup", sys.executable, "manage.py", "serve", "--port", str(port)]
+    with running(command, clone, clean_environ(), clone.parent / "output") as server:
+        server.wait_for(f"http://127.0.0.1:{port}/rooms")
+
+        os.kill(server.process.pid, signal.SIGHUP)
+
+        assert get(f"http://127.0.0.1:{port}/rooms")[0] == 200
+        server.press_ctrl_c()
+
+
 def test_two_servers_cannot_share_the_embedded_database(clone: Path) -> None:
     with serving(clone) as (server, url):
         second = manage(clone, "serve", "--port", str(free_port()))
@@ -407,6 +419,33 @@ def test_rooms_are_not_added_to_a_database_of_the_user_s_own_without_asking(
     assert manage(clone, *arguments, environ=empty_database).stderr == "Aborted!\n"
     assert manage(clone, *arguments, "--yes", environ=empty_database).returncode == 0
     assert run_sql(empty_database, "SELECT count(*) FROM room") == [[12 + 10]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_generation_that_is_stopped_adds_nothing_and_says_so(
+    clone: Path, empty_database: Mapping[str, str], number: signal.Signals
+) -> None:
+    manage(clone, "migrate", environ=empty_database)
+    command = [sys.executable, "manage.py", "generate", "--yes"]
+    with running(command, clone, {**clean_environ(), **empty_database}, clone.parent / "output") as generate:
+        generate.wait_for_output("Added 100,000 of 1,000,000 rooms")
+
+        generate.process.send_signal(number)
+
+        assert generate.process.wait(30) == 130
+        assert generate.output.splitlines()[-1] == "Stopped: nothing was added, unless all of the rooms were"
+    assert run_sql(empty_database, "SELECT count(*) FROM room") == [[0]]
+
+
+@pytest.mark.parametrize("command", ["serve", "doctor", "generate"])
+def test_ctrl_c_while_a_command_is_being_imported_is_one_line(clone: Path, command: str) -> None:
+    (clone / "local" / "database.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+
+    result = manage(clone, command)
+
+    assert result.returncode == (0 if command == "serve" else 130)
+    assert (result.stdout, len(result.stderr.splitlines())) == ("", 1)
+    assert result.stderr.startswith("Stopped")
 
 
 def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not_count(
