@@ -28,7 +28,6 @@ _NONE_NAMED = (
     "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; "
     "the embedded one is kept and migrated by `make run`"
 )
-
 _STOPPED = {  # what is so when Ctrl-C or a signal has stopped a command
     "export": ": nothing was exported",
     "generate": ": nothing was added, unless all of the rooms were",
@@ -87,6 +86,7 @@ def serve(host: str, port: int) -> None:
     from local.database import database
     from local.gateway import ensure_port_is_free
     from local.gateway import serve as serve_api
+    from local.postgres import interrupted_by_the_end_of
 
     try:
         ensure_port_is_free(host, port)
@@ -98,7 +98,8 @@ def serve(host: str, port: int) -> None:
     with _errors_in_one_line(), database(os.environ, DATA, click.echo) as configuration:
         os.environ.update(configuration)
         click.echo(f"Listening on http://{host}:{port}/rooms, described at /docs (Ctrl-C stops)")
-        serve_api(ROOT / "template.yaml", host, port)
+        with interrupted_by_the_end_of(DATA):
+            serve_api(ROOT / "template.yaml", host, port)
         click.echo("Stopping")
 
 

@@ -178,6 +178,20 @@ def test_a_server_that_is_told_to_stop_stops_its_postgres(clone: Path, number: s
         assert "Traceback" not in server.output
 
 
+def test_a_server_ends_with_its_postgres_and_says_why(clone: Path) -> None:
+    with serving(clone) as (server, url):
+        (postgres,) = postgres_of(clone)
+        postgres.suspend()
+        postgres.resume()
+        assert get(f"{url}/rooms")[0] == 200
+
+        postgres.kill()
+
+        assert server.process.wait(30) == 1
+        assert "Error: The embedded Postgres has stopped; the end of " in server.output
+        assert "Traceback" not in server.output
+
+
 def test_a_server_under_nohup_outlives_its_terminal(clone: Path) -> None:
     port = free_port()
     command = ["nohup", sys.executable, "manage.py", "serve", "--port", str(port)]
@@ -195,8 +209,11 @@ def test_two_servers_cannot_share_the_embedded_database(clone: Path) -> None:
         second = manage(clone, "serve", "--port", str(free_port()))
         down = manage(clone, "down", "--delete-data")
 
-        assert_one_clear_line(second, "Another process uses the embedded database")
-        assert_one_clear_line(down, "Another process uses the embedded database")
+        for result in (second, down):
+            assert_one_clear_line(
+                result, "Another process uses the embedded database", f"process {server.process.pid},"
+            )
+        assert second.stdout == ""
         assert get(f"{url}/rooms")[0] == 200
         server.press_ctrl_c()
     assert manage(clone, "down", "--delete-data").returncode == 0
