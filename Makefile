@@ -1,5 +1,4 @@
 # One command each; `make help` lists them. Python 3.11 to 3.13 is all they need: PYTHON=... names another.
-PORT ?= 3000
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 		&& echo $$python && break; done)
@@ -15,7 +14,7 @@ help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 run: $(VENV)/.installed ## serve http://127.0.0.1:$PORT/rooms over an embedded Postgres until Ctrl-C
-	@$(BIN)/python manage.py serve --port $(PORT)
+	@$(BIN)/python manage.py serve
 
 test: check ## everything CI runs: format, lint, types, imports, template, tests
 	@$(BIN)/python -m pytest
@@ -70,7 +69,7 @@ $(VENV)/.installed: requirements-dev.txt
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (once; a minute or two)"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 # Of its own: it pins a hundred packages, some of them to versions that others have left behind.

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -24,20 +24,56 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 DATA = ROOT / ".data" / "postgres"
+_NONE_NAMED = (
+    "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; "
+    "the embedded one is kept and migrated by `make run`"
+)
+_STOPPED = {  # what is so when Ctrl-C or a signal has stopped a command
+    "export": ": nothing was exported",
+    "generate": ": nothing was added, unless all of the rooms were",
+    "import": ": nothing is half imported; run it again",
+    "migrate": ": nothing is half migrated; run it again",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Says what is so when a command has been stopped."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            command = ctx.invoked_subcommand or ""
+            click.echo(f"Stopped{_STOPPED.get(command, '')}", err=True)
+            sys.exit(0 if command == "serve" else 128 + signal.SIGINT)  # a server has no other end
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Run rentomatic on this machine, and look after its database."""
+    signal.signal(signal.SIGINT, _interrupt)  # a shell that starts this in the background has it ignored
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, _interrupt)
     os.environ.setdefault("SAM_CLI_TELEMETRY", "0")  # SAM CLI's gateway counts requests, and reports them
+
+
+class _OptionOrVariable(click.Option):
+    """Names its variable when its value is wrong, as click 8.2 does by itself."""
+
+    def get_error_hint(self, ctx: click.Context) -> str:
+        return f"{super().get_error_hint(ctx)} (or {self.envvar})"
 
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port",
+    cls=_OptionOrVariable,
     default=3000,
     show_default=True,
+    envvar="PORT",
+    show_envvar=True,
     type=click.IntRange(1, 65535),
     help="Port to listen on.",
 )
@@ -50,6 +86,7 @@ def serve(host: str, port: int) -> None:
     from local.database import database
     from local.gateway import ensure_port_is_free
     from local.gateway import serve as serve_api
+    from local.postgres import interrupted_by_the_end_of
 
     try:
         ensure_port_is_free(host, port)
@@ -58,16 +95,12 @@ def serve(host: str, port: int) -> None:
             f"Cannot listen on {host}:{port} ({error.strerror}): choose another port with PORT= or --port."
         ) from None
 
-    _let_signals_interrupt()
-    with _errors_in_one_line():
-        try:
-            with database(os.environ, DATA, click.echo) as configuration:
-                os.environ.update(configuration)
-                click.echo(f"Listening on http://{host}:{port}/rooms, described at /docs (Ctrl-C stops)")
-                serve_api(ROOT / "template.yaml", host, port)
-                click.echo("Stopping")
-        except KeyboardInterrupt:
-            click.echo("Stopped")
+    with _errors_in_one_line(), database(os.environ, DATA, click.echo) as configuration:
+        os.environ.update(configuration)
+        click.echo(f"Listening on http://{host}:{port}/rooms, described at /docs (Ctrl-C stops)")
+        with interrupted_by_the_end_of(DATA):
+            serve_api(ROOT / "template.yaml", host, port)
+        click.echo("Stopping")
 
 
 @main.command()
@@ -75,10 +108,10 @@ def serve(host: str, port: int) -> None:
     "--sql", is_flag=True, help="Write the SQL to read first; if POSTGRES_* name none, for an empty database."
 )
 def migrate(*, sql: bool) -> None:
-    """Bring the database that POSTGRES_* name up to date; its rooms are kept.
+    """Bring the database that POSTGRES_* name up to date.
 
-    With READER_SECRET_ID, the role that the API reads with gets the password in that secret, and with
-    READER_CONNECTION_LIMIT as many connections.
+    Its rooms are kept. With READER_SECRET_ID, the role that the API reads with gets the password in that secret, and
+    with READER_CONNECTION_LIMIT as many connections.
     """
     from local.database import is_named
     from migrations import upgrade, upgrade_sql
@@ -87,6 +120,8 @@ def migrate(*, sql: bool) -> None:
         if sql:
             upgrade_sql(click.get_text_stream("stdout"), os.environ if is_named(os.environ) else None)
             return
+        if not is_named(os.environ):
+            raise click.ClickException(_NONE_NAMED)
         upgrade(os.environ, click.echo)
     click.echo("The database is up to date")
 
@@ -101,15 +136,16 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
     They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being
     served or not.
     """
+    from local.amounts import amount
     from local.database import is_named, shared_database
     from local.generated_rooms import add_generated_rooms
 
     if is_named(os.environ) and not yes:
-        click.confirm(f"Add {number:,} rooms to the database that the settings name?", abort=True)
+        click.confirm(f"Add {amount(number, 'room')} to the database that the settings name?", abort=True)
     begun = time.monotonic()
     with _errors_in_one_line(), shared_database(os.environ, DATA, click.echo) as configuration:
         add_generated_rooms(configuration, number, seed, click.echo)
-    click.echo(f"Generated {number:,} rooms in {time.monotonic() - begun:.0f} s")
+    click.echo(f"Generated {amount(number, 'room')} in {time.monotonic() - begun:.0f} s")
 
 
 @main.command(name="import")
@@ -124,11 +160,11 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
 def import_(
     *, file: BufferedReader, mapping: str, code_from: str, format_: str | None, report: Path | None, **how: bool
 ) -> None:
-    """Add and change rooms as a FILE has them: CSV, NDJSON or GeoJSON, maybe compressed; - is the standard input.
+    """Add and change rooms as a FILE has them.
 
-    They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being served or
-    not. What is wrong with rows is in FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went
-    in, 1 if nothing did.
+    It is CSV, NDJSON or GeoJSON, maybe compressed; - is the standard input. They go to the database that POSTGRES_*
+    name; if they name none, to the embedded one, whether it is being served or not. What is wrong with rows is in
+    FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went in, 1 if nothing did.
     """
     from local.room_files import RoomFile, import_rooms, room_database
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
@@ -136,36 +172,30 @@ def import_(
     request = build_room_import_request(mapping, code_from, **how)
     if not isinstance(request, RoomImportRequest):
         raise click.UsageError("; ".join(f"--{error['parameter']}: {error['message']}" for error in request.errors))
-    _let_signals_interrupt()
-    try:
-        with _errors_in_one_line():
-            room_file = RoomFile.of(file, format_, report)
-            with room_database(os.environ, DATA, click.echo) as configuration:
-                import_rooms(configuration, room_file, request, click.echo)
-    except KeyboardInterrupt:
-        click.echo("Stopped: nothing is half imported; run it again", err=True)
-        sys.exit(128 + signal.SIGINT)
+    with _errors_in_one_line():
+        room_file = RoomFile.of(file, format_, report)
+        with room_database(os.environ, DATA, click.echo) as configuration:
+            import_rooms(configuration, room_file, request, click.echo)
 
 
 @main.command()
 @click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--format", "format_", type=click.Choice(WRITABLE), help="If FILE does not end with it.")
 def export(*, file: str, format_: str | None) -> None:
-    """Write all rooms to a FILE that `import` reads, compressed if its name ends with .gz; - is the standard output."""
-    from local.room_files import export_rooms, named_format, room_database
+    """Write all rooms to a FILE that `import` reads.
+
+    It is compressed if its name ends with .gz; - is the standard output.
+    """
+    from local.room_files import ensure_folder, export_rooms, named_format, room_database
 
     def say(text: str) -> None:
         click.echo(text, err=True)
 
-    _let_signals_interrupt()
-    try:
-        with _errors_in_one_line():
-            format_ = format_ or ("csv" if file == "-" else named_format(file))
-            with room_database(os.environ, DATA, say) as configuration:
-                export_rooms(configuration, file, format_, say)
-    except KeyboardInterrupt:
-        say("Stopped: nothing was exported")
-        sys.exit(128 + signal.SIGINT)
+    with _errors_in_one_line():
+        format_ = format_ or ("csv" if file == "-" else named_format(file))
+        ensure_folder(Path(file))
+        with room_database(os.environ, DATA, say) as configuration:
+            export_rooms(configuration, file, format_, say)
 
 
 @main.command()
@@ -174,6 +204,7 @@ def doctor() -> None:
 
     Each check says what is wrong and what to do. The exit status is 1 if anything is wrong; warnings do not count.
     """
+    from local.database import is_named
     from rentomatic.repository.postgres_doctor import Verdict, examine
 
     findings = examine(os.environ)
@@ -181,13 +212,15 @@ def doctor() -> None:
         click.echo(f"{finding.verdict:<12} {finding.check:<12} {finding.said}")
         if finding.remedy:
             click.echo(f"{'':<25} -> {finding.remedy}")
+    if not is_named(os.environ):
+        click.echo(_NONE_NAMED)
     if any(finding.verdict == Verdict.WRONG for finding in findings):
         sys.exit(1)
 
 
 @main.command()
 def documents() -> None:
-    """Write the API's documents, which the function serves, anew from the code."""
+    """Write the API's documents anew from the code."""
     from local.documents import documents as write
 
     for file, text in write().items():
@@ -205,7 +238,10 @@ def documents() -> None:
 )
 @click.option("--write", is_flag=True, help="Write those of 0, 1 and 100 into docs/costs.md instead.")
 def costs(*, rates: tuple[float, ...], write: bool) -> None:
-    """Say what a month on AWS costs, by the prices in docs/prices.csv."""
+    """Say what a month on AWS costs.
+
+    The prices are those in docs/prices.csv.
+    """
     from local.costs import PAGE, RATES, PriceError, page, table
 
     if write:
@@ -245,12 +281,6 @@ def _errors_in_one_line() -> Iterator[None]:
         yield
     except (PostgresError, MigrationError, RepositoryError, RoomFileError, RoomsAreThereError) as error:
         raise click.ClickException(str(error)) from None
-
-
-def _let_signals_interrupt() -> None:
-    # SIGINT, too: a shell that starts this in the background has it ignored.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

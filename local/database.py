@@ -54,8 +54,7 @@ def database(environ: Mapping[str, str], data: Path, report: Callable[[str], Non
             _prepare(environ, report)
         yield environ
         return
-    report("Starting the embedded Postgres")
-    with embedded_postgres_server(data) as configuration:
+    with embedded_postgres_server(data, report=report) as configuration:
         _prepare(configuration, report)
         yield configuration
 

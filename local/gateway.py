@@ -8,20 +8,25 @@ from __future__ import annotations
 import logging
 import signal
 import socket
+import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from flask import request
 from samcli.lib.providers.api_provider import ApiProvider
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 from samcli.local.apigw.local_apigw_service import LocalApigwService
 from samcli.local.docker.exceptions import ProcessSigTermException
+from werkzeug import serving
 
 from local.runner import InProcessRunner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from flask import Response
 
 
 def ensure_port_is_free(host: str, port: int) -> None:
@@ -35,6 +40,7 @@ def serve(template: Path, host: str, port: int) -> None:
     """Serve the routes of the template's API until SIGINT or SIGTERM."""
     # Of its server's lines those of requests only, which have arguments: manage.py has said where it listens.
     logging.getLogger("werkzeug").addFilter(lambda record: bool(record.args))
+    serving._log_add_style = sys.stderr.isatty()  # noqa: SLF001 - else colours go into files, too
     with _signals_held():
         stacks, _ = SamLocalStackProvider.get_stacks(str(template))
         root = template.parent
@@ -42,8 +48,17 @@ def serve(template: Path, host: str, port: int) -> None:
         api = ApiProvider(stacks, cwd=str(root)).api
         service = LocalApigwService(api, runner, host=host, port=port)
         service.create()
+        service._app.after_request(_without_length_of_head)  # noqa: SLF001 - it makes it, and has it nowhere else
     with suppress(ProcessSigTermException):
         service.run()
+
+
+def _without_length_of_head(answer: Response) -> Response:
+    """Leave out the length of an answer to HEAD, which is that of the body it has not (RFC 9110, section 8.6)."""
+    if request.method == "HEAD":
+        answer.automatically_set_content_length = False
+        del answer.headers["Content-Length"]
+    return answer
 
 
 @contextmanager

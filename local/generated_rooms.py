@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from local.amounts import amount
 from local.cities import CITIES
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.repository.credentials import credentials_of
@@ -61,7 +62,7 @@ def _add(connection: Connection, number: int, seed: int, report: Callable[[str],
     for first in range(1, number + 1, _BATCH):
         last = min(first + _BATCH - 1, number)
         _insert(connection, first, last, seed)
-        report(f"Added {last:,} of {number:,} rooms")
+        report(f"Added {last:,} of {amount(number, 'room')}")
     connection.run("COMMIT")
 
 

@@ -22,7 +22,7 @@ from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # the wheel looks for a runtime directory that nothing here uses
@@ -44,7 +44,12 @@ class PostgresError(Exception):
 
 @contextmanager
 def embedded_postgres_server(
-    data: Path, *, host: str = "", port: int = 5432, options: Sequence[str] = ()
+    data: Path,
+    *,
+    host: str = "",
+    port: int = 5432,
+    options: Sequence[str] = (),
+    report: Callable[[str], None] = lambda _: None,
 ) -> Iterator[dict[str, str]]:
     """Run a server over `data`, which is made if there is none, until the block is left.
 
@@ -56,15 +61,17 @@ def embedded_postgres_server(
         host: Where to listen besides a Unix socket; nowhere if empty. By TCP a password is needed.
         port: The TCP port and the number of the Unix socket.
         options: More options of the `postgres` command.
+        report: Is told when it begins.
 
     Yields:
         The Postgres settings by variable, to connect over the Unix socket as a superuser.
 
     Raises:
-        PostgresError: the server does not start, or another process uses `data`.
+        PostgresError: the server does not start, or has ended before the block, or another process uses `data`.
     """
     with ExitStack() as stack:
         stack.enter_context(_lock(data))
+        report("Starting the embedded Postgres")
         _stop_left_behind(data)
         if not (data / "PG_VERSION").exists():
             _initialise(data)
@@ -85,6 +92,22 @@ def running_postgres_server(data: Path) -> dict[str, str] | None:
         case [_, _, _, port, directory, *_] if port and directory:
             return _configuration(directory, int(port))
     return None
+
+
+@contextmanager
+def interrupted_by_the_end_of(data: Path) -> Iterator[None]:
+    """Raise KeyboardInterrupt if the server over `data`, if this process has one, ends before the block."""
+    server = _process_over(data)
+
+    def interrupt(_number: int, _frame: object) -> None:
+        if server and _process_over(data) is None:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGCHLD, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def stop_left_behind(data: Path) -> bool:
@@ -111,12 +134,17 @@ def _configuration(directory: str, port: int) -> dict[str, str]:
 def _lock(data: Path) -> Iterator[None]:
     """Keep others from `data`. The system lets go of the lock when this process ends, however it ends."""
     data.parent.mkdir(parents=True, exist_ok=True)
-    with data.with_suffix(".lock").open("a") as file:
+    with data.with_suffix(".lock").open("a+") as file:
+        file.seek(0)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            message = f"Another process uses the embedded database in {data}: stop it first."
+            who = f"process {file.read()}, most likely `make run` in another terminal"
+            message = f"Another process uses the embedded database in {data}: stop it first ({who})."
             raise PostgresError(message) from None
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
         yield
 
 
@@ -185,6 +213,8 @@ def _server(arguments: Sequence[object], log: Path, configuration: Mapping[str, 
     try:
         _wait_until_ready(server, log, configuration)
         yield
+        if server.poll() is not None:
+            raise PostgresError(f"The embedded Postgres has stopped; {_end_of(log)}")
     finally:
         _stop(server)
 
@@ -198,7 +228,11 @@ def _wait_until_ready(server: subprocess.Popen[bytes], log: Path, configuration:
             time.sleep(0.05)
         else:
             return
-    raise PostgresError(f"The embedded Postgres did not start; the end of {log}:\n{log.read_text()[-2000:]}")
+    raise PostgresError(f"The embedded Postgres did not start; {_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return f"the end of {log}:\n{log.read_text()[-2000:]}"
 
 
 def _ensure_database(configuration: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
+from local.amounts import amount
 from local.database import is_named, shared_database
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.repository.postgres_room_writer import PostgresRoomWriter
@@ -80,13 +81,20 @@ class RoomFile:
         """Return an open file, in the format that its name has, and a report in the current folder, if none are given.
 
         Raises:
-            RoomFileError: the name has no format, or the report is the file.
+            RoomFileError: the name has no format, or the report is the file or in no folder.
         """
         name = "stdin" if stream.name == "<stdin>" else str(stream.name)
         report = report or Path(Path(name).name + SUFFIX)
+        ensure_folder(report)
         if report.exists() and os.path.samestat(report.stat(), os.fstat(stream.fileno())):
             raise RoomFileError(f"{report} is what is imported: name another file with --report")
         return cls(name, stream, format_ or named_format(name), report)
+
+
+def ensure_folder(file: Path) -> None:
+    """Raise RoomFileError if there is no folder for a file: to write it would only say so after all else is done."""
+    if not file.parent.is_dir():
+        raise RoomFileError(f"There is no folder {file.parent}")
 
 
 def named_format(name: str) -> str:
@@ -120,7 +128,7 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
         writer = PostgresRoomWriter(configuration, report=say)
         response = room_import_use_case(writer, codes, request, rows, report.add)
         if isinstance(response, ResponseFailure):
-            raise _error(file.name, response)
+            raise _error(file, response)
     _tell(response.value, request, file.report, say)
 
 
@@ -146,7 +154,7 @@ def export_rooms(configuration: Mapping[str, str], file: str, format_: str, say:
             output.writelines(spell_rooms(counted(), format_))
     finally:
         repo.close()
-    say(f"Exported {number:,} rooms")
+    say(f"Exported {amount(number, 'room')}")
 
 
 @contextmanager
@@ -196,25 +204,32 @@ def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Ite
         bar.update(stream.raw.tell() - bar.pos)
 
 
-def _error(name: str, response: ResponseFailure) -> Exception:
+def _error(file: RoomFile, response: ResponseFailure) -> Exception:
     error = response.exception
+    see = f"; what is wrong with rows is in {file.report}" if file.report.is_file() else ""
     if error is None:
-        return RoomFileError(f"{name} was not imported. {response.message}")
+        return RoomFileError(f"{file.name} was not imported. {response.message}{see}")
     if isinstance(error, RepositoryError):
-        return RoomFileError(f"{error}. Nothing is half imported: run the command again when this is mended")
+        return RoomFileError(f"{error}. Nothing is half imported: run the command again when this is mended{see}")
     return error
 
 
 def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say: Say) -> None:
+    if not summary.read:
+        say("The file has no rows")
+        return
     would = " would be" if request.is_dry_run else ""
     say(
-        f"Read {summary.read:,} rows: {summary.added:,} rooms{would} added, {summary.changed:,} changed, "
-        f"{summary.unchanged:,} unchanged; {summary.refused:,} rows refused"
+        f"Read {amount(summary.read, 'row')}: {amount(summary.added, 'room')}{would} added, "
+        f"{summary.changed:,} changed, {summary.unchanged:,} unchanged; {amount(summary.refused, 'row')} refused"
     )
     if summary.refused:
         say(f"What is wrong with them is in {report}")
     if summary.unknown:
-        say(f"No row has a column for {', '.join(summary.unknown)}: as before in rooms that were there (see --map)")
+        say(
+            f"No row has a column for {', '.join(summary.unknown)}: unknown in new rooms, as before in others; "
+            f"--map names the columns to take (there are {', '.join(summary.columns)})"
+        )
 
 
 @contextmanager

@@ -45,6 +45,7 @@ class ImportSummary:
         read: How many rows it has.
         refused: How many of them are no rooms.
         unknown: The attributes for which no row has a column: not known of new rooms, and as they were in others.
+        columns: If there are such attributes, what the first row has, one of which may be meant; some 20 of them.
     """
 
     read: int
@@ -53,3 +54,4 @@ class ImportSummary:
     unchanged: int
     refused: int
     unknown: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()

@@ -49,7 +49,7 @@ _GOOD = {
     "login": "The user is let in",
 }
 _REMEDIES = {
-    "settings": "Correct these variables, on AWS by the parameters of template.yaml",
+    "settings": "Set these variables, on AWS by the parameters of template.yaml",
     "credentials": "Give the caller an AWS role and region, correct POSTGRES_SECRET_ID or the secret, and let the role "
     "use it; from a VPC, Secrets Manager is reached through a VPC endpoint or NAT",
     "name": "Correct POSTGRES_HOSTNAME: the name alone, without scheme, user or port; from a VPC, check its DNS",

@@ -126,9 +126,10 @@ class _Reading:
         return tuple(name for name in names if not (is_half and name in ("latitude", "longitude")))
 
     def summary(self, written: WrittenRooms) -> ImportSummary:
-        return ImportSummary(
-            self._read, written.added, written.changed, written.unchanged, self._refused, self.unknown()
-        )
+        unknown = self.unknown()
+        columns = self._some_columns() if unknown else ()
+        counts = (self._read, written.added, written.changed, written.unchanged, self._refused)
+        return ImportSummary(*counts, unknown, columns)
 
     def _room(self, row: Row) -> tuple[Room | None, list[Refusal]]:
         attributes, refusals = read_attributes(row, self._request)
@@ -166,8 +167,11 @@ class _Reading:
         has_none = self._missing >= set(self._request.columns.values())
         if missing or has_none:
             what = ", ".join(missing or self._request.columns.values())
-            there = ", ".join(sorted(self._columns)[:_COLUMNS_NAMED_MAX])
+            there = ", ".join(self._some_columns())
             raise UnusableFileError(
                 f"No row has {'the' if missing else 'any'} column {what}: name others with --map (IMPORT_MAP) or "
                 f"--code-from (IMPORT_CODE_FROM). There are {there or 'none'}"
             )
+
+    def _some_columns(self) -> tuple[str, ...]:
+        return tuple(sorted(self._columns)[:_COLUMNS_NAMED_MAX])

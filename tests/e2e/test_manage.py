@@ -97,6 +97,15 @@ def test_make_run_serves_sample_rooms_until_ctrl_c_and_keeps_the_database(clone:
     assert all(price < 60 for price in prices)
 
 
+def test_the_log_has_no_colours_where_it_is_no_terminal(clone: Path) -> None:
+    with serving(clone) as (server, url):
+        get(f"{url}/nothing")
+        server.wait_for_output('"GET /nothing HTTP/1.1" 404')
+        server.press_ctrl_c()
+
+        assert "\x1b" not in server.output
+
+
 def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
     app = clone / "functions" / "rooms" / "app.py"
     with serving(clone) as (server, url):
@@ -169,13 +178,42 @@ def test_a_server_that_is_told_to_stop_stops_its_postgres(clone: Path, number: s
         assert "Traceback" not in server.output
 
 
+def test_a_server_ends_with_its_postgres_and_says_why(clone: Path) -> None:
+    with serving(clone) as (server, url):
+        (postgres,) = postgres_of(clone)
+        postgres.suspend()
+        postgres.resume()
+        assert get(f"{url}/rooms")[0] == 200
+
+        postgres.kill()
+
+        assert server.process.wait(30) == 1
+        assert "Error: The embedded Postgres has stopped; the end of " in server.output
+        assert "Traceback" not in server.output
+
+
+def test_a_server_under_nohup_outlives_its_terminal(clone: Path) -> None:
+    port = free_port()
+    command = ["nohup", sys.executable, "manage.py", "serve", "--port", str(port)]
+    with running(command, clone, clean_environ(), clone.parent / "output") as server:
+        server.wait_for(f"http://127.0.0.1:{port}/rooms")
+
+        os.kill(server.process.pid, signal.SIGHUP)
+
+        assert get(f"http://127.0.0.1:{port}/rooms")[0] == 200
+        server.press_ctrl_c()
+
+
 def test_two_servers_cannot_share_the_embedded_database(clone: Path) -> None:
     with serving(clone) as (server, url):
         second = manage(clone, "serve", "--port", str(free_port()))
         down = manage(clone, "down", "--delete-data")
 
-        assert_one_clear_line(second, "Another process uses the embedded database")
-        assert_one_clear_line(down, "Another process uses the embedded database")
+        for result in (second, down):
+            assert_one_clear_line(
+                result, "Another process uses the embedded database", f"process {server.process.pid},"
+            )
+        assert second.stdout == ""
         assert get(f"{url}/rooms")[0] == 200
         server.press_ctrl_c()
     assert manage(clone, "down", "--delete-data").returncode == 0
@@ -221,6 +259,22 @@ def test_a_port_in_use_is_one_clear_line(clone: Path) -> None:
 
     assert_one_clear_line(result, f"127.0.0.1:{port}", "another port")
     assert not (clone / ".data").exists()
+
+
+@pytest.mark.parametrize("port", ["abc", "0"])
+def test_a_port_that_is_none_is_said_by_the_name_that_was_typed(clone: Path, port: str) -> None:
+    result = subprocess.run(
+        ["make", "run", f"PORT={port}"], cwd=clone, env=clean_environ(), capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode != 0
+    assert "Error: Invalid value for '--port' (or PORT): " in result.stderr
+
+
+def test_an_empty_port_is_the_usual_one(clone: Path) -> None:
+    result = manage(clone, "serve", "--host", "192.0.2.1", environ={"PORT": ""})  # nobody's address (RFC 5737)
+
+    assert_one_clear_line(result, "192.0.2.1:3000")
 
 
 def test_an_unreachable_database_is_one_clear_line(clone: Path, server: Mapping[str, str]) -> None:
@@ -271,7 +325,21 @@ def test_what_the_database_says_is_one_clear_line(clone: Path, server: Mapping[s
 
 
 def test_a_missing_setting_is_one_clear_line(clone: Path) -> None:
-    assert_one_clear_line(manage(clone, "migrate"), "POSTGRES_USER is missing", "APPLICATION_DB is missing")
+    environ = {"POSTGRES_HOSTNAME": "127.0.0.1"}
+
+    result = manage(clone, "migrate", environ=environ)
+
+    assert_one_clear_line(result, "POSTGRES_USER is missing", "APPLICATION_DB is missing")
+
+
+def test_who_names_no_database_is_told_that_the_embedded_one_is_looked_after(clone: Path) -> None:
+    migrate, doctor = manage(clone, "migrate"), manage(clone, "doctor")
+
+    said = "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; the embedded one is kept and"
+    assert_one_clear_line(migrate, said, "by `make run`")
+    assert (doctor.returncode, len(doctor.stdout.splitlines())) == (1, 12)
+    assert doctor.stdout.splitlines()[1].endswith("-> Set these variables, on AWS by the parameters of template.yaml")
+    assert doctor.stdout.splitlines()[-1].startswith(said)
 
 
 def test_a_missing_python_is_one_clear_line(clone: Path) -> None:
@@ -295,6 +363,10 @@ def test_every_command_has_help(clone: Path, command: list[str]) -> None:
 
     assert result.returncode == 0
     assert result.stdout.startswith("Usage: ")
+
+
+def test_the_list_of_commands_says_of_each_what_it_does_without_cutting_it_short(clone: Path) -> None:
+    assert "..." not in manage(clone, "--help").stdout.partition("Commands:")[2]
 
 
 def test_the_documents_are_written_as_they_are_here(clone: Path) -> None:
@@ -364,6 +436,33 @@ def test_rooms_are_not_added_to_a_database_of_the_user_s_own_without_asking(
     assert manage(clone, *arguments, environ=empty_database).stderr == "Aborted!\n"
     assert manage(clone, *arguments, "--yes", environ=empty_database).returncode == 0
     assert run_sql(empty_database, "SELECT count(*) FROM room") == [[12 + 10]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_generation_that_is_stopped_adds_nothing_and_says_so(
+    clone: Path, empty_database: Mapping[str, str], number: signal.Signals
+) -> None:
+    manage(clone, "migrate", environ=empty_database)
+    command = [sys.executable, "manage.py", "generate", "--yes"]
+    with running(command, clone, {**clean_environ(), **empty_database}, clone.parent / "output") as generate:
+        generate.wait_for_output("Added 100,000 of 1,000,000 rooms")
+
+        generate.process.send_signal(number)
+
+        assert generate.process.wait(30) == 130
+        assert generate.output.splitlines()[-1] == "Stopped: nothing was added, unless all of the rooms were"
+    assert run_sql(empty_database, "SELECT count(*) FROM room") == [[0]]
+
+
+@pytest.mark.parametrize("command", ["serve", "doctor", "generate"])
+def test_ctrl_c_while_a_command_is_being_imported_is_one_line(clone: Path, command: str) -> None:
+    (clone / "local" / "database.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+
+    result = manage(clone, command)
+
+    assert result.returncode == (0 if command == "serve" else 130)
+    assert (result.stdout, len(result.stderr.splitlines())) == ("", 1)
+    assert result.stderr.startswith("Stopped")
 
 
 def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not_count(

@@ -87,7 +87,7 @@ def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(clone: Pat
 
     assert result.returncode == 0
     assert result.stdout.splitlines()[-2:] == [
-        "Read 3 rows: 2 rooms added, 0 changed, 0 unchanged; 1 rows refused",
+        "Read 3 rows: 2 rooms added, 0 changed, 0 unchanged; 1 row refused",
         "What is wrong with them is in rooms.csv.report.jsonl",
     ]
     refusals = [json.loads(line) for line in report.read_text().splitlines()]
@@ -100,6 +100,32 @@ def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(clone: Pat
     assert not report.exists()
 
 
+def test_an_attribute_without_a_column_is_said_with_the_columns_that_there_are(
+    clone: Path, database: Mapping[str, str]
+) -> None:
+    (clone / "rooms.csv").write_text("code,rent,size,latitude,longitude\na,40,20,,\n")
+
+    result = manage(clone, "import", "rooms.csv", environ=database)
+
+    summary, unknown = result.stdout.splitlines()[-2:]
+    assert summary == "Read 1 row: 1 room added, 0 changed, 0 unchanged; 0 rows refused"
+    assert unknown == (
+        "No row has a column for price: unknown in new rooms, as before in others; "
+        "--map names the columns to take (there are code, latitude, longitude, rent, size)"
+    )
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.csv", "code,price\n"), ("a.ndjson", ""), ("a.json", "[]")])
+def test_a_file_without_rows_is_said_to_have_none(
+    clone: Path, database: Mapping[str, str], name: str, text: str
+) -> None:
+    (clone / name).write_text(text)
+
+    result = manage(clone, "import", name, environ=database)
+
+    assert (result.returncode, result.stdout.splitlines()[-1], result.stderr) == (0, "The file has no rows", "")
+
+
 def test_a_dry_run_and_a_strict_one_change_nothing(clone: Path, database: Mapping[str, str]) -> None:
     (clone / "rooms.csv").write_text(CSV + "c,1.5,,,\n")
 
@@ -108,10 +134,10 @@ def test_a_dry_run_and_a_strict_one_change_nothing(clone: Path, database: Mappin
 
     assert (dry.returncode, dry.stdout.splitlines()[0]) == (
         0,
-        "Read 3 rows: 2 rooms would be added, 0 changed, 0 unchanged; 1 rows refused",
+        "Read 3 rows: 2 rooms would be added, 0 changed, 0 unchanged; 1 row refused",
     )
     assert strict.returncode == 1
-    assert_one_clear_line(strict, "rooms.csv was not imported", "In line 4, column size", "--round")
+    assert_one_clear_line(strict, "rooms.csv was not imported", "In line 4, column size", "--round", "is in said.jsonl")
     assert len((clone / "said.jsonl").read_text().splitlines()) == 1
     assert rooms_of(database) == []
 
@@ -123,10 +149,11 @@ def test_a_dry_run_and_a_strict_one_change_nothing(clone: Path, database: Mappin
         (["rooms.csv", "--map", "prize=x"], 2, "'prize=x' is no attribute=column"),
         (["rooms.csv", "--format", "xml"], 2, "is not one of 'csv', 'ndjson', 'geojson', 'json'"),
         (["rooms.csv", "--report", "rooms.csv"], 1, "name another file with --report"),
-        (["rooms.csv", "--report", "nowhere/x"], 1, "No such file or directory"),
-        (["rooms.csv", "--report", "rooms.txt/x"], 1, "Not a directory"),
+        (["rooms.csv", "--report", "nowhere/x"], 1, "Error: There is no folder nowhere\n"),
+        (["rooms.csv", "--report", "rooms.txt/x"], 1, "Error: There is no folder rooms.txt\n"),
         (["rooms.txt"], 1, "or give --format"),
         (["rooms.csv", "--map", "price=rent"], 1, "No row has the column rent"),
+        (["rooms.csv", "--map", "price=rent"], 1, "; what is wrong with rows is in rooms.csv.report.jsonl\n"),
         (["broken.csv.gz"], 1, "The compressed data is cut off or damaged"),
     ],
 )
@@ -161,7 +188,8 @@ def test_an_export_that_fails_leaves_the_older_file(clone: Path, empty_database:
     assert_one_clear_line(
         manage(clone, "export", "rooms.csv", environ=empty_database), 'relation "room" does not exist'
     )
-    assert_one_clear_line(manage(clone, "export", "nowhere/rooms.csv", environ=empty_database), "No such file or")
+    export = manage(clone, "export", "nowhere/rooms.csv", environ=empty_database)
+    assert export.stderr == "Error: There is no folder nowhere\n"
 
     assert (clone / "rooms.csv").read_text() == "older"
     assert not list(clone.glob("*.part"))

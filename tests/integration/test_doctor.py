@@ -93,7 +93,7 @@ def test_nothing_is_wrong_with_a_role_and_a_database_as_the_readme_makes_them(pa
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"APPLICATION_DB": ""}, ["APPLICATION_DB is missing"]),
+        ({"APPLICATION_DB": ""}, ["APPLICATION_DB is missing -> Set these variables"]),
         ({"POSTGRES_PORT": CANARY}, ["POSTGRES_PORT is not an integer"]),
         ({"POSTGRES_AUTH": CANARY}, ["POSTGRES_AUTH is none of iam, password"]),
         (

@@ -104,7 +104,7 @@ def report_of(s3: S3Client, key: str) -> list[Any]:
 
 def outcome(read: int = 1, added: int = 1, unchanged: int = 0, refused: int = 0) -> dict[str, Any]:
     counts = {"read": read, "added": added, "changed": 0, "unchanged": unchanged, "refused": refused}
-    return {**counts, "unknown": []}
+    return {**counts, "unknown": [], "columns": []}
 
 
 def test_a_file_that_lands_is_imported_and_reported_of(

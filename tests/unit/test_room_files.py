@@ -310,7 +310,9 @@ def test_memory_does_not_depend_on_the_size_of_the_file(format_: str, tmp_path: 
             )
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-        assert response.value == ImportSummary(number, number, 0, 0, 0, ("size", "longitude", "latitude"))
+        assert response.value == ImportSummary(
+            number, number, 0, 0, 0, ("size", "longitude", "latitude"), ("code", "price", "x")
+        )
         return peak
 
     peak(100)  # what is imported late, and cached

@@ -243,6 +243,7 @@ def test_an_attribute_that_no_row_has_a_column_for_is_said() -> None:
 
     assert isinstance(imported.response, ResponseSuccess)
     assert imported.response.value.unknown == ("size", "longitude", "latitude")
+    assert imported.response.value.columns == ("code", "price")
 
 
 def test_of_half_a_place_none_is_taken_for_missing() -> None:
