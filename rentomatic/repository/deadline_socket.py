@@ -101,25 +101,31 @@ class SocketFile:
         """Return so many bytes."""
         if not 0 <= size < _LENGTH_MAX:
             raise ValueError("no message of Postgres has this length")
+        if size > len(self._buffer):
+            large = memoryview(bytearray(size))
+            self._receive(large, size)
+            self._start = self._end = 0
+            return large.tobytes()
         if size > self._end - self._start:
-            rest = self._buffer[self._start : self._end]
-            if size > len(self._buffer):
-                self._start = self._end = 0
-                large = memoryview(bytearray(size))
-                self._receive(large, rest, size)
-                return large.tobytes()
-            self._start, self._end = 0, self._receive(self._buffer, rest, size)
+            self._refill(size)
         start = self._start
         self._start += size
         return self._buffer[start : self._start].tobytes()
 
     def read_message(self) -> tuple[bytes, bytes]:
         """Return the type of a message of Postgres, and what is in it (PostgreSQL manual, "Message Formats")."""
-        code, length = _HEADER.unpack(self.read(_HEADER.size))
+        if self._end - self._start < _HEADER.size:
+            self._refill(_HEADER.size)
+        code, length = _HEADER.unpack_from(self._buffer, self._start)
+        self._start += _HEADER.size
         return code, self.read(length - 4)
 
-    def _receive(self, buffer: memoryview, rest: memoryview, least: int) -> int:
-        """Fill the buffer with the rest and what comes behind it, at least as far as said, and return how far."""
+    def _refill(self, least: int) -> None:
+        self._start, self._end = 0, self._receive(self._buffer, least)
+
+    def _receive(self, buffer: memoryview, least: int) -> int:
+        """Fill a buffer with the rest and what comes behind it, at least as far as said, and return how far."""
+        rest = self._buffer[self._start : self._end]
         end = len(rest)
         buffer[:end] = rest
         while end < least:
