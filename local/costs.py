@@ -20,7 +20,7 @@ RATES = (0.0, 1.0, 100.0)  # requests a second, all month long
 
 HOURS = 730  # of a month, as AWS counts
 MEMORY_GB = 0.5  # of RoomsFunction
-WARM_MS, COLD_MS = 0.34, 186  # docs/benchmark.md: 20 rooms, and a start with the secret; on a whole processor
+WARM_MS, COLD_MS = 0.28, 154  # docs/benchmark.md: 20 rooms, and a start with the secret; on a whole processor
 PROCESSORS = 512 / 1769  # of one, at 512 MB (Lambda's developer guide: 1,769 MB have one)
 NETWORK_MS = 5  # assumed: the way to the database and back over TLS, and Lambda's runtime
 COLD_SHARE = 0.001  # assumed: requests that start an environment
