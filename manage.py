@@ -29,7 +29,7 @@ _NONE_NAMED = (
     "the embedded one is kept and migrated by `make run`"
 )
 _STOPPED = {  # what is so when Ctrl-C or a signal has stopped a command
-    "export": ": nothing was exported",
+    "export": ": no file was replaced; what went to the standard output is not whole",
     "generate": ": nothing was added, unless all of the rooms were",
     "import": ": nothing is half imported; run it again",
     "migrate": ": nothing is half migrated; run it again",
@@ -92,7 +92,7 @@ def serve(host: str, port: int) -> None:
         ensure_port_is_free(host, port)
     except OSError as error:
         raise click.ClickException(
-            f"Cannot listen on {host}:{port} ({error.strerror}): choose another port with PORT= or --port."
+            f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --host, --port or PORT=."
         ) from None
 
     with _errors_in_one_line(), database(os.environ, DATA, click.echo) as configuration:

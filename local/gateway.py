@@ -6,10 +6,9 @@ The names imported here are SAM CLI's inside, not its interface: `make test` fai
 from __future__ import annotations
 
 import logging
-import signal
 import socket
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from flask import request
@@ -21,9 +20,9 @@ from samcli.local.docker.exceptions import ProcessSigTermException
 from werkzeug import serving
 
 from local.runner import InProcessRunner
+from local.signals import signals_held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from flask import Response
@@ -41,7 +40,7 @@ def serve(template: Path, host: str, port: int) -> None:
     # Of its server's lines those of requests only, which have arguments: manage.py has said where it listens.
     logging.getLogger("werkzeug").addFilter(lambda record: bool(record.args))
     serving._log_add_style = sys.stderr.isatty()  # noqa: SLF001 - else colours go into files, too
-    with _signals_held():
+    with signals_held():  # an exception that one raises in a collector's callback is lost
         stacks, _ = SamLocalStackProvider.get_stacks(str(template))
         root = template.parent
         runner = InProcessRunner(SamFunctionProvider(stacks), root, sources=(root / "functions", root / "rentomatic"))
@@ -59,14 +58,3 @@ def _without_length_of_head(answer: Response) -> Response:
         answer.automatically_set_content_length = False
         del answer.headers["Content-Length"]
     return answer
-
-
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Deliver signals when the block is left: an exception that one raises in a collector's callback is lost."""
-    numbers = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
-    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)

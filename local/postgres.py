@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 from pg8000.native import identifier
 
+from local.signals import signals_held
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
@@ -96,11 +97,12 @@ def running_postgres_server(data: Path) -> dict[str, str] | None:
 
 @contextmanager
 def interrupted_by_the_end_of(data: Path) -> Iterator[None]:
-    """Raise KeyboardInterrupt if the server over `data`, if this process has one, ends before the block."""
+    """Raise KeyboardInterrupt if the server over `data` ends before the block, and is a child of this process."""
     server = _process_over(data)
+    is_ours = server is not None and server.ppid() == os.getpid()
 
     def interrupt(_number: int, _frame: object) -> None:
-        if server and _process_over(data) is None:
+        if is_ours and _process_over(data) is None:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGCHLD, interrupt)
@@ -200,23 +202,24 @@ def _socket_directory(data: Path, port: int) -> Iterator[Path]:
 
 @contextmanager
 def _server(arguments: Sequence[object], log: Path, configuration: Mapping[str, str]) -> Iterator[None]:
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            _command("postgres", *arguments),
-            user=_system_user(),
-            group=_system_user(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # Ctrl-C is for this process, which stops the server when it is ready to
-        )
-    try:
+    with ExitStack() as stack:
+        with log.open("wb") as output, signals_held():
+            server = subprocess.Popen(
+                _command("postgres", *arguments),
+                user=_system_user(),
+                group=_system_user(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for this process, which stops the server when it is ready to
+            )
+            stack.callback(_stop, server)
         _wait_until_ready(server, log, configuration)
-        yield
-        if server.poll() is not None:
-            raise PostgresError(f"The embedded Postgres has stopped; {_end_of(log)}")
-    finally:
-        _stop(server)
+        try:
+            yield
+        finally:
+            if server.poll() is not None:
+                raise PostgresError(f"The embedded Postgres has stopped; {_end_of(log)}")
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], log: Path, configuration: Mapping[str, str]) -> None:

@@ -78,7 +78,7 @@ def build_search(search: RoomSearch) -> Statement:
     return Statement(_select(page, chord, more), values, is_kept)
 
 
-@lru_cache(maxsize=100)  # values are not in it, so that few requests have one of their own
+@lru_cache(maxsize=100)  # but for the limit no values are in it, so that few requests have one of their own
 def _select(clauses: str, chord: str = "", more: tuple[str, ...] = ()) -> str:
     columns = ["id", *ATTRIBUTES, *([f"{chord} AS chord"] if chord else [])]
     sent = [*packed(with_chords=bool(chord)), *more]

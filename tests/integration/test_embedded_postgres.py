@@ -1,11 +1,20 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import signal
+import subprocess
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
-from local.postgres import PostgresError, embedded_postgres_server, stop_left_behind
+from local import postgres
+from local.postgres import (
+    PostgresError,
+    embedded_postgres_server,
+    interrupted_by_the_end_of,
+    stop_left_behind,
+)
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
 
@@ -35,6 +44,46 @@ def test_a_server_that_does_not_start_is_an_error_with_its_own_words(tmp_path: P
         embedded_postgres_server(tmp_path / "postgres", options=["-c", "nonsense=1"]),
     ):
         pass
+
+
+def test_ctrl_c_in_the_very_moment_of_the_start_leaves_no_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    def start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(popen(*arguments, **options))
+        signal.raise_signal(signal.SIGINT)
+        return started[0]
+
+    popen = subprocess.Popen
+    with embedded_postgres_server(tmp_path / "postgres"):
+        pass  # it is made
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with pytest.raises(KeyboardInterrupt), embedded_postgres_server(tmp_path / "postgres"):
+        pass
+
+    assert started[0].poll() is not None
+
+
+def test_a_server_that_has_ended_is_what_is_said_whatever_ended_the_block(tmp_path: Path) -> None:
+    data = tmp_path / "postgres"
+    with (  # noqa: PT012 - it ends like that
+        pytest.raises(PostgresError, match="The embedded Postgres has stopped; the end of "),
+        embedded_postgres_server(data),
+    ):
+        (server,) = psutil.Process().children()
+        server.kill()
+        psutil.wait_procs([server], timeout=10)
+        raise KeyboardInterrupt
+
+
+def test_the_end_of_somebody_else_s_server_interrupts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with embedded_postgres_server(tmp_path / "postgres"):
+        monkeypatch.setattr(os, "getpid", lambda: 1)  # of a process that did not start it
+        with interrupted_by_the_end_of(tmp_path / "postgres"):
+            monkeypatch.setattr(postgres, "_process_over", lambda _: None)
+            signal.raise_signal(signal.SIGCHLD)
 
 
 @pytest.mark.parametrize("text", ["", "no number\n"])
