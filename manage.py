@@ -92,7 +92,7 @@ def serve(host: str, port: int) -> None:
         ensure_port_is_free(host, port)
     except OSError as error:
         raise click.ClickException(
-            f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --host, --port or PORT=."
+            f"Cannot listen on {host}:{port} ({error.strerror}): choose another port (PORT=, --port) or --host."
         ) from None
 
     with _errors_in_one_line(), database(os.environ, DATA, click.echo) as configuration:

@@ -72,7 +72,7 @@ def test_a_server_that_has_ended_is_what_is_said_whatever_ended_the_block(tmp_pa
         pytest.raises(PostgresError, match="The embedded Postgres has stopped; the end of "),
         embedded_postgres_server(data),
     ):
-        (server,) = psutil.Process().children()
+        (server,) = [each for each in psutil.Process().children() if str(data) in each.cmdline()]
         server.kill()
         psutil.wait_procs([server], timeout=10)
         raise KeyboardInterrupt
