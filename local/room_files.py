@@ -6,7 +6,7 @@ import gzip
 import os
 import sqlite3
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -29,7 +29,7 @@ from rentomatic.use_cases.room_export import room_export_use_case
 from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from io import BufferedReader
     from typing import Self, TextIO
 
@@ -124,7 +124,8 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
     with _file_errors(file.name), ExitStack() as stack:
         codes = stack.enter_context(SqliteSeenCodes())
         report = stack.enter_context(_Report(file.report))
-        rows = _with_progress(read_rows(file.stream, file.format_), file.stream, say)
+        progress = _with_progress(read_rows(file.stream, file.format_), file.stream, say)
+        rows = stack.enter_context(closing(progress))  # its line ends before anything else is said
         writer = PostgresRoomWriter(configuration, report=say)
         response = room_import_use_case(writer, codes, request, rows, report.add)
         if isinstance(response, ResponseFailure):
@@ -188,7 +189,7 @@ class _Report:
         self._output.write(spell_refusal(refusal))
 
 
-def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Iterator[Row]:
+def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Generator[Row]:
     if not sys.stdout.isatty() or not stream.seekable():
         for number, row in enumerate(rows, start=1):
             yield row
