@@ -17,28 +17,31 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
 class Proxy:
-    """Forwards between a client and a server, and misbehaves as it is told; what it is told holds at once.
+    """Forwards between a client and a server on 127.0.0.1, and misbehaves as it is told, at once.
 
     Attributes:
-        port: Where it listens, on 127.0.0.1.
+        port: Where it listens.
         round_trips: How often a client has sent something after an answer.
         connections: How often a client has connected.
+        bytes_from_clients: How many bytes all clients have sent.
         mute: Forward nothing more, and keep every connection.
         refuse: Close every new connection at once.
         break_after: After so many more bytes of the server, break the connection...
         with_reset: ...with a reset, not with an orderly end.
         pause_s: Forward the server's bytes one by one, with such a pause between them.
         garble: Change the server's bytes.
+        rewrite: Is given the server's bytes, and returns what to forward instead, or None to be given more of them;
+            until it has changed something. (See `tests.streams`.)
     """
 
-    def __init__(self, server_port: int) -> None:
+    def __init__(self, server_port: int, host: str = "127.0.0.1") -> None:
         self._server_port = server_port
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self._sockets: list[socket.socket] = []
         self._last_was_server = True
         self.port: int = self._listener.getsockname()[1]
@@ -50,12 +53,20 @@ class Proxy:
         self.with_reset = False
         self.pause_s = 0.0
         self.garble = False
+        self.rewrite: Callable[[bytes], bytes | None] | None = None
+        self.bytes_from_clients = 0
+        self._held = b""
         Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         self._listener.close()
         for each in list(self._sockets):
             _hang_up(each)
+
+    def say(self, data: bytes) -> None:
+        """Send something to every client that the server has not said."""
+        for client in self._sockets[::2]:
+            client.sendall(data)
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -90,6 +101,7 @@ class Proxy:
                 if not is_server and self._last_was_server:
                     self.round_trips += 1
                 self._last_was_server = is_server
+                self.bytes_from_clients += 0 if is_server else len(data)
                 while self.mute:
                     time.sleep(0.01)
                 if is_server and not self._forward_from_server(data, source, target):
@@ -102,6 +114,14 @@ class Proxy:
     def _forward_from_server(self, data: bytes, source: socket.socket, target: socket.socket) -> bool:
         if self.garble:
             data = bytes(byte ^ 0xFF for byte in data)
+        if rewrite := self.rewrite:
+            self._held += data
+            rewritten = rewrite(self._held)
+            if rewritten is None:
+                return True
+            if rewritten != self._held:
+                self.rewrite = None
+            self._held, data = b"", rewritten
         if (break_after := self.break_after) is not None:  # read once: whoever tells the proxy is another thread
             self.break_after = break_after - len(data) if break_after > len(data) else None
             target.sendall(data[:break_after])

@@ -25,7 +25,7 @@ from rentomatic.requests.room_search import build_room_search_request
 from rentomatic.responses import ResponseFailure, ResponseTypes
 from rentomatic.serializers.entity_tag import entity_tag, has_entity
 from rentomatic.serializers.http_page import encode_page
-from rentomatic.serializers.http_request import HttpRequest
+from rentomatic.serializers.http_request import HttpRequest, InvalidHeaderError
 from rentomatic.serializers.http_response import (
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
@@ -185,8 +185,13 @@ def _log(response: ResponseFailure) -> None:
     _logger().error(response.message, exc_info=error, extra=facts)
 
 
-def _answer_not_found(_error: Exception) -> Response[str]:
+def _answer_not_found(*_error: Exception, **_path: str) -> Response[str]:
     return _answer_failure(ResponseFailure(ResponseTypes.RESOURCE_ERROR, "There is nothing at this path"))
+
+
+def _answer_bad_header(error: InvalidHeaderError) -> Response[str]:
+    problem = {"parameter": error.name, "message": error.problem}
+    return _answer_failure(ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error), [problem]))
 
 
 def _answer_bug(error: Exception) -> Response[str]:
@@ -241,7 +246,10 @@ def _api() -> APIGatewayRestResolver:
     _add_resource(api, "/docs", _show_docs)
     _add_resource(api, "/health", _say_alive)
     _add_resource(api, "/health/ready", _say_ready)
+    # The resolver answers a preflight request with 204 wherever it is for.
+    api.route("(?s:.*<path>.*|.*)", method="OPTIONS")(_answer_not_found)
     api.not_found(_answer_not_found)
+    api.exception_handler(InvalidHeaderError)(_answer_bad_header)
     api.exception_handler(Exception)(_answer_bug)
     return api
 

@@ -21,12 +21,15 @@ class RepositoryError(Exception):
     Attributes:
         phase: What was being done: `credentials`, `dns`, `connect`, `tls`, `auth`, `query`, `read`; or empty.
         sqlstate: The code of the server's error (PostgreSQL manual, appendix A), if it was the server's.
+        server_message: What the server said, for an operator who asks: it may name addresses and users, and is not
+            in the log.
     """
 
     def __init__(self, reason: str, *, phase: str = "", sqlstate: str | None = None) -> None:
         super().__init__(reason)
         self.phase = phase
         self.sqlstate = sqlstate
+        self.server_message = ""
 
 
 class UnavailableError(RepositoryError):

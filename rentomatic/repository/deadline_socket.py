@@ -7,6 +7,7 @@ timeout of each call is what is left until the deadline, which is a time of `tim
 from __future__ import annotations
 
 import math
+import select
 import socket
 import ssl
 import struct
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _HEADER = struct.Struct("!ci")
+_LENGTH_MIN = 4  # bytes: a length counts itself
 _BUFFER = 65_536  # bytes
+_STEP = 1_048_576  # bytes: what a longer message takes at first, and then as much again as has arrived
 # Whatever speaks in text, such as a web server, would announce more: ASCII from "    " on.
-_LENGTH_MAX = 0x20000000
+LENGTH_MAX = 0x20000000
 # SSLRequest: its length and its code (PostgreSQL manual, "Message Formats").
 _SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
 # Seconds, seconds, probes, and milliseconds (Linux manual, tcp(7)).
@@ -34,7 +37,7 @@ _Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
 
 
 class TlsRefusedError(Exception):
-    """The server does not speak TLS."""
+    """The server does not offer TLS."""
 
 
 class TlsNameError(Exception):
@@ -45,9 +48,13 @@ class DeadlineSocket(socket.socket):
     """A socket that waits until `deadline`, a time of `time.monotonic`, and then raises a TimeoutError.
 
     It is to be used by the methods below; they are all that pg8000 and TLS use.
+
+    Attributes:
+        allowance: How many more bytes a file of it may read.
     """
 
     deadline = math.inf
+    allowance = math.inf
 
     def _allow_what_is_left(self) -> None:
         self.settimeout(None if self.deadline == math.inf else seconds_until(self.deadline))
@@ -67,6 +74,12 @@ class DeadlineSocket(socket.socket):
     def sendall(self, *args: Any) -> None:
         self._allow_what_is_left()
         super().sendall(*args)
+
+    def has_arrived(self) -> bool:
+        """Return whether there is something to read, the end of the stream included."""
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        return bool(poll.poll(0))
 
     def makefile(self, *_args: object, **_named: object) -> SocketFile:  # type: ignore[override] # no other is needed
         return SocketFile(self)
@@ -98,14 +111,18 @@ class SocketFile:
         self._socket.sendall(data)
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes."""
-        if not 0 <= size < _LENGTH_MAX:
+        """Return so many bytes.
+
+        Raises:
+            ValueError: the socket's allowance has fewer, or no message of Postgres has so many.
+        """
+        if not 0 <= size < LENGTH_MAX:
             raise ValueError("no message of Postgres has this length")
+        self._socket.allowance -= size
+        if self._socket.allowance < 0:
+            raise ValueError("the answer is longer than one to this question can be")
         if size > len(self._buffer):
-            large = memoryview(bytearray(size))
-            self._receive(large, size)
-            self._start = self._end = 0
-            return large.tobytes()
+            return self._read_large(size)
         if size > self._end - self._start:
             self._refill(size)
         start = self._start
@@ -120,23 +137,58 @@ class SocketFile:
         self._start += _HEADER.size
         return code, self.read(length - 4)
 
-    def _refill(self, least: int) -> None:
-        self._start, self._end = 0, self._receive(self._buffer, least)
+    def unread_types(self) -> list[bytes]:
+        """Return the types of the messages that have arrived and are still to be read, without waiting for any.
 
-    def _receive(self, buffer: memoryview, least: int) -> int:
-        """Fill a buffer with the rest and what comes behind it, at least as far as said, and return how far."""
+        Raises:
+            OSError: the connection has ended.
+            ValueError: these are no messages.
+        """
+        if self._socket.has_arrived():
+            self._refill(self._end - self._start + 1)
+        types = []
+        at = self._start
+        while at < self._end:
+            types.append(bytes(self._buffer[at : at + 1]))
+            if self._end - at < _HEADER.size:
+                break
+            _, length = _HEADER.unpack_from(self._buffer, at)
+            if length < _LENGTH_MIN:
+                raise ValueError("no message of Postgres has this length")
+            at += length + 1
+        return types
+
+    def _read_large(self, size: int) -> bytes:
+        # In steps: what a length announces may never arrive, and would take the memory all the same.
+        large = bytearray(self._buffer[self._start : self._end])
+        self._start = self._end = 0
+        while (begin := len(large)) < size:
+            large += bytes(min(size - begin, max(begin, _STEP)))
+            with memoryview(large) as view:
+                self._fill(view, begin, len(large))
+        return bytes(large)
+
+    def _refill(self, least: int) -> None:
+        """Move what is unread to the front, and receive until there are at least so many bytes."""
         rest = self._buffer[self._start : self._end]
-        end = len(rest)
-        buffer[:end] = rest
-        while end < least:
-            number = self._socket.recv_into(buffer[end:])
+        self._buffer[: len(rest)] = rest
+        self._start, self._end = 0, self._fill(self._buffer, len(rest), least)
+
+    def _fill(self, buffer: memoryview, begin: int, least: int) -> int:
+        """Receive into a buffer from `begin` on, at least as far as said, and return how far."""
+        while begin < least:
+            number = self._socket.recv_into(buffer[begin:])
             if number == 0:
                 raise ConnectionError("the server has closed the connection")
-            end += number
-        return end
+            begin += number
+        return begin
 
 
 class _TlsDeadlineSocket(DeadlineSocket, ssl.SSLSocket):
+    def has_arrived(self) -> bool:
+        # What has arrived and is not decrypted may be TLS' own business, behind which nothing is to be read.
+        return self.pending() > 0
+
     def do_handshake(self, *args: Any) -> None:
         self._allow_what_is_left()
         super().do_handshake(*args)
@@ -245,7 +297,10 @@ def start_tls(plain: DeadlineSocket, context: ssl.SSLContext, host: str) -> Dead
     plain.send(_SSL_REQUEST)
     # Only this byte is read in the clear: more would be somebody in the middle (CVE-2021-23222).
     if plain.recv(1) != b"S":
-        raise TlsRefusedError("the server has no TLS")
+        raise TlsRefusedError(
+            "the server does not offer TLS; POSTGRES_SSLMODE=disable goes on without it, for a network where nobody"
+            " can listen"
+        )
     context.sslsocket_class = _TlsDeadlineSocket
     secured = cast(
         "_TlsDeadlineSocket", context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)

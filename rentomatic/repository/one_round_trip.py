@@ -1,11 +1,21 @@
-"""One round trip for a statement with parameters; pg8000's own `run` takes three."""
+"""One round trip for a statement with parameters; pg8000's own `run` takes three.
+
+An answer belongs to a statement only if it returns the number that the statement was sent with. Where nothing checks
+the bytes on their way, a stretch of them may be lost or arrive twice: each later answer would be that of the statement
+before.
+"""
 
 from __future__ import annotations
 
+import math
 import struct
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from itertools import count
+from random import getrandbits
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.repository.driver import Connection, DatabaseError, InterfaceError, core
@@ -22,12 +32,19 @@ if TYPE_CHECKING:
 # `bytea` in hexadecimal only, as servers spell it unless `bytea_output` says otherwise.)
 PG8000_VERSION = "1.31.6"
 
+# The last column of every statement. `bigint` because Postgres has no unsigned integers.
+ECHO = "int8send($1::bigint)"
+ANSWER_MAX = 64 * 2**20  # bytes; a page of 10,000 rooms has some 1 MiB
+_OTHER_ANSWER = "What the server sent is not the one row that answers the statement"
+_FAREWELL_S = 0.1
 _NAMES_MAX = 100
+# What a server may send at any time (PostgreSQL manual, "Asynchronous Operations").
+_ASYNCHRONOUS = {core.NOTICE_RESPONSE, core.NOTIFICATION_RESPONSE, core.PARAMETER_STATUS}
 # No such name; name in use, or anything else that does not fit (PostgreSQL manual, "Error Codes").
 _NAME_TROUBLE = ("26000", "42", "0A000")
 _NO_NAME = b""
 _TEXT_PARAMETERS, _BINARY_COLUMNS = b"\0\0", b"\0\1\0\1"
-_NUMBER, _LENGTH = struct.Struct("!h"), struct.Struct("!i")
+_NUMBER, _LENGTH, _ECHOED = struct.Struct("!h"), struct.Struct("!i"), struct.Struct("!q")
 
 
 @dataclass(frozen=True)
@@ -35,19 +52,24 @@ class Statement:
     """A statement that answers with one row, of columns of type `bytea`.
 
     Attributes:
-        sql: With the parameters `$1`, `$2`, ...
+        sql: With the parameters `$2`, `$3`, ... for the values; the last column is `ECHO`.
         is_kept: Whether one plan is good for all values: the server then keeps it as long as the connection lasts, and
             neither parses nor plans the next time.
+        answer_max: How many bytes the answer may have.
     """
 
     sql: str
     values: Sequence[float | str] = ()
     is_kept: bool = False
+    answer_max: float = ANSWER_MAX
 
     @property
     def name(self) -> bytes:
         """What the server keeps it under: who shares the server's connection, through a pooler, has the same text."""
         return _name_of(self.sql)
+
+
+_ECHO_ALONE = Statement(f"SELECT {ECHO}")
 
 
 class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no types
@@ -63,15 +85,27 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
         # Of the statements that the server keeps. None: this connection goes on without.
         # The one that was not used for longest comes first.
         self._names: dict[bytes, None] | None = {}
+        # From anywhere, so that the answer to another connection, through a pooler, has another number.
+        self._numbers = count(getrandbits(62))
+        self._is_in_doubt = False
         super().__init__(sock=sock, **arguments)
 
     def fetch(self, statement: Statement) -> Row:
-        """Run a statement and return its row."""
-        if core.ver != PG8000_VERSION:
-            return self._fetch_by_public_interface(statement)
+        """Run a statement and return its row, without the echo.
+
+        Raises:
+            pg8000's errors and those of the socket; and struct.error, ValueError and KeyError for what no server sends.
+        """
+        self.socket.allowance = statement.answer_max
+        try:
+            return self._fetch(statement)
+        finally:
+            self.socket.allowance = math.inf
+
+    def _fetch(self, statement: Statement) -> Row:
         name = self._name(statement)
         try:
-            return self._execute(name, statement)
+            return self._ask(name, statement)
         except DatabaseError as error:
             if name == _NO_NAME or not error.args[0].get("C", "").startswith(_NAME_TROUBLE):
                 raise
@@ -79,28 +113,66 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
         # types of a kept statement do not fit any more. (Behind the handler: what it fails with shall not have this
         # error, which may quote SQL, as its context.)
         self._names = None
-        return self._execute(_NO_NAME, statement)
+        return self._ask(_NO_NAME, statement)
+
+    def _ask(self, name: bytes, statement: Statement) -> Row:
+        """Run a statement and return its row, if it is an answer to it."""
+        if self._is_in_doubt:
+            self._confirm()
+        number = next(self._numbers)
+        values = [str(value) for value in (number, *statement.values)]
+        execute = self._execute if core.ver == PG8000_VERSION else self._execute_by_public_interface
+        try:
+            row = execute(name, statement.sql, values)
+        except DatabaseError:
+            self._is_in_doubt = True
+            raise
+        if not row or row.pop() != _ECHOED.pack(number):
+            raise InterfaceError(_OTHER_ANSWER)
+        return row
+
+    def _confirm(self) -> None:
+        """Ask for nothing but the echo: an error has none, and the last one may be about to arrive again."""
+        self._is_in_doubt = False
+        try:
+            self._ask(_NO_NAME, _ECHO_ALONE)
+        except DatabaseError:
+            raise InterfaceError(_OTHER_ANSWER) from None
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether the server has sent nothing since its last answer but what it may send at any time."""
+        try:
+            return set(self._sock.unread_types()) <= _ASYNCHRONOUS
+        except (OSError, ValueError):
+            return False
 
     @property
     def is_open(self) -> bool:
         """Whether `abandon` has not been called."""
         return self.socket.fileno() >= 0
 
+    def end(self) -> None:
+        """Tell the server that this is the end, which it otherwise counts as abandoned, and close the socket."""
+        self.socket.deadline = time.monotonic() + _FAREWELL_S
+        with suppress(OSError):
+            self.socket.sendall(core.TERMINATE_MSG)
+        self.abandon()
+
     def abandon(self) -> None:
-        """Close the socket without a word to the server; `close` would send one, and fail on a dead socket."""
+        """Close the socket without a word to the server, which may not be there, or not be waiting for one."""
         self.socket.close()
 
     def _name(self, statement: Statement) -> bytes:
         return statement.name if statement.is_kept and self._names is not None else _NO_NAME
 
-    def _execute(self, name: bytes, statement: Statement) -> Row:
-        context = _RowContext(statement.sql, name)
-        values = [str(value).encode() for value in statement.values]
-        self._sock.write(self._prepare(name, statement.sql) + _bind(name, values) + core.EXECUTE_MSG + core.SYNC_MSG)
+    def _execute(self, name: bytes, sql: str, values: Sequence[str]) -> Row:
+        context = _RowContext(sql, name)
+        self._sock.write(self._prepare(name, sql) + _bind(name, values) + core.EXECUTE_MSG + core.SYNC_MSG)
         self._sock.flush()
         self.handle_messages(context)
         if context.row_count != 1 or context.row is None:
-            raise InterfaceError("The server sent something else than one row")
+            raise InterfaceError(_OTHER_ANSWER)
         return context.row
 
     def _prepare(self, name: bytes, sql: str) -> bytes:
@@ -117,15 +189,14 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
         del self._names[oldest]
         return _message(core.CLOSE, core.STATEMENT + oldest + b"\0") + parse
 
-    def _fetch_by_public_interface(self, statement: Statement) -> Row:
-        sql = statement.sql
-        parameters = {f"value_{number}": value for number, value in enumerate(statement.values, start=1)}
+    def _execute_by_public_interface(self, _name: bytes, sql: str, values: Sequence[str]) -> Row:
+        parameters = {f"value_{number}": value for number, value in enumerate(values, start=1)}
         # pg8000's placeholders have names; from the last number on, so that $1 does not match in $10.
         for number in range(len(parameters), 0, -1):
             sql = sql.replace(f"${number}", f":value_{number}")
         rows: list[Row] = self.run(sql, **parameters)
         if len(rows) != 1:
-            raise InterfaceError("The server sent something else than one row")
+            raise InterfaceError(_OTHER_ANSWER)
         return rows[0]
 
     def handle_messages(self, context: core.Context) -> None:
@@ -150,6 +221,8 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
 
     def handle_DATA_ROW(self, data: bytes, context: core.Context) -> None:  # noqa: N802 - pg8000's name
         if isinstance(context, _RowContext):
+            if context.row is not None:
+                raise InterfaceError(_OTHER_ANSWER)
             context.row = _row(data)
         else:
             super().handle_DATA_ROW(data, context)
@@ -174,8 +247,8 @@ def _message(code: bytes, body: bytes) -> bytes:
     return code + struct.pack("!i", len(body) + 4) + body
 
 
-def _bind(name: bytes, values: Sequence[bytes]) -> bytes:
-    parameters = b"".join(struct.pack("!i", len(value)) + value for value in values)
+def _bind(name: bytes, values: Sequence[str]) -> bytes:
+    parameters = b"".join(struct.pack("!i", len(value)) + value for value in map(str.encode, values))
     body = b"\0" + name + b"\0" + _TEXT_PARAMETERS + struct.pack("!H", len(values)) + parameters + _BINARY_COLUMNS
     return _message(core.BIND, body)
 

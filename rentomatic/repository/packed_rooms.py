@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import struct
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.json import decode
 
-from rentomatic.domain.errors import CorruptDataError
+from rentomatic.domain.errors import CorruptDataError, UnavailableError
 from rentomatic.domain.room import Room
 from rentomatic.domain.rooms import ATTRIBUTES, Rooms
 
@@ -33,6 +34,7 @@ _NO_INTEGER, _NO_FLOAT = 2**63 - 1, sys.float_info.max
 _NULLS = (struct.pack("!q", _NO_INTEGER), struct.pack("!d", _NO_FLOAT))
 
 
+@cache
 def packed(*, with_chords: bool = False) -> tuple[str, ...]:
     """Return the expressions that pack all rooms of a FROM clause, whose columns have the names of the table's.
 
@@ -56,12 +58,15 @@ class UnpackedRooms(NamedTuple):
     has_more: bool
 
 
-def unpacked(row: Sequence[bytes | None], limit: int = sys.maxsize) -> UnpackedRooms:
+def unpacked(row: Sequence[bytes | None], limit: int = sys.maxsize, *, with_chords: bool = False) -> UnpackedRooms:
     """Return the rooms of a row that was packed, but not more than the limit.
 
     Raises:
-        CorruptDataError: a number is none that JSON has, or this is not what was packed.
+        CorruptDataError: text is not UTF-8, or a number is none that JSON has.
+        UnavailableError: this is not what the server has packed: its bytes were changed on the way.
     """
+    if len(row) != len(packed(with_chords=with_chords)):
+        raise _changed(f"{len(row)} columns")
     sent = [column or b"" for column in row]  # NULL of no rooms
     values: dict[str, list[Any]] = {name: _loads(column) for name, column in zip(_IN_JSON, sent, strict=False)}
     size = len(values[_IN_JSON[0]])
@@ -79,16 +84,34 @@ def unpacked(row: Sequence[bytes | None], limit: int = sys.maxsize) -> UnpackedR
 
 def _loads(sent: bytes) -> list[Any]:
     try:
-        values: list[Any] = decode(sent or b"[]")
-    except ValueError as error:
-        raise CorruptDataError(f"The rooms cannot be read: {error}", phase="read") from None
-    return values
+        values = decode(sent or b"[]")
+    except UnicodeDecodeError as error:
+        if _is_json(sent.decode(errors="replace")):
+            raise CorruptDataError(f"The rooms cannot be read: {error}", phase="read") from None
+    except ValueError:  # of msgspec
+        pass
+    else:
+        if isinstance(values, list):
+            return values
+    raise _changed("a column that is not a list in JSON")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        decode(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _changed(what: str) -> UnavailableError:
+    return UnavailableError(f"The server's answer has {what}: it was changed on the way", phase="read")
 
 
 def _numbers(sent: Sequence[bytes], size: int) -> list[Any]:
     """Return the numbers of all columns, of which some are of integers and the others of floats."""
     if set(map(len, sent)) != {size * _NUMBER_BYTES}:
-        raise CorruptDataError("The rooms cannot be read: columns are not of one length", phase="read")
+        raise _changed("columns that are not of one length")
     packed_numbers = b"".join(sent)
     integers, floats = len(_INTEGERS) * size, (len(sent) - len(_INTEGERS)) * size
     numbers = list(struct.unpack(f"!{integers}q{floats}d", packed_numbers))

@@ -17,7 +17,7 @@ from rentomatic.domain.room_fields import FIELDS
 from rentomatic.repository.credentials import credentials_of
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_errors import Progress, translated
-from rentomatic.repository.postgres_settings import default_sslmode, read_time_settings
+from rentomatic.repository.postgres_settings import default_sslmode, read_session_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -137,7 +137,7 @@ def examine(configuration: Mapping[str, Any], remaining_s: float = math.inf) -> 
     """Return a finding for each of `CHECKS`, in their order; what depends on one that failed is not checked.
 
     Args:
-        configuration: Of `credentials_of` and `read_time_settings`.
+        configuration: Of `credentials_of` and `read_session_settings`.
         remaining_s: How long it may take, if that is less than `POSTGRES_TIMEOUT_S`.
     """
     found: dict[str, Finding] = {}
@@ -187,7 +187,7 @@ def _examine(configuration: Mapping[str, Any], remaining_s: float, found: dict[s
             with translated(progress):
                 found[check] = look(connection)
     finally:
-        connection.abandon()
+        connection.end()
 
 
 def _read_settings(
@@ -195,9 +195,9 @@ def _read_settings(
 ) -> tuple[PostgresSettings, float]:
     problems: Sequence[str] = ()
     try:
-        times = read_time_settings(configuration)
+        times = read_session_settings(configuration)
     except SettingsError as error:
-        problems, times = error.problems, read_time_settings({})
+        problems, times = error.problems, read_session_settings({})
     try:
         settings = credentials_of(configuration).read(begun + min(times.timeout_s, remaining_s))
     except RepositoryError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +33,19 @@ _MEANINGS: dict[str, type[RepositoryError]] = {
     "57": UnavailableError,  # shutting down, starting up
     "58": UnavailableError,  # system error
 }
+_TRUST = (
+    "; POSTGRES_SSLROOTCERT names the file of the authority's certificate, and POSTGRES_SSLMODE=require encrypts"
+    " without checking any"
+)
 _OPENING = ("dns", "connect", "tls", "auth")
+# Instead of the server's words at a login, which name the client's address, the user and the database.
+_LOGIN_REASONS = {
+    "28": "the login was refused",
+    "3D": "there is no such database",
+    "42": "the user may not connect to the database",
+    "53": "there is no connection left",
+    "57": "the server is starting or shutting down",
+}
 
 
 @dataclass
@@ -61,15 +74,16 @@ def translated(progress: Progress) -> Iterator[None]:
         raise translate(error, progress, handled) from error
 
 
-def server_error(error: BaseException) -> dict[str, str] | None:
+def server_error(error: BaseException, shown: str = "SVCM") -> dict[str, str] | None:
     """Return the fields of the server's ErrorResponse that an error of pg8000 is; None if it is something else.
 
-    Severity, code and message are left in it; the others may hold SQL, and the log shows an error whole.
+    Only those that are shown are left in the error, since the log has it whole: severity, code and message, unless
+    said otherwise. The others may hold SQL.
     """
     if not isinstance(error, DatabaseError) or not isinstance(error.args[0], dict):
         return None
-    error.args = ({key: text for key, text in error.args[0].items() if key in "SVCM"},)
     fields: dict[str, str] = error.args[0]
+    error.args = ({key: text for key, text in fields.items() if key in shown},)
     return fields
 
 
@@ -79,13 +93,19 @@ def translate(error: BaseException, progress: Progress, handled: BaseException |
     # refusal is the context of that error.
     causes = list(_causes(error, handled))
     phase = progress.phase
-    for fields in filter(None, map(server_error, causes)):
-        sqlstate = fields.get("C", "")
+    is_login = phase == "auth"
+    shown = "SVC" if is_login else "SVCM"
+    for fields in filter(None, [server_error(cause, shown) for cause in causes]):
+        sqlstate, message = fields.get("C", ""), fields.get("M", "")
         meaning = _MEANINGS.get(sqlstate) or _MEANINGS.get(sqlstate[:2], RepositoryError)
-        reason = f"Postgres says {sqlstate}: {fields.get('M')}"
-        return _error(meaning, reason, phase, sqlstate)
-    hint = " where POSTGRES_HOSTNAME and POSTGRES_PORT say" if phase in _OPENING else ""
-    reason = f"Postgres cannot be talked to{hint}: {type(causes[-1]).__name__}: {causes[-1]}"
+        reason = _LOGIN_REASONS.get(sqlstate[:2], "the login failed") if is_login else message
+        found = _error(meaning, f"Postgres says {sqlstate}: {reason}", phase, sqlstate)
+        found.server_message = message
+        return found
+    where = " where POSTGRES_HOSTNAME and POSTGRES_PORT say" if phase in _OPENING else ""
+    reason = f"Postgres cannot be talked to{where}: {type(causes[-1]).__name__}: {causes[-1]}"
+    if isinstance(causes[-1], ssl.SSLCertVerificationError):
+        reason += _TRUST
     is_late = any(isinstance(each, TimeoutError) for each in causes) and phase != "dns"
     return _error(TimedOutError if is_late else UnavailableError, reason, phase)
 

@@ -93,9 +93,12 @@ class PostgresRoomWriter:
         try:
             _begin(connection)
             _stage(connection, rooms)
-            return self._write_staged(connection, unknown(), is_dry_run=is_dry_run)
-        finally:
+            written = self._write_staged(connection, unknown(), is_dry_run=is_dry_run)
+        except BaseException:
             connection.abandon()  # and what is not committed is rolled back
+            raise
+        connection.end()
+        return written
 
     def _connect(self) -> Connection:
         deadline = time.monotonic() + min(CONNECT_S, self._remaining_s())

@@ -1,28 +1,31 @@
-"""The one connection of an execution environment: opened late, kept long, trusted never."""
+"""The connections of a process, one on Lambda: opened late, kept long, trusted never."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rentomatic.domain.errors import TimedOutError, UnavailableError
+from rentomatic.domain.errors import CorruptDataError, TimedOutError, UnavailableError
 from rentomatic.repository.credentials import credentials_of
 from rentomatic.repository.driver import DatabaseError
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_errors import Progress, server_error, translated
-from rentomatic.repository.postgres_settings import read_time_settings
+from rentomatic.repository.postgres_settings import read_session_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rentomatic.repository.credentials import Credentials
     from rentomatic.repository.one_round_trip import OneRoundTripConnection, Row, Statement
-    from rentomatic.repository.postgres_settings import TimeSettings
+    from rentomatic.repository.postgres_settings import SessionSettings
+
+T = TypeVar("T")
 
 _LEAST_S = 0.1  # with less than this left nothing is begun
 _STARTING_UP = "57P03"
@@ -52,20 +55,22 @@ class _Kept:
     opened_at: float
     used_at: float
 
-    def is_good(self, times: TimeSettings) -> bool:
+    def is_fresh(self, settings: SessionSettings) -> bool:
         now = time.time()
-        return (
-            self.process == os.getpid()
-            and 0 <= now - self.opened_at < times.max_age_s
-            and 0 <= now - self.used_at < times.max_idle_s
-        )
+        return 0 <= now - self.opened_at < settings.max_age_s and 0 <= now - self.used_at < settings.max_idle_s
+
+    def end(self) -> None:
+        if self.process == os.getpid():
+            self.connection.end()
+        else:
+            self.connection.abandon()  # its server must hear nothing from this process
 
 
 class PostgresSession:
     """Runs statements that read, each within a deadline, on a connection that it opens and keeps.
 
     Args:
-        configuration: Of `read_time_settings`, which reads it once, and of `credentials_of`.
+        configuration: Of `read_session_settings`, which reads it once, and of `credentials_of`.
         remaining_s: How many seconds the caller has left.
         count: Is told each `SessionEvent`.
     """
@@ -80,7 +85,7 @@ class PostgresSession:
         self._remaining_s = remaining_s
         self._count = count
         self._credentials: Credentials | None = None
-        # One at most. Whoever needs it takes it out, which no two threads can do, or opens another.
+        # Those that nobody uses. Whoever needs one takes it out, which no two threads can do, or opens another.
         self._kept: deque[_Kept] = deque()
         self._has_connected = False
 
@@ -89,59 +94,76 @@ class PostgresSession:
         self.close()
 
     def close(self) -> None:
-        """Close the connection, if there is one; the next call opens another."""
+        """Close the connections that are kept; the next call opens another."""
         while kept := self._take():
-            kept.connection.abandon()
+            kept.end()
 
-    def fetch(self, statement: Statement) -> Row:
-        """Return the row of a statement that only reads, which may be run twice.
+    def fetch(self, statement: Statement, decode: Callable[[Row], T]) -> T:
+        """Return the decoded row of a statement that only reads, which may be run twice.
+
+        Args:
+            statement: What to run.
+            decode: Raises an exception for a row that is not an answer to it: the connection is not used again then.
 
         Raises:
             RepositoryError: see its tree.
         """
-        budget_s = min(self._times.timeout_s, self._remaining_s())
+        budget_s = min(self._settings.timeout_s, self._remaining_s())
         if budget_s < _LEAST_S:
             raise UnavailableError("There is no time left to begin")
         deadline = time.monotonic() + budget_s
         try:
-            return self._fetch(statement, deadline)
+            return self._fetch(statement, decode, deadline)
         except TimedOutError:
             self._count(SessionEvent.TIMEOUT)
             raise
 
     @cached_property  # an error is not kept
-    def _times(self) -> TimeSettings:
-        return read_time_settings(self._configuration)
+    def _settings(self) -> SessionSettings:
+        return read_session_settings(self._configuration)
 
-    def _fetch(self, statement: Statement, deadline: float) -> Row:
-        kept = self._take()
-        if kept and not kept.is_good(self._times):
-            kept.connection.abandon()
-        elif kept:
+    def _fetch(self, statement: Statement, decode: Callable[[Row], T], deadline: float) -> T:
+        if kept := self._take_good():
             try:
-                return self._run(kept, statement, deadline)
-            except (UnavailableError, TimedOutError) as error:
+                return self._run(kept, statement, decode, deadline)
+            except (UnavailableError, TimedOutError, CorruptDataError) as error:
                 # A connection that died while it was kept, or now: once more, on one that was alive a moment ago.
                 # One that is still open brought the server's own answer, and too late is too late.
                 is_too_late = isinstance(error, TimedOutError) and error.sqlstate
                 if kept.connection.is_open or is_too_late or deadline - time.monotonic() < _LEAST_S:
                     raise
             self._count(SessionEvent.RETRY)
-        return self._run(self._open(deadline), statement, deadline)
+        return self._run(self._open(deadline), statement, decode, deadline)
+
+    def _take_good(self) -> _Kept | None:
+        """Return a kept connection that can be used; close those that cannot."""
+        while kept := self._take():
+            if kept.process != os.getpid() or not kept.connection.is_in_step:
+                kept.connection.abandon()
+            elif not kept.is_fresh(self._settings):
+                kept.end()
+            else:
+                return kept
+        return None
 
     def _take(self) -> _Kept | None:
-        """Return the kept connection, if there is one; it is not kept any more."""
+        """Return the connection that was used last, which is not kept any more; None if none is kept."""
         try:
             return self._kept.pop()
         except IndexError:
             return None
 
     def _keep(self, kept: _Kept) -> None:
-        """Keep a connection instead of the one that another thread may have kept."""
-        self.close()
+        """Keep a connection; close those that are too many, or have not been used for too long."""
+        kept.used_at = time.time()
         self._kept.append(kept)
+        with suppress(IndexError):  # other threads may take them all meanwhile
+            while len(self._kept) > self._settings.pool_size or (
+                len(self._kept) > 1 and not self._kept[0].is_fresh(self._settings)
+            ):
+                self._kept.popleft().end()
 
-    def _run(self, kept: _Kept, statement: Statement, deadline: float) -> Row:
+    def _run(self, kept: _Kept, statement: Statement, decode: Callable[[Row], T], deadline: float) -> T:
         """Run the statement and keep the connection, if nothing that was sent or received can still be on its way.
 
         That is so after success, and after an error of severity ERROR, behind which pg8000 has read all there was.
@@ -152,18 +174,17 @@ class PostgresSession:
             with translated(Progress("query")):
                 try:
                     kept.connection.socket.deadline = deadline
-                    row = kept.connection.fetch(statement)
+                    value = decode(kept.connection.fetch(statement))
                 except DatabaseError as error:
                     is_clean = (server_error(error) or {}).get("V") == "ERROR"
                     raise
             is_clean = True
         finally:
             if is_clean:
-                kept.used_at = time.time()
                 self._keep(kept)
             else:
                 kept.connection.abandon()
-        return row
+        return value
 
     def _open(self, deadline: float) -> _Kept:
         """Connect; once more if the server is just starting, or if credentials may have been renewed."""

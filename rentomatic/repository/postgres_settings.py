@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,8 @@ _SECONDS = {
     "POSTGRES_MAX_AGE_S": (1800, 0, _YEAR_S),
     "POSTGRES_MAX_IDLE_S": (300, 0, _YEAR_S),
 }
+_POOL_SIZE_MAX = 100
+_POOL_SIZE, _POOL_SIZE_ON_LAMBDA = 10, 1  # a Lambda environment has one request at a time
 
 
 @dataclass(frozen=True)
@@ -59,18 +62,20 @@ class PostgresSettings:
 
 
 @dataclass(frozen=True)
-class TimeSettings:
-    """How long things may take, in seconds.
+class SessionSettings:
+    """How long things may take, in seconds, and how many connections are kept.
 
     Attributes:
         timeout_s: Everything that one call does, from the secret to the last row; 0.1 to 900.
         max_age_s: The life of a connection; 0 to a year, at 0 it is used once.
         max_idle_s: How long a connection may wait for its next use; 0 to a year, at 0 it is used once.
+        pool_size: How many connections that nobody uses are kept, 1 to 100.
     """
 
     timeout_s: float
     max_age_s: float
     max_idle_s: float
+    pool_size: int
 
 
 def read_postgres_settings(
@@ -80,7 +85,8 @@ def read_postgres_settings(
 
     Args:
         configuration: `POSTGRES_USER`, `POSTGRES_PASSWORD`, `POSTGRES_HOSTNAME`, `POSTGRES_PORT`,
-            `APPLICATION_DB`, `POSTGRES_SSLMODE` and `POSTGRES_SSLROOTCERT`; the environment will do.
+            `APPLICATION_DB`, `POSTGRES_SSLMODE` and `POSTGRES_SSLROOTCERT`; the environment will do. The last two
+            are taken from the environment if they are missing.
         credentials: As a secret of RDS has them: `username` and `password` are taken from here, always;
             `host`, `port` and `dbname` stand in where the configuration has none.
 
@@ -96,8 +102,8 @@ def read_postgres_settings(
         for variable, value in values.items()
         if (problem := _problem(variable, value))
     ]
-    sslrootcert = configuration.get("POSTGRES_SSLROOTCERT") or ""
-    sslmode = configuration.get("POSTGRES_SSLMODE") or default_sslmode(values["POSTGRES_HOSTNAME"])
+    sslrootcert = _optional(configuration, "POSTGRES_SSLROOTCERT") or ""
+    sslmode = _optional(configuration, "POSTGRES_SSLMODE") or default_sslmode(values["POSTGRES_HOSTNAME"])
     if sslmode not in _SSLMODES:
         problems.append(f"POSTGRES_SSLMODE is none of {', '.join(_SSLMODES)}")
     if problems:
@@ -113,23 +119,35 @@ def read_postgres_settings(
     )
 
 
-def read_time_settings(configuration: Mapping[str, Any]) -> TimeSettings:
-    """Read `POSTGRES_TIMEOUT_S`, `POSTGRES_MAX_AGE_S` and `POSTGRES_MAX_IDLE_S`; each has a default.
+def read_session_settings(configuration: Mapping[str, Any]) -> SessionSettings:
+    """Read `POSTGRES_TIMEOUT_S`, `POSTGRES_MAX_AGE_S`, `POSTGRES_MAX_IDLE_S` and `POSTGRES_POOL_SIZE`.
+
+    Each is taken from the environment if it is missing, and has a default.
 
     Raises:
-        SettingsError: one is no number of seconds.
+        SettingsError: with everything that is malformed.
     """
     seconds = {
-        variable: _number(configuration.get(variable) or default) for variable, (default, *_) in _SECONDS.items()
+        variable: _number(_optional(configuration, variable) or default) for variable, (default, *_) in _SECONDS.items()
     }
     problems = [
         f"{variable} is not a number of seconds from {least} to {most}"
         for variable, (_, least, most) in _SECONDS.items()
         if not least <= seconds[variable] <= most
     ]
+    default_size = _POOL_SIZE_ON_LAMBDA if _optional(configuration, "AWS_LAMBDA_FUNCTION_NAME") else _POOL_SIZE
+    pool_size = _optional(configuration, "POSTGRES_POOL_SIZE") or default_size
+    if not _is_integer(pool_size, _POOL_SIZE_MAX):
+        problems.append(f"POSTGRES_POOL_SIZE is not an integer from 1 to {_POOL_SIZE_MAX}")
     if problems:
         raise SettingsError(problems)
-    return TimeSettings(*seconds.values())
+    timeout_s, max_age_s, max_idle_s = seconds.values()
+    return SessionSettings(timeout_s, max_age_s, max_idle_s, int(pool_size))
+
+
+def _optional(configuration: Mapping[str, Any], variable: str) -> Any:
+    """Return a setting that is not about where, or as whom: the book's five keys leave these to the environment."""
+    return configuration.get(variable) or os.environ.get(variable)
 
 
 def default_sslmode(hostname: object) -> str:
@@ -142,7 +160,7 @@ def _problem(variable: str, value: object) -> str | None:
     if value is None or value == "":
         return "is missing"
     if variable == "POSTGRES_PORT":
-        return None if _is_port(value) else f"is not an integer from 1 to {_PORT_MAX}"
+        return None if _is_integer(value, _PORT_MAX) else f"is not an integer from 1 to {_PORT_MAX}"
     return None if isinstance(value, str) and _is_text(value) else "is not text"
 
 
@@ -150,9 +168,9 @@ def _is_text(value: str) -> bool:
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _is_port(value: object) -> bool:
+def _is_integer(value: object, most: int) -> bool:
     text = str(value)
-    return text.isascii() and text.isdigit() and len(text) <= len(str(_PORT_MAX)) and 1 <= int(text) <= _PORT_MAX
+    return text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most
 
 
 def _number(value: object) -> float:

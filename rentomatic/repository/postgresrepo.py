@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room import Room
     from rentomatic.domain.room_search import RoomSearch
+    from rentomatic.repository.one_round_trip import Row
 
 
 class PostgresRepo:
-    """Every port of the use cases, over the table `room`, on one connection, opened late and kept.
+    """Every port of the use cases, over the table `room`, on connections that are opened late and kept.
 
     A size, price, longitude or latitude that is NULL comes back as None: the table of the book allows it.
 
     Args:
         configuration: `POSTGRES_USER`, `POSTGRES_PASSWORD`, `POSTGRES_HOSTNAME`, `POSTGRES_PORT` and
-            `APPLICATION_DB`, and maybe more: see `read_postgres_settings`, `read_time_settings` and
+            `APPLICATION_DB`, and maybe more: see `read_postgres_settings`, `read_session_settings` and
             `credentials_of`. Where and as whom is read by each connect, the rest once.
         remaining_s: How many seconds the caller of the moment has left; as many as the settings allow
             if there is none.
@@ -41,21 +42,25 @@ class PostgresRepo:
         self._session = PostgresSession(configuration, remaining_s, count)
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:
-        return list(unpacked(self._session.fetch(build_list(parse_filters(filters)))).rooms)
+        return list(self._session.fetch(build_list(parse_filters(filters)), unpacked).rooms)
 
     def search(self, search: RoomSearch) -> RoomPage:
-        row = self._session.fetch(build_search(search))
-        count = int.from_bytes(row.pop() or b"") if search.is_counted else None
-        rooms, numbers, chords, has_more = unpacked(row, search.limit)
-        return RoomPage(search, rooms, numbers, chords if search.circle else None, has_more, count)
+        return self._session.fetch(build_search(search), lambda row: _page(search, row))
 
     def get(self, code: str) -> Room | None:
-        rooms = unpacked(self._session.fetch(build_get(code))).rooms
+        rooms = self._session.fetch(build_get(code), unpacked).rooms
         return rooms[0] if rooms else None
 
     def check(self) -> None:
-        self._session.fetch(build_check())
+        self._session.fetch(build_check(), unpacked)
 
     def close(self) -> None:
-        """Close the connection, if there is one; the next call opens another."""
+        """Close the connections that are kept; the next call opens another."""
         self._session.close()
+
+
+def _page(search: RoomSearch, row: Row) -> RoomPage:
+    count = int.from_bytes(row.pop() or b"") if search.is_counted else None
+    has_chords = search.circle is not None
+    rooms, numbers, chords, has_more = unpacked(row, search.limit, with_chords=has_chords)
+    return RoomPage(search, rooms, numbers, chords if has_chords else None, has_more, count)

@@ -1,14 +1,15 @@
-"""Searches for rooms in SQL. Values are parameters, always: `$1`, `$2`, ..."""
+"""Searches for rooms in SQL. Values are parameters, always: `$2`, `$3`, ..."""
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_fields import FIELDS, Integer
 from rentomatic.domain.room_search import DISTANCE, UNKNOWN
 from rentomatic.domain.rooms import ATTRIBUTES
-from rentomatic.repository.one_round_trip import Statement
+from rentomatic.repository.one_round_trip import ECHO, Statement
 from rentomatic.repository.packed_rooms import packed
 
 if TYPE_CHECKING:
@@ -33,17 +34,17 @@ class _Values(list[float | str]):
     def add(self, value: float | str) -> str:
         """Add a value, and return what stands for it in the statement."""
         self.append(value)
-        return f"${len(self)}"
+        return f"${len(self) + 1}"  # $1 is the echo's
 
 
 def build_list(criteria: Sequence[Criterion]) -> Statement:
     """Return the statement for the rooms that meet every criterion, in the order of insertion.
 
-    Its row is one for `packed_rooms.unpacked`.
+    Its row is one for `packed_rooms.unpacked`, and as long as it takes.
     """
     values = _Values()
     where = _where([_meets(criterion, values) for criterion in criteria])
-    return Statement(_select(f"{where} ORDER BY id"), values, is_kept=not criteria)
+    return Statement(_select(f"{where} ORDER BY id"), values, is_kept=not criteria, answer_max=math.inf)
 
 
 def build_check() -> Statement:
@@ -53,7 +54,7 @@ def build_check() -> Statement:
 
 def build_get(code: str) -> Statement:
     """Return the statement for the room with this code; its row is that of `build_list`."""
-    return Statement(_select(" WHERE code = $1"), [code], is_kept=True)
+    return Statement(_select(" WHERE code = $2"), [code], is_kept=True)
 
 
 @lru_cache(maxsize=100)
@@ -81,7 +82,7 @@ def build_search(search: RoomSearch) -> Statement:
 @lru_cache(maxsize=100)  # but for the limit no values are in it, so that few requests have one of their own
 def _select(clauses: str, chord: str = "", more: tuple[str, ...] = ()) -> str:
     columns = ["id", *ATTRIBUTES, *([f"{chord} AS chord"] if chord else [])]
-    sent = [*packed(with_chords=bool(chord)), *more]
+    sent = [*packed(with_chords=bool(chord)), *more, ECHO]
     return f"SELECT {', '.join(sent)} FROM (SELECT {', '.join(columns)} FROM room{clauses}) AS page"
 
 

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+# A name, an address, or an IPv6 address in brackets, and maybe a port (RFC 3986, section 3.2).
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_SCHEMES = ("http", "https")
+
+
+class InvalidHeaderError(Exception):
+    """A header of the request is not valid, and would end up in the links of the answer.
+
+    Attributes:
+        name: The header's.
+        problem: What its value must be.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.name = name
+        self.problem = problem
 
 
 class HttpRequest:
@@ -30,9 +50,17 @@ class HttpRequest:
         return self._headers.get(name, "")
 
     def url(self) -> str:
-        """Return the URL without its query; with the stage, or the path of a custom domain."""
-        scheme = self.header("x-forwarded-proto").rpartition(",")[2].strip() or "https"
+        """Return the URL without its query; with the stage, or the path of a custom domain.
+
+        Raises:
+            InvalidHeaderError: what the client sent cannot be part of a URL.
+        """
+        scheme = self.header("x-forwarded-proto").rpartition(",")[2].strip(" \t").lower() or "https"
+        if scheme not in _SCHEMES:
+            raise InvalidHeaderError("X-Forwarded-Proto", f"Must be {' or '.join(_SCHEMES)}")
         host = self.header("host") or self._context.get("domainName", "")
+        if host and not _HOST.fullmatch(host):
+            raise InvalidHeaderError("Host", "Must be the name or address of a host, and maybe its port")
         return f"{scheme}://{host}{quote(self._context.get('path') or self._path)}"
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rentomatic.responses import (
     ResponseFailure,
     ResponseSuccess,
-    build_response_from_error,
+    ResponseTypes,
     build_response_from_invalid_request,
 )
 
@@ -40,10 +40,13 @@ class RoomRepository(Protocol):
 def room_list_use_case(
     repo: RoomRepository, request: RoomListValidRequest | RoomListInvalidRequest
 ) -> ResponseSuccess | ResponseFailure:
-    """Answer with the list of rooms, a ParametersError, or how the repository failed."""
+    """Answer with the list of rooms, a ParametersError, or a SystemError for whatever the repository raises.
+
+    Users of the book's endpoint have a status for these three and for ResourceError, and for no other type.
+    """
     if not request:
         return build_response_from_invalid_request(request)
     try:
         return ResponseSuccess(repo.list(filters=request.filters))
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
-        return build_response_from_error(error)
+        return ResponseFailure(ResponseTypes.SYSTEM_ERROR, error)

@@ -14,6 +14,7 @@ from rentomatic.requests.room_list import build_room_list_request
 from rentomatic.responses import ResponseTypes
 from rentomatic.serializers.room import RoomJsonEncoder
 from rentomatic.use_cases.room_list import room_list_use_case
+from tests.conftest import free_port
 from tests.contracts.room_repository import OTHER_CODE, a_room
 from tests.events import an_event
 
@@ -78,3 +79,13 @@ def test_flask_says_what_is_wrong_in_the_words_of_the_function(
 
     assert served.status_code == answered["statusCode"] == 400
     assert served.get_json().items() <= json.loads(answered["body"]).items()
+
+
+def test_flask_answers_with_the_status_of_the_book_when_the_database_is_away(
+    client: FlaskClient, migrated: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(migrated, "POSTGRES_PORT", str(free_port()))
+
+    served = client.get("/rooms")
+
+    assert (served.status_code, served.get_json()["type"]) == (500, "SystemError")

@@ -9,7 +9,7 @@ from pg8000 import core
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from rentomatic.repository import one_round_trip
-from rentomatic.repository.one_round_trip import Statement, _RowContext
+from rentomatic.repository.one_round_trip import ECHO, Statement, _RowContext
 from rentomatic.repository.room_sql import build_get
 from tests.contracts.room_repository import CODE
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
 MANY = Statement(
-    "SELECT textsend(concat_ws('|', $1::integer + 1, $2::text, $10::text, $3::text, $4::text, $5::text, $6::text,"
-    " $7::text, $8::text, $9::text)), NULL::bytea, textsend('')",
+    "SELECT textsend(concat_ws('|', $2::integer + 1, $3::text, $11::text, $4::text, $5::text, $6::text, $7::text,"
+    f" $8::text, $9::text, $10::text)), NULL::bytea, textsend(''), {ECHO}",
     [41, "é'\\", *"3456789", "ten"],
 )
-SEVEN = Statement("SELECT int2send($1)", [7], is_kept=True)
+SEVEN = Statement(f"SELECT int2send($2), {ECHO}", [7], is_kept=True)
 SEVENS_ROW = [b"\0\7"]
 
 
@@ -46,7 +46,7 @@ def test_a_row_comes_back_undecoded_by_either_way(
 def test_an_error_leaves_the_connection_in_step(admin: Connection, *, is_kept: bool) -> None:
     for _ in range(3):
         with pytest.raises(DatabaseError, match="22012"):
-            admin.fetch(Statement("SELECT int2send((1 / $1::integer)::int2)", [0], is_kept))
+            admin.fetch(Statement(f"SELECT int2send((1 / $2::integer)::int2), {ECHO}", [0], is_kept))
         assert admin.fetch(SEVEN) == SEVENS_ROW
 
 
@@ -66,14 +66,14 @@ def test_the_server_keeps_some_statements_and_no_more(admin: Connection, monkeyp
     monkeypatch.setattr(one_round_trip, "_NAMES_MAX", 3)
 
     for number in [*range(10), *range(10), 9, 8, 0]:
-        assert admin.fetch(Statement(f"SELECT textsend('{number}')", is_kept=True)) == [b"%d" % number]
+        assert admin.fetch(Statement(f"SELECT textsend('{number}'), {ECHO}", is_kept=True)) == [b"%d" % number]
 
     names = admin.run("SELECT statement FROM pg_prepared_statements ORDER BY statement")
-    assert names == [["SELECT textsend('0')"], ["SELECT textsend('8')"], ["SELECT textsend('9')"]]
+    assert names == [[f"SELECT textsend('{number}'), {ECHO}"] for number in (0, 8, 9)]
 
 
 def test_a_statement_whose_first_run_failed_is_not_kept_twice(admin: Connection) -> None:
-    half = Statement("SELECT int2send((1 / $1::integer)::int2)", [0], is_kept=True)
+    half = Statement(f"SELECT int2send((1 / $2::integer)::int2), {ECHO}", [0], is_kept=True)
     with pytest.raises(DatabaseError, match="22012"):
         admin.fetch(half)
 
@@ -89,7 +89,7 @@ def test_a_statement_whose_first_run_failed_is_not_kept_twice(admin: Connection)
     ],
 )
 def test_a_statement_that_the_server_has_lost_is_run_all_the_same(admin: Connection, trouble: str) -> None:
-    statement = Statement("SELECT number FROM kept", is_kept=True)
+    statement = Statement(f"SELECT (TABLE kept), {ECHO}", is_kept=True)
     admin.run("CREATE TEMPORARY TABLE kept AS SELECT textsend('7') AS number")
     assert admin.fetch(statement) == [b"7"]
 
@@ -118,14 +118,14 @@ def test_a_name_that_another_client_has_used_does_no_harm(admin: Connection) -> 
 
 
 @pytest.mark.parametrize("version", [one_round_trip.PG8000_VERSION, "another"])
-@pytest.mark.parametrize("sql", ["SELECT textsend('') WHERE false", "SELECT textsend('') FROM generate_series(1, 2)"])
+@pytest.mark.parametrize("rows", ["WHERE false", "FROM generate_series(1, 2)"])
 def test_anything_but_one_row_is_an_error(
-    admin: Connection, monkeypatch: pytest.MonkeyPatch, version: str, sql: str
+    admin: Connection, monkeypatch: pytest.MonkeyPatch, version: str, rows: str
 ) -> None:
     monkeypatch.setattr(one_round_trip, "PG8000_VERSION", version)
 
     with pytest.raises(InterfaceError):
-        admin.fetch(Statement(sql))
+        admin.fetch(Statement(f"SELECT textsend(''), {ECHO} {rows}"))
 
 
 @pytest.mark.parametrize("sent", ["0001 00000002 61", "0001 00000001 6162", "0002 00000001 61", "0000 61"])

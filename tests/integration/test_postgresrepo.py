@@ -12,7 +12,7 @@ from pg8000.native import literal
 from local.database import insert_rooms
 from migrations import upgrade
 from rentomatic import __version__
-from rentomatic.domain.errors import RepositoryError, SettingsError
+from rentomatic.domain.errors import RepositoryError, SettingsError, UnavailableError
 from rentomatic.domain.room_filters import parse_filters
 from rentomatic.repository import one_round_trip
 from rentomatic.repository.postgres_connection import connect
@@ -21,6 +21,7 @@ from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.canaries import PASSWORD
 from tests.contracts.room_repository import RepositoryOf, RoomRepositoryContract, a_room, integers
 from tests.contracts.room_search import Change, RoomSearchContract, SearchableOf
+from tests.injectors import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -151,17 +152,58 @@ def test_the_order_is_that_of_insertion_wherever_postgres_keeps_the_rooms(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "said", "server_message"),
     [
-        ({"POSTGRES_PASSWORD": "wrong"}, 'password authentication failed for user "visitor"'),
-        ({"APPLICATION_DB": "nowhere"}, 'database "nowhere" does not exist'),
-        ({"POSTGRES_HOSTNAME": "/nowhere"}, "No such file or directory"),
-        ({"POSTGRES_PORT": "1"}, "Connection refused"),
+        (
+            {"POSTGRES_PASSWORD": "wrong"},
+            "28P01: the login was refused",
+            'password authentication failed for user "visitor"',
+        ),
+        ({"APPLICATION_DB": "nowhere"}, "3D000: there is no such database", 'database "nowhere" does not exist'),
+        ({"POSTGRES_HOSTNAME": "/nowhere"}, "No such file or directory", ""),
+        ({"POSTGRES_PORT": "1"}, "Connection refused", ""),
     ],
 )
-def test_no_error_of_the_driver_gets_out(migrated: Mapping[str, str], wrong: dict[str, str], said: str) -> None:
-    with pytest.raises(RepositoryError, match=said):
+def test_no_error_of_the_driver_gets_out(
+    migrated: Mapping[str, str], wrong: dict[str, str], said: str, server_message: str
+) -> None:
+    with pytest.raises(RepositoryError, match=said) as raised:
         PostgresRepo({**migrated, **wrong}).list()
+
+    assert raised.value.server_message == server_message
+
+
+class TestTheFiveKeysOfTheBook:
+    """An existing endpoint passes these, and knows of no other setting."""
+
+    @pytest.fixture
+    def five_keys(self, migrated: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        # An address that is this machine's, and not known to be: as that of a container.
+        host = "127.0.0.2"
+        with closing(Proxy(int(migrated["POSTGRES_PORT"]), host)) as proxy:
+            yield {**migrated, "POSTGRES_HOSTNAME": host, "POSTGRES_PORT": str(proxy.port)}
+
+    def test_encrypting_is_the_default_and_the_error_says_how_to_do_without(self, five_keys: dict[str, str]) -> None:
+        with pytest.raises(UnavailableError, match="the server does not offer TLS; POSTGRES_SSLMODE=disable "):
+            PostgresRepo(five_keys).list()
+
+    def test_what_they_lack_is_taken_from_the_environment(
+        self, five_keys: dict[str, str], admin: Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        insert_rooms(admin, [a_room()])
+        monkeypatch.setenv("POSTGRES_SSLMODE", "disable")
+        assert PostgresRepo(five_keys).list() == [a_room()]
+
+        monkeypatch.setenv("POSTGRES_TIMEOUT_S", "none")
+        with pytest.raises(SettingsError, match="POSTGRES_TIMEOUT_S is not a number of seconds"):
+            PostgresRepo(five_keys).list()
+
+    def test_what_they_have_is_not(self, five_keys: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("POSTGRES_SSLMODE", "verify-full")
+        monkeypatch.setenv("POSTGRES_SECRET_ID", "another's")
+        monkeypatch.setenv("POSTGRES_AUTH", "iam")
+
+        PostgresRepo({**five_keys, "POSTGRES_SSLMODE": "disable"}).check()
 
 
 def test_a_missing_table_is_said(server: Mapping[str, str]) -> None:

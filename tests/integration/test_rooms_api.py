@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local.database import insert_rooms
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
@@ -85,6 +88,44 @@ def test_links_are_right_behind_a_custom_domain_and_the_local_server(invoke: Inv
 
     assert url is not None
     assert url.startswith("http://rooms.example/v1/rooms?limit=1&cursor=")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Host", "rooms.example\r\nX-Injected: 1"),
+        ("Host", "rooms.example>; rel=evil"),
+        ("Host", "rooms.example/path"),
+        ("Host", "user@rooms.example"),
+        ("Host", "one.example, two.example"),
+        ("X-Forwarded-Proto", "javascript"),
+        ("X-Forwarded-Proto", "https\r\nX-Injected: 1"),
+        ("X-Forwarded-Proto", "http\n"),
+    ],
+)
+def test_a_header_that_no_link_may_have_is_a_400(invoke: Invoke, name: str, value: str) -> None:
+    answer = invoke(with_headers(an_event(limit="1"), **{name.replace("-", "_"): value}))
+
+    assert (answer["statusCode"], header(answer, "Link")) == (400, None)
+    (error,) = json.loads(answer["body"])["errors"]
+    assert error["name"] == name
+
+
+@given(host=st.text(), scheme=st.text() | st.sampled_from(["http", "https", "HTTPS", "ftp", "http,https", "https, "]))
+def test_no_header_of_a_client_gets_into_another(invoke: Invoke, host: str, scheme: str) -> None:
+    answer = invoke(with_headers(an_event(limit="1"), Host=host, X_Forwarded_Proto=scheme))
+
+    assert answer["statusCode"] in {200, 400}
+    link = header(answer, "Link") or '<https://>; rel="next"'
+    assert re.fullmatch(r"<https?://[!-~]*>; rel=\"next\"", link)
+
+
+@pytest.mark.parametrize("host", ["rooms.example", "rooms.example:8443", "127.0.0.1:3000", "[::1]:3000", "web_1"])
+def test_every_host_that_there_is_can_be_linked(invoke: Invoke, host: str) -> None:
+    url = next_url(invoke(with_headers(an_event(limit="1"), Host=host)))
+
+    assert url is not None
+    assert url.startswith(f"https://{host}/")
 
 
 @pytest.mark.parametrize(

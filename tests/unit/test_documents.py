@@ -41,7 +41,7 @@ def test_every_parameter_that_is_read_is_in_it_and_no_other() -> None:
 def test_every_route_is_in_it_and_no_other() -> None:
     router = _api()
     routes = [*router._static_routes, *router._dynamic_routes]  # noqa: SLF001 - Powertools has no other list of them
-    paths = {route.path.replace("<", "{").replace(">", "}") for route in routes}
+    paths = {route.path.replace("<", "{").replace(">", "}") for route in routes if route.method == "GET"}
 
     assert set(DOCUMENT["paths"]) == paths
     assert {method for path in DOCUMENT["paths"].values() for method in path} == {"get", "head"}

@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rentomatic.domain.errors import CorruptDataError
+from rentomatic.domain.errors import CorruptDataError, UnavailableError
 from rentomatic.domain.room import Room
 from rentomatic.repository.packed_rooms import packed, unpacked
 from tests.contracts.room_repository import a_room
@@ -58,7 +58,7 @@ def test_what_is_packed_is_unpacked(rooms: list[Room], data: st.DataObject, *, i
     chords = data.draw(st.lists(st.floats(0, 2), min_size=size, max_size=size)) if is_by_distance else None
     limit = data.draw(st.integers(1, size + 1))
 
-    page = unpacked(packed_row(rooms, numbers, chords), limit)
+    page = unpacked(packed_row(rooms, numbers, chords), limit, with_chords=is_by_distance)
 
     assert page.rooms == rooms[:limit]
     assert (page.numbers, page.chords) == (numbers[:limit], (chords or [])[:limit])
@@ -76,11 +76,36 @@ def test_a_coordinate_that_json_has_not_is_named(name: str, value: float) -> Non
     assert unpacked(packed_row(rooms, [1, 2], None), limit=1).rooms == rooms[:1]
 
 
-@pytest.mark.parametrize("at", range(7))
-@pytest.mark.parametrize("sent", [b"", b"\0", b"[", b'["\xe9"]', b"\0" * 24])
-def test_columns_that_do_not_fit_are_an_error(at: int, sent: bytes) -> None:
-    row = packed_row([a_room(), a_room(code="other")], [1, 2], [0.0, 1.0])
+@given(
+    with_chords=st.booleans(),
+    at=st.integers(0, 6),
+    sent=st.none() | st.sampled_from([b"", b"[", b"{}", b"null", b"[1]", b'["\xc3]']) | st.binary(max_size=40),
+)
+def test_a_column_that_the_server_cannot_have_sent_is_not_an_answer(
+    at: int, sent: bytes | None, *, with_chords: bool
+) -> None:
+    row = packed_row([a_room(), a_room(code="other")], [1, 2], [0.0, 1.0] if with_chords else None)
+    at %= len(row)
+    assume(len(sent or b"") != len(row[at] or b""))
     row[at] = sent
+
+    with pytest.raises(UnavailableError):
+        unpacked(row, with_chords=with_chords)
+
+
+@given(with_chords=st.booleans(), removed=st.integers(0, 6), added=st.booleans())
+def test_a_row_of_another_width_is_not_an_answer(removed: int, *, with_chords: bool, added: bool) -> None:
+    row = packed_row([a_room()], [1], [0.0] if with_chords else None)
+    at = removed % len(row)
+    row = [*row[:at], row[at], *row[at:]] if added else [*row[:at], *row[at + 1 :]]
+
+    with pytest.raises(UnavailableError):
+        unpacked(row, with_chords=with_chords)
+
+
+def test_stored_text_that_is_not_utf8_is_corrupt_data() -> None:
+    row = packed_row([a_room(), a_room(code="other")], [1, 2], None)
+    row[0] = b'["\xe9", "other"]'
 
     with pytest.raises(CorruptDataError):
         unpacked(row)

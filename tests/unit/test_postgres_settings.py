@@ -7,9 +7,9 @@ import pytest
 from rentomatic.domain.errors import SettingsError
 from rentomatic.repository.postgres_settings import (
     PostgresSettings,
-    TimeSettings,
+    SessionSettings,
     read_postgres_settings,
-    read_time_settings,
+    read_session_settings,
 )
 
 CONFIGURATION = {
@@ -119,8 +119,10 @@ def test_a_hostname_that_is_a_directory_is_that_of_a_unix_socket(hostname: str, 
 @pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "1e300", "8s"])
 def test_a_time_out_of_its_range_is_named_with_it(variable: str, value: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{variable} is not a number of seconds from [\d.]+ to \d+$"):
-        read_time_settings({variable: value})
+        read_session_settings({variable: value})
 
 
 def test_times_have_defaults() -> None:
-    assert read_time_settings({"POSTGRES_TIMEOUT_S": "", "POSTGRES_MAX_AGE_S": "0"}) == TimeSettings(8, 0, 300)
+    assert read_session_settings({"POSTGRES_TIMEOUT_S": "", "POSTGRES_MAX_AGE_S": "0"}) == SessionSettings(
+        8, 0, 300, 10
+    )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rentomatic.domain.errors import CorruptDataError, RepositoryError, TimedOutError, UnavailableError
 from rentomatic.requests.room_list import build_room_list_request
 from rentomatic.responses import ResponseFailure
 from rentomatic.use_cases.room_list import room_list_use_case
@@ -52,11 +53,14 @@ def test_an_invalid_request_is_a_parameters_error_and_asks_no_repository() -> No
     assert repo.calls == []
 
 
-def test_any_exception_of_the_repository_is_a_system_error() -> None:
-    error = ZeroDivisionError("Just an error message")
+@pytest.mark.parametrize(
+    "class_", [ZeroDivisionError, RepositoryError, UnavailableError, TimedOutError, CorruptDataError]
+)
+def test_any_exception_of_the_repository_is_a_system_error(class_: type[Exception]) -> None:
+    error = class_("Just an error message")
 
     response = room_list_use_case(RecordingRepo(error), build_room_list_request())
 
     assert isinstance(response, ResponseFailure)
-    assert response.value == {"type": "SystemError", "message": "ZeroDivisionError: Just an error message"}
+    assert response.value == {"type": "SystemError", "message": f"{class_.__name__}: Just an error message"}
     assert response.exception is error

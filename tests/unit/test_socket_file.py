@@ -1,5 +1,7 @@
 """What pg8000 reads by, whatever pieces the network makes of a stream."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from rentomatic.repository.deadline_socket import SocketFile
 
 class Pieces:
     """A socket that receives these, one at a time, and then the end."""
+
+    allowance = math.inf
 
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces

@@ -1,4 +1,4 @@
-"""The one connection: how it is reused, replaced and counted."""
+"""The connections: how they are reused, replaced, ended and counted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.integration.faults.faulty import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from rentomatic.domain.room import Room
@@ -88,19 +88,105 @@ def test_a_warm_request_over_tls_is_one_round_trip(
         assert (proxy.round_trips - before, proxy.connections) == (10, 1)
 
 
-def test_threads_never_share_it(migrated: Mapping[str, str], admin: Connection) -> None:
-    rooms = [a_room(code=f"code-{price}", price=price) for price in range(6)]
-    admin.run("TRUNCATE room")
-    insert_rooms(admin, rooms)
-    repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "8"})
+def ask_from_threads(repo: PostgresRepo, rooms: Sequence[Room], times: int) -> bool:
+    """Let a thread for each room ask for it, all at once, and say whether all answers are right."""
 
     def ask_often(room: Room) -> bool:
-        return all(repo.list({"price__eq": room.price}) == [room] for _ in range(100))
+        return all(repo.list({"price__eq": room.price}) == [room] for _ in range(times))
 
     with ThreadPoolExecutor(len(rooms)) as threads:
-        assert all(threads.map(ask_often, rooms))
+        return all(threads.map(ask_often, rooms))
+
+
+def insert_priced_rooms(admin: Connection, number: int) -> list[Room]:
+    rooms = [a_room(code=f"code-{price}", price=price) for price in range(number)]
+    admin.run("TRUNCATE room")
+    insert_rooms(admin, rooms)
+    return rooms
+
+
+def test_threads_never_share_a_connection(migrated: Mapping[str, str], admin: Connection) -> None:
+    repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "8", "POSTGRES_POOL_SIZE": "1"})
+
+    assert ask_from_threads(repo, insert_priced_rooms(admin, 6), 100)
+
     wait_for_connections(admin, 1)
     repo.close()
+    wait_for_connections(admin, 0)
+
+
+def test_threads_reuse_connections(migrated: Mapping[str, str], admin: Connection) -> None:
+    threads = 10
+    with closing(Proxy(int(migrated["POSTGRES_PORT"]))) as proxy:
+        repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "8", "POSTGRES_PORT": str(proxy.port)})
+
+        assert ask_from_threads(repo, insert_priced_rooms(admin, threads), 150)
+
+        assert proxy.connections <= threads
+        repo.close()
+        wait_for_connections(admin, 0)
+
+
+def test_one_connection_is_kept_on_lambda(
+    migrated: Mapping[str, str], admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "rooms")
+    repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "8"})
+
+    assert ask_from_threads(repo, insert_priced_rooms(admin, 6), 20)
+
+    wait_for_connections(admin, 1)
+    repo.close()
+
+
+def test_connections_that_nobody_needs_any_more_are_closed(migrated: Mapping[str, str], admin: Connection) -> None:
+    repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "8", "POSTGRES_MAX_IDLE_S": "0.000001"})
+
+    assert ask_from_threads(repo, insert_priced_rooms(admin, 6), 20)
+    repo.check()
+
+    wait_for_connections(admin, 1)
+    repo.close()
+
+
+def count_sessions(admin: Connection) -> tuple[int, int]:
+    """Return how many sessions there were, and how many of them ended without a word."""
+    sql = "SELECT sessions, sessions_abandoned FROM pg_stat_database WHERE datname = current_database()"
+    ((sessions, abandoned),) = admin.run(sql)
+    return sessions, abandoned
+
+
+def test_the_server_is_told_when_a_repository_is_gone(migrated: Mapping[str, str], admin: Connection) -> None:
+    sessions, abandoned = count_sessions(admin)
+
+    for way in ("collected", "closed", "replaced"):
+        max_age_s = "0" if way == "replaced" else ""
+        for _ in range(10):
+            repo = PostgresRepo({**migrated, "POSTGRES_MAX_AGE_S": max_age_s})
+            repo.check()
+            repo.check()
+            if way == "closed":
+                repo.close()
+            del repo
+
+    wait_for_connections(admin, 0)
+    assert count_sessions(admin) == (sessions + 40, abandoned)
+
+
+def test_a_connection_in_doubt_ends_without_a_word(migrated: Mapping[str, str], admin: Connection) -> None:
+    with closing(Proxy(int(migrated["POSTGRES_PORT"]))) as proxy:
+        repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "0.3", "POSTGRES_PORT": str(proxy.port)})
+        repo.check()
+        proxy.mute = True
+        before = proxy.bytes_from_clients
+        with pytest.raises(TimedOutError):
+            repo.check()
+        question = proxy.bytes_from_clients - before
+        repo.close()
+        proxy.mute = False
+
+    assert question > 0
+    assert proxy.bytes_from_clients - before == question
     wait_for_connections(admin, 0)
 
 
@@ -140,6 +226,9 @@ def test_what_a_client_does_not_see_is_counted(ask: Client, proxy: Proxy, admin:
     assert ask() == (200, None)
     assert ask.counted == {"ColdStart"}
     terminate_backends(admin)
+    assert ask() == (200, None)
+    assert ask.counted == {"DatabaseReconnects"}  # it was noticed before anything was sent
+    proxy.break_after = 1
     assert ask() == (200, None)
     assert ask.counted == {"DatabaseReconnects", "DatabaseRetries"}
     proxy.mute = True

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_settings import read_postgres_settings
+from tests.events import an_event
 from tests.injectors import (
     Proxy,
     listener_that_says,
@@ -107,6 +110,26 @@ def test_row_20_role_may_not_log_in(ask: Client, admin: Connection) -> None:
 
     assert (status, error["sqlstate"], error["phase"]) == (503, "28000", "auth")
     assert ask() == (200, None)
+
+
+def test_row_20_what_pg_hba_says_of_the_client_is_not_in_the_log(
+    invoke: Invoke, admin: Connection, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ((file,),) = admin.run("SHOW hba_file")
+    rules = Path(file).read_text(encoding="utf-8")
+    monkeypatch.setenv("POSTGRES_USER", "a_stranger")
+    Path(file).write_text(f"host all a_stranger all reject\n{rules}", encoding="utf-8")
+    try:
+        admin.run("SELECT pg_reload_conf()")
+        answer = invoke(an_event())
+    finally:
+        Path(file).write_text(rules, encoding="utf-8")
+        admin.run("SELECT pg_reload_conf()")
+
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if '"level":"ERROR"' in line]
+    assert (answer["statusCode"], json.loads(line)["sqlstate"], json.loads(line)["phase"]) == (503, "28000", "auth")
+    database = os.environ["APPLICATION_DB"]
+    assert [word for word in ("a_stranger", "127.0.0.1", f'"{database}"', "pg_hba") if word in line] == []
 
 
 def test_row_20_no_such_database(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
