@@ -55,7 +55,6 @@ class Proxy:
         self.garble = False
         self.rewrite: Callable[[bytes], bytes | None] | None = None
         self.bytes_from_clients = 0
-        self._held = b""
         Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -96,6 +95,7 @@ class Proxy:
             self._sockets.remove(each)
 
     def _pump(self, source: socket.socket, target: socket.socket, is_server: bool) -> None:  # noqa: FBT001
+        held = b""
         with suppress(OSError):
             while data := source.recv(65536):
                 if not is_server and self._last_was_server:
@@ -104,25 +104,31 @@ class Proxy:
                 self.bytes_from_clients += 0 if is_server else len(data)
                 while self.mute:
                     time.sleep(0.01)
-                if is_server and not self._forward_from_server(data, source, target):
-                    return
                 if not is_server:
                     target.sendall(data)
+                    continue
+                held, data = self._rewrite(held + data)
+                if data and not self._forward_from_server(data, source, target):
+                    return
         with suppress(OSError):
             target.shutdown(socket.SHUT_WR)
+
+    def _rewrite(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return what to hold back, and what to forward."""
+        rewrite = self.rewrite  # read once: whoever tells the proxy is another thread
+        if rewrite is None:
+            return b"", data
+        rewritten = rewrite(data)
+        if rewritten is None:
+            return data, b""
+        if rewritten != data:
+            self.rewrite = None
+        return b"", rewritten
 
     def _forward_from_server(self, data: bytes, source: socket.socket, target: socket.socket) -> bool:
         if self.garble:
             data = bytes(byte ^ 0xFF for byte in data)
-        if rewrite := self.rewrite:
-            self._held += data
-            rewritten = rewrite(self._held)
-            if rewritten is None:
-                return True
-            if rewritten != self._held:
-                self.rewrite = None
-            self._held, data = b"", rewritten
-        if (break_after := self.break_after) is not None:  # read once: whoever tells the proxy is another thread
+        if (break_after := self.break_after) is not None:
             self.break_after = break_after - len(data) if break_after > len(data) else None
             target.sendall(data[:break_after])
             if break_after <= len(data):

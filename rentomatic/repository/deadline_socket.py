@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import time
+from functools import cached_property
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -77,9 +78,13 @@ class DeadlineSocket(socket.socket):
 
     def has_arrived(self) -> bool:
         """Return whether there is something to read, the end of the stream included."""
+        return bool(self._poll.poll(0))
+
+    @cached_property
+    def _poll(self) -> select.poll:
         poll = select.poll()
         poll.register(self, select.POLLIN)
-        return bool(poll.poll(0))
+        return poll
 
     def makefile(self, *_args: object, **_named: object) -> SocketFile:  # type: ignore[override] # no other is needed
         return SocketFile(self)
@@ -146,7 +151,7 @@ class SocketFile:
         """
         if self._socket.has_arrived():
             self._refill(self._end - self._start + 1)
-        types = []
+        types: list[bytes] = []
         at = self._start
         while at < self._end:
             types.append(bytes(self._buffer[at : at + 1]))
@@ -160,13 +165,16 @@ class SocketFile:
 
     def _read_large(self, size: int) -> bytes:
         # In steps: what a length announces may never arrive, and would take the memory all the same.
-        large = bytearray(self._buffer[self._start : self._end])
+        large = bytearray(min(size, _STEP))
+        begin = self._end - self._start
+        large[:begin] = self._buffer[self._start : self._end]
         self._start = self._end = 0
-        while (begin := len(large)) < size:
-            large += bytes(min(size - begin, max(begin, _STEP)))
+        while True:
             with memoryview(large) as view:
-                self._fill(view, begin, len(large))
-        return bytes(large)
+                begin = self._fill(view, begin, len(large))
+            if begin == size:
+                return bytes(large)
+            large += bytes(min(size - begin, begin))
 
     def _refill(self, least: int) -> None:
         """Move what is unread to the front, and receive until there are at least so many bytes."""

@@ -143,7 +143,7 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
     def is_in_step(self) -> bool:
         """Whether the server has sent nothing since its last answer but what it may send at any time."""
         try:
-            return set(self._sock.unread_types()) <= _ASYNCHRONOUS
+            return all(type_ in _ASYNCHRONOUS for type_ in self._sock.unread_types())
         except (OSError, ValueError):
             return False
 

@@ -158,10 +158,11 @@ class PostgresSession:
         kept.used_at = time.time()
         self._kept.append(kept)
         with suppress(IndexError):  # other threads may take them all meanwhile
-            while len(self._kept) > self._settings.pool_size or (
-                len(self._kept) > 1 and not self._kept[0].is_fresh(self._settings)
-            ):
+            while len(self._kept) > 1 and self._has_one_too_many():
                 self._kept.popleft().end()
+
+    def _has_one_too_many(self) -> bool:
+        return len(self._kept) > self._settings.pool_size or not self._kept[0].is_fresh(self._settings)
 
     def _run(self, kept: _Kept, statement: Statement, decode: Callable[[Row], T], deadline: float) -> T:
         """Run the statement and keep the connection, if nothing that was sent or received can still be on its way.

@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.soak.contract import breach, has_wrong_rooms
-from tests.soak.faults import FAULTS, Fault
+from tests.soak.faults import Fault, faults_of
 from tests.soak.figures import TOLERANCE_S, Figures
 from tests.soak.questions import numbered_question
 
@@ -73,7 +73,7 @@ class Driver:
         count = self._plan.share // _FAULT_ONCE_IN
         numbers = self._random.sample(range(1, self._plan.share - 1), count)
         first = self.place.number * count
-        return dict(zip(numbers, islice(cycle(FAULTS), first, first + count), strict=True))
+        return dict(zip(numbers, islice(cycle(faults_of(self.place)), first, first + count), strict=True))
 
     def run(self, events: Events) -> None:
         """Ask all questions, and let the events happen at equal distances among them."""

@@ -12,6 +12,7 @@ from pg8000.native import identifier
 
 from tests.soak import questions
 from tests.soak.surroundings import PASSWORD
+from tests.streams import twice, whole_answer, with_repeated_stretch, with_row, without_stretch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.soak.questions import Question
     from tests.soak.surroundings import Surroundings
+    from tests.streams import Row
 
     Meanwhile = Callable[[], None]
     Around = Callable[[Surroundings, Random], AbstractContextManager[Meanwhile]]
@@ -72,6 +74,60 @@ def _proxy(**attributes: object) -> Around:
         vars(place.proxy).update(usual)
 
     return around
+
+
+@contextmanager
+def _answered_twice(place: Surroundings, _random: Random) -> Iterator[Meanwhile]:
+    place.relay.rewrite = whole_answer(twice)
+    yield _do_nothing
+    place.relay.rewrite = None
+
+
+def _stretch(change: Callable[[float, float], Callable[[bytes], bytes]]) -> Around:
+    """Lose or repeat some of the bytes on the way: encrypted ones with TLS."""
+
+    @contextmanager
+    def around(place: Surroundings, random: Random) -> Iterator[Meanwhile]:
+        place.proxy.rewrite = change(random.random(), random.random())
+        yield _do_nothing
+        place.proxy.rewrite = None
+
+    return around
+
+
+@contextmanager
+def _flipped(place: Surroundings, random: Random) -> Iterator[Meanwhile]:
+    """Change one encrypted byte."""
+    part, bit = random.random(), 1 << random.randrange(8)
+
+    def flip(data: bytes) -> bytes:
+        at = int(part * (len(data) - 1))
+        return data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
+
+    place.proxy.rewrite = flip
+    yield _do_nothing
+    place.proxy.rewrite = None
+
+
+@contextmanager
+def _reshaped(place: Surroundings, random: Random) -> Iterator[Meanwhile]:
+    change = random.choice([_without_column, _with_column, _with_longer_column])
+    at = random.random()
+    place.relay.rewrite = whole_answer(with_row(lambda row: change(row, int(at * len(row)))))
+    yield _do_nothing
+    place.relay.rewrite = None
+
+
+def _without_column(row: Row, at: int) -> Row:
+    return [*row[:at], *row[at + 1 :]]
+
+
+def _with_column(row: Row, at: int) -> Row:
+    return [*row[:at], b"\0" * 8, *row[at:]]
+
+
+def _with_longer_column(row: Row, at: int) -> Row:
+    return [*row[:at], (row[at] or b"") + b"\0" * 8, *row[at + 1 :]]
 
 
 @contextmanager
@@ -175,6 +231,12 @@ FAULTS = (
     Fault("slow drip", _LATE, _proxy(pause_s=0.02)),
     Fault("corrupted bytes", _UNAVAILABLE | _LATE, _proxy(garble=True)),
     Fault("corrupted bytes while connecting", _UNAVAILABLE | _LATE, _killed_and(_proxy(garble=True))),
+    Fault("answer arrives twice", _INVISIBLE, _answered_twice),
+    Fault("stretch lost", _UNAVAILABLE | _LATE, _stretch(without_stretch)),
+    Fault("stretch lost while connecting", _UNAVAILABLE | _LATE, _killed_and(_stretch(without_stretch))),
+    Fault("stretch arrives twice", _UNAVAILABLE | _LATE, _stretch(with_repeated_stretch)),
+    Fault("stretch arrives twice while connecting", _UNAVAILABLE | _LATE, _killed_and(_stretch(with_repeated_stretch))),
+    Fault("row of another shape", _UNAVAILABLE, _reshaped),
     Fault("idle backend killed", _INVISIBLE, _killed),
     Fault("frozen, backend killed, thawed", _INVISIBLE, _frozen),
     Fault("backend killed in mid-query", _UNAVAILABLE | _LATE, _killed_in_mid_query),
@@ -213,3 +275,13 @@ FAULTS = (
     Fault("password rotated", _INVISIBLE, _killed_and(_rotated)),
     Fault("password rotated, secrets service fails", _UNAVAILABLE | _LATE, _killed_and(_without_secrets)),
 )
+
+FAULTS_OF_TLS = (
+    Fault("encrypted byte flipped", _UNAVAILABLE | _LATE, _flipped),
+    Fault("encrypted byte flipped while connecting", _UNAVAILABLE | _LATE, _killed_and(_flipped)),
+)
+
+
+def faults_of(place: Surroundings) -> tuple[Fault, ...]:
+    """Return those that can be brought about there: without TLS nothing notices a byte inside of a value."""
+    return FAULTS + FAULTS_OF_TLS if place.has_tls else FAULTS

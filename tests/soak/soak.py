@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tests.injectors import Proxy
+from tests.injectors import Proxy, TlsProxy, make_authority, make_certificate
 from tests.soak.driver import Driver
 from tests.soak.execution_environment import ExecutionEnvironment
 from tests.soak.figures import Figures
@@ -43,10 +45,15 @@ def soak_with_rotations(server: SoakServer, plan: Plan, *, is_plain: bool) -> Fi
 def _surroundings(server: SoakServer, plan: Plan) -> Iterator[list[Surroundings]]:
     with ExitStack() as stack:
         service = stack.enter_context(closing(SecretsService()))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="rentomatic-soak-")))
+        certificate = make_certificate(folder / "server.pem", "127.0.0.1", make_authority())
         places = []
         for number in range(plan.environments):
-            proxy = stack.enter_context(closing(Proxy(server.port)))
-            place = Surroundings(number, plan.share, server, proxy, service)
+            proxy = relay = stack.enter_context(closing(Proxy(server.port)))
+            if number % 2:  # every other environment has TLS
+                tls = stack.enter_context(closing(TlsProxy(relay.port, certificate)))
+                proxy = stack.enter_context(closing(Proxy(tls.port)))
+            place = Surroundings(number, plan.share, server, proxy, relay, service)
             place.make(statement_timeout_s=plan.budget_s * 0.6)
             stack.callback(place.drop)
             places.append(place)

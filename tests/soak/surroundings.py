@@ -113,6 +113,8 @@ class Surroundings:
     Attributes:
         number: From 0.
         count: How many rooms there are.
+        proxy: The way to the server; with TLS, what it forwards is encrypted.
+        relay: What forwards plain text, behind TLS if there is any; else the proxy.
         process: The environment's; 0 before there is one.
         gate: Is held while a fault lasts, so that the server is not restarted under it.
     """
@@ -121,9 +123,14 @@ class Surroundings:
     count: int
     server: SoakServer
     proxy: Proxy
+    relay: Proxy
     service: SecretsService
     process: int = 0
     gate: Lock = field(default_factory=Lock)
+
+    @property
+    def has_tls(self) -> bool:
+        return self.relay is not self.proxy
 
     @property
     def name(self) -> str:
@@ -137,6 +144,7 @@ class Surroundings:
             "APPLICATION_DB": self.name,
             "POSTGRES_SECRET_ID": self.name,
             "POSTGRES_TIMEOUT_S": str(budget_s),
+            "POSTGRES_SSLMODE": "require" if self.has_tls else "disable",
             "AWS_ENDPOINT_URL": self.service.url,
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "nobody",

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import free_port
 from tests.soak.driver import Plan
-from tests.soak.faults import FAULTS
+from tests.soak.faults import FAULTS, FAULTS_OF_TLS
 from tests.soak.soak import soak_with_faults, soak_with_rotations
 from tests.soak.surroundings import SoakServer
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # As many requests as it takes for each kind of fault to come once.
-PLAN = Plan(requests=400, environments=2, seed=1, budget_s=1)
+PLAN = Plan(requests=520, environments=2, seed=1, budget_s=1)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_whatever_goes_wrong_no_room_is_wrong_and_every_answer_is_inside_the_con
 
     assert figures.failures() == {}
     assert figures.requests == PLAN.requests
-    assert {fault.kind for fault in FAULTS} < set(figures.faults)
+    assert {fault.kind for fault in FAULTS + FAULTS_OF_TLS} < set(figures.faults)
 
 
 def test_two_rotations_of_the_password_are_invisible(soak_server: SoakServer) -> None:
