@@ -206,7 +206,13 @@ class PostgresSession:
     def _connect(self, deadline: float) -> _Kept:
         if self._credentials is None:
             self._credentials = credentials_of(self._configuration)
-        connection = connect(self._credentials.read(deadline), deadline)
+        settings = self._credentials.read(deadline)
+        try:
+            connection = connect(settings, deadline)
+        except TimedOutError as error:
+            if self._settings.has_auto_pause:
+                raise UnavailableError(f"The database may be resuming: {error}", phase=error.phase) from error
+            raise
         self._credentials.accept()
         self._has_connected = True
         now = time.time()

@@ -70,12 +70,14 @@ class SessionSettings:
         max_age_s: The life of a connection; 0 to a year, at 0 it is used once.
         max_idle_s: How long a connection may wait for its next use; 0 to a year, at 0 it is used once.
         pool_size: How many connections that nobody uses are kept, 1 to 100.
+        has_auto_pause: Whether the database pauses when nobody uses it, and takes its time to resume.
     """
 
     timeout_s: float
     max_age_s: float
     max_idle_s: float
     pool_size: int
+    has_auto_pause: bool = False
 
 
 def read_postgres_settings(
@@ -120,7 +122,7 @@ def read_postgres_settings(
 
 
 def read_session_settings(configuration: Mapping[str, Any]) -> SessionSettings:
-    """Read `POSTGRES_TIMEOUT_S`, `POSTGRES_MAX_AGE_S`, `POSTGRES_MAX_IDLE_S` and `POSTGRES_POOL_SIZE`.
+    """Read the times, `POSTGRES_POOL_SIZE`, and `POSTGRES_AUTO_PAUSE`, which is `true` or `false`.
 
     Each is taken from the environment if it is missing, and has a default.
 
@@ -139,10 +141,13 @@ def read_session_settings(configuration: Mapping[str, Any]) -> SessionSettings:
     pool_size = _optional(configuration, "POSTGRES_POOL_SIZE") or default_size
     if not _is_integer(pool_size, _POOL_SIZE_MAX):
         problems.append(f"POSTGRES_POOL_SIZE is not an integer from 1 to {_POOL_SIZE_MAX}")
+    auto_pause = _optional(configuration, "POSTGRES_AUTO_PAUSE") or "false"
+    if auto_pause not in ("true", "false"):
+        problems.append("POSTGRES_AUTO_PAUSE is neither true nor false")
     if problems:
         raise SettingsError(problems)
     timeout_s, max_age_s, max_idle_s = seconds.values()
-    return SessionSettings(timeout_s, max_age_s, max_idle_s, int(pool_size))
+    return SessionSettings(timeout_s, max_age_s, max_idle_s, int(pool_size), auto_pause == "true")
 
 
 def _optional(configuration: Mapping[str, Any], variable: str) -> Any:
