@@ -111,7 +111,7 @@ def migrate(*, sql: bool) -> None:
     """Bring the database that POSTGRES_* name up to date.
 
     Its rooms are kept. With READER_SECRET_ID, the role that the API reads with gets the password in that secret, and
-    with READER_CONNECTION_LIMIT as many connections.
+    with READER_CONNECTION_LIMIT as many connections. With READER_AUTH=iam it logs in by IAM instead, on RDS.
     """
     from local.database import is_named
     from migrations import upgrade, upgrade_sql
