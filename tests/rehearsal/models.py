@@ -83,6 +83,7 @@ APIS: Mapping[str, Api] = {
     "AWS::RDS::DBCluster": Api(
         *("rds", "create_db_cluster", "request.DBClusterIdentifier"),
         attributes={
+            "DBClusterResourceId": "answer.DBCluster.DbClusterResourceId",
             "Endpoint.Address": "answer.DBCluster.Endpoint",
             "Endpoint.Port": "answer.DBCluster.Port",
             "MasterUserSecret.SecretArn": "answer.DBCluster.MasterUserSecret.SecretArn",
