@@ -254,6 +254,28 @@ def costs(*, rates: tuple[float, ...], write: bool) -> None:
         raise click.ClickException(str(error)) from None
 
 
+@main.command(name="delete-versions")
+@click.argument("function")
+@click.option("--keep", default=5, show_default=True, type=click.IntRange(1), help="How many of the newest stay.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Delete nothing, say what would be.")
+def delete_versions(*, function: str, keep: int, is_dry_run: bool) -> None:
+    """Delete old versions of a FUNCTION on AWS.
+
+    A version that an alias names stays, whatever its age. Deployments keep old versions, to roll back to; with
+    SnapStart each costs by the hour.
+    """
+    from local.lambda_versions import LambdaVersionsError, delete_old_versions
+
+    try:
+        deleted = delete_old_versions(function, keep, is_dry_run=is_dry_run)
+    except LambdaVersionsError as error:
+        raise click.ClickException(str(error)) from None
+    if deleted:
+        click.echo(f"{'Would delete' if is_dry_run else 'Deleted'} {', '.join(deleted)}")
+    else:
+        click.echo("Nothing to delete")
+
+
 @main.command()
 @click.option("--delete-data", is_flag=True, help="Delete the embedded database, too.")
 def down(*, delete_data: bool) -> None:
