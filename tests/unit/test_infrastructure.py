@@ -173,7 +173,7 @@ def test_a_deployment_asks_golden_queries_first_and_is_undone_by_alarms(translat
     assert policy["BeforeAllowTrafficHook"] == {"Ref": "GoldenQueriesFunction"}
     assert group["AutoRollbackConfiguration"]["Enabled"] is True
     assert [alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]] == [
-        *("NewVersionErrorsAlarm", "NewVersionSlowAlarm", "ApiErrorsAlarm", "DatabaseAlarm")
+        *("NewVersionErrorsAlarm", "NewVersionSlowAlarm", "ApiErrorsAlarm", "DatabaseAlarm", "TimeoutsAlarm")
     ]
 
 
