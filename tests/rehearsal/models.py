@@ -51,6 +51,7 @@ class Api:
 
 
 APIS: Mapping[str, Api] = {
+    "AWS::ApiGateway::ApiKey": Api("apigateway", "create_api_key", "answer.id"),
     "AWS::ApiGateway::Stage": Api(
         *("apigateway", "create_stage", "request.stageName"),
         renamed={"AccessLogSetting": None, "MethodSettings": None},
