@@ -119,6 +119,14 @@ def test_the_proxy_can_log_in_before_the_first_migration() -> None:
     assert {"Writer", "DatabaseFromProxy", "ProxyToDatabase"} == set(DATABASE["Resources"]["ProxyTargets"]["DependsOn"])
 
 
+@pytest.mark.parametrize(("resource", "prefix"), [("Database", "/aws/rds/cluster/"), ("Proxy", "/aws/rds/proxy/")])
+def test_rds_finds_the_log_group_that_it_would_make_and_keep_for_ever(resource: str, prefix: str) -> None:
+    group = DATABASE["Resources"][DATABASE["Resources"][resource]["DependsOn"]]
+
+    assert group["Properties"]["LogGroupName"]["Fn::Sub"].startswith(f"{prefix}${{AWS::StackName}}")
+    assert group.get("Condition") == DATABASE["Resources"][resource].get("Condition")
+
+
 def test_the_version_before_stays_whatever_makes_another(resources: dict[str, Any]) -> None:
     (version,) = (resource for name, resource in resources.items() if name.startswith("RoomsFunctionVersion"))
 
