@@ -111,7 +111,7 @@ def migrate(*, sql: bool) -> None:
     """Bring the database that POSTGRES_* name up to date.
 
     Its rooms are kept. With READER_SECRET_ID, the role that the API reads with gets the password in that secret, and
-    with READER_CONNECTION_LIMIT as many connections.
+    with READER_CONNECTION_LIMIT as many connections. With READER_AUTH=iam it logs in by IAM instead, on RDS.
     """
     from local.database import is_named
     from migrations import upgrade, upgrade_sql
@@ -252,6 +252,28 @@ def costs(*, rates: tuple[float, ...], write: bool) -> None:
         click.echo(table(rates or RATES))
     except PriceError as error:
         raise click.ClickException(str(error)) from None
+
+
+@main.command(name="delete-versions")
+@click.argument("function")
+@click.option("--keep", default=5, show_default=True, type=click.IntRange(1), help="How many of the newest stay.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Delete nothing, say what would be.")
+def delete_versions(*, function: str, keep: int, is_dry_run: bool) -> None:
+    """Delete old versions of a FUNCTION on AWS.
+
+    A version that an alias names stays, whatever its age. Deployments keep old versions, to roll back to; with
+    SnapStart each costs by the hour.
+    """
+    from local.lambda_versions import LambdaVersionsError, delete_old_versions
+
+    try:
+        deleted = delete_old_versions(function, keep, is_dry_run=is_dry_run)
+    except LambdaVersionsError as error:
+        raise click.ClickException(str(error)) from None
+    if deleted:
+        click.echo(f"{'Would delete' if is_dry_run else 'Deleted'} {', '.join(deleted)}")
+    else:
+        click.echo("Nothing to delete")
 
 
 @main.command()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 READER = "rentomatic_reader"
 _MECHANISM = "SCRAM-SHA-256"
+_IS_BY_IAM = "SELECT pg_has_role('rentomatic_reader', oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
 _CONNECTIONS_MAX = 262_143  # of max_connections, in PostgreSQL's guc_tables
 
 
@@ -31,39 +32,63 @@ class Login:
     Attributes:
         verifier: What Postgres keeps instead of a password; as it is if empty.
         connection_limit: How many connections it may have at once, from 1; as it is if None.
+        is_by_iam: Whether it logs in by IAM database authentication, and no longer with a password.
     """
 
     verifier: str = field(repr=False)
     connection_limit: int | None
+    is_by_iam: bool = False
 
 
 def read_login(configuration: Mapping[str, Any], deadline: float = math.inf) -> Login | None:
-    """Read `READER_SECRET_ID` and `READER_CONNECTION_LIMIT`; None if neither is set.
+    """Read `READER_SECRET_ID`, `READER_AUTH` and `READER_CONNECTION_LIMIT`; None if none is set.
 
     Raises:
         RepositoryError: the secret cannot be read, or one of them is of no use.
     """
     secret_id, limit = configuration.get("READER_SECRET_ID"), configuration.get("READER_CONNECTION_LIMIT")
-    if not secret_id and not limit:
+    is_by_iam = _is_by_iam(configuration.get("READER_AUTH") or "password")
+    if is_by_iam and secret_id:
+        raise SettingsError(["READER_AUTH=iam disables the password in READER_SECRET_ID: set one of the two"])
+    if not (secret_id or limit or is_by_iam):
         return None
     connection_limit = _number_of_connections(str(limit)) if limit else None
-    return Login(_verifier(read_secret("READER_SECRET_ID", secret_id, deadline)) if secret_id else "", connection_limit)
+    verifier = _verifier(read_secret("READER_SECRET_ID", secret_id, deadline)) if secret_id else ""
+    return Login(verifier, connection_limit, is_by_iam)
 
 
 def give_login(connection: Connection, login: Login) -> bool:
     """Alter the reader as the login says, and return whether there is one.
 
     Raises:
-        CommandError: there is no reader to give a password.
+        CommandError: there is no reader to let log in.
     """
     if connection.exec_driver_sql(f"SELECT to_regrole('{READER}')").scalar_one() is None:
-        if not login.verifier:  # a limit alone is for a reader that is there
+        if not (login.verifier or login.is_by_iam):  # a limit alone is for a reader that is there
             return False
         raise CommandError(f"There is no role {READER}: have an administrator CREATE ROLE {READER}, and migrate again")
-    password = f" LOGIN PASSWORD '{login.verifier}'" if login.verifier else ""
+    password = f" PASSWORD '{login.verifier}'" if login.verifier else ""
+    may_login = " LOGIN" if password or login.is_by_iam else ""
     limit = f" CONNECTION LIMIT {login.connection_limit:d}" if login.connection_limit else ""
-    connection.exec_driver_sql(f"ALTER ROLE {READER}{password}{limit}")
+    connection.exec_driver_sql(f"ALTER ROLE {READER}{may_login}{password}{limit}")
+    if may_login:
+        _switch_iam(connection, is_by_iam=login.is_by_iam)
     return True
+
+
+def _switch_iam(connection: Connection, *, is_by_iam: bool) -> None:
+    """Let the reader log in by IAM, or with its password: RDS lets a member of `rds_iam` do the one alone."""
+    was_by_iam = connection.exec_driver_sql(_IS_BY_IAM).scalar_one_or_none()
+    if was_by_iam is not None and was_by_iam != is_by_iam:  # None: a Postgres that is not of RDS
+        connection.exec_driver_sql(
+            f"{'GRANT' if is_by_iam else 'REVOKE'} rds_iam {'TO' if is_by_iam else 'FROM'} {READER}"
+        )
+
+
+def _is_by_iam(auth: str) -> bool:
+    if auth not in ("iam", "password"):
+        raise SettingsError(["READER_AUTH is neither iam nor password"])
+    return auth == "iam"
 
 
 def _number_of_connections(text: str) -> int:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., "Answer"]
 
-_RESERVE_S = 25  # for the longest answer, and to tell CodeDeploy
+_RESERVE_S = 36  # for the longest answer, and to tell CodeDeploy
 _PAUSE_S = 1
 _OK = 200
 _ASLEEP = (503, 504)
@@ -182,8 +182,8 @@ def proxy_event(path: str, parameters: dict[str, str]) -> dict[str, Any]:
 
 @cache
 def _lambda() -> LambdaClient:
-    # The version answers within 15 s. Nothing is asked twice: an answer that does not come is a fault.
-    return boto3.client("lambda", config=Config(connect_timeout=5, read_timeout=18, retries={"total_max_attempts": 1}))
+    # The version answers within 28 s. Nothing is asked twice: an answer that does not come is a fault.
+    return boto3.client("lambda", config=Config(connect_timeout=5, read_timeout=31, retries={"total_max_attempts": 1}))
 
 
 @cache

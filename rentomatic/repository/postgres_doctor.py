@@ -58,7 +58,8 @@ _REMEDIES = {
     "POSTGRES_SSLROOTCERT; a server without TLS needs ssl = on, and a certificate",
 }
 _LOGIN_REMEDIES = {  # by the class of the SQLSTATE
-    "28": "Correct POSTGRES_USER and POSTGRES_PASSWORD, or the secret; for POSTGRES_AUTH=iam, GRANT rds_iam TO it",
+    "28": "Correct POSTGRES_USER and POSTGRES_PASSWORD, or the secret; for POSTGRES_AUTH=iam, GRANT rds_iam TO it, "
+    "and allow the function rds-db:connect as it (PostgresIamArn); for a password, REVOKE rds_iam FROM it",
     "3D": "Correct APPLICATION_DB, or CREATE DATABASE",
     "42": "GRANT CONNECT ON DATABASE the one in APPLICATION_DB TO the user",
     "53": "Raise the user's CONNECTION LIMIT or the server's max_connections, or close what is not used",
@@ -89,6 +90,7 @@ _INDEXES = (
 )
 
 _ROLE = "SELECT quote_ident(rolname), rolsuper FROM pg_roles WHERE rolname = current_user"
+_IS_BY_IAM = "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
 _PRIVILEGES = """
     SELECT has_table_privilege(to_regclass('room'), 'SELECT'),
         has_table_privilege(to_regclass('room'), 'INSERT, UPDATE, DELETE, TRUNCATE')
@@ -176,6 +178,7 @@ def _examine(configuration: Mapping[str, Any], remaining_s: float, found: dict[s
     progress = Progress()
     connection = connect(settings, begun + min(timeout_s, remaining_s), progress)
     looks: dict[str, Callable[[Connection], Finding]] = {
+        "login": partial(_judge_login, auth=configuration.get("POSTGRES_AUTH")),
         "grants": _judge_grants,
         "time-outs": partial(_judge_time_outs, timeout_s=timeout_s),
         "migrations": _judge_migrations,
@@ -220,6 +223,14 @@ def _judge_tls(settings: PostgresSettings) -> Finding:
         f"POSTGRES_SSLMODE is {settings.sslmode}: somebody in between could read along",
         "POSTGRES_SSLMODE=verify-full, or leave it empty",
     )
+
+
+def _judge_login(connection: Connection, auth: str | None) -> Finding:
+    judge = partial(Finding, "login")
+    if auth == "iam" and [False] in connection.run(_IS_BY_IAM):  # no row: not a Postgres of RDS
+        ((role, _),) = connection.run(_ROLE)
+        return judge(Verdict.WRONG, "POSTGRES_AUTH is iam, and the user is not in rds_iam", f"GRANT rds_iam TO {role}")
+    return judge(Verdict.OK, _GOOD["login"])
 
 
 def _judge_grants(connection: Connection) -> Finding:

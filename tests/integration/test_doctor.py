@@ -132,6 +132,25 @@ def test_a_closed_port_is_told_from_a_name(migrated: Mapping[str, str]) -> None:
     assert_stops_at(findings, "port", "ConnectionRefusedError", "POSTGRES_PORT")
 
 
+def test_a_user_by_iam_who_is_not_in_the_role_of_rds_is_told(
+    patient: dict[str, str], owner: Connection, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rentomatic.repository.iam._sign", lambda *_: CANARY)
+    # By its Unix socket, where Postgres trusts everybody: it does not know IAM.
+    by_iam = {**patient, "POSTGRES_HOSTNAME": server["POSTGRES_HOSTNAME"], "POSTGRES_AUTH": "iam"}
+    by_iam["POSTGRES_SSLMODE"] = "verify-full"
+    try:
+        owner.run("CREATE ROLE rds_iam")
+        assert_only(examine(by_iam), "login", Verdict.WRONG, 'not in rds_iam -> GRANT rds_iam TO "Patient"')
+
+        owner.run('GRANT rds_iam TO "Patient"')
+        assert {finding.verdict for finding in examine(by_iam)} == {Verdict.OK}
+    finally:
+        owner.run("DROP ROLE rds_iam")
+
+    assert {finding.verdict for finding in examine(by_iam)} == {Verdict.OK}  # a Postgres that is not of RDS
+
+
 @pytest.mark.parametrize(("sslmode", "check"), [("disable", "login"), ("verify-full", "TLS")])
 def test_a_listener_that_says_nothing_takes_as_long_as_the_settings_allow(
     migrated: Mapping[str, str], sslmode: str, check: str

@@ -68,7 +68,7 @@ def database(cluster: Mapping[str, str]) -> Iterator[dict[str, str]]:
     with a_database(cluster) as settings:
         yield settings
     with connect(read_postgres_settings(cluster)) as superuser:
-        superuser.run("DROP ROLE IF EXISTS rentomatic_reader, keeper")
+        superuser.run("DROP ROLE IF EXISTS rentomatic_reader, keeper, rds_iam")
 
 
 @pytest.fixture
@@ -248,6 +248,69 @@ def test_a_limit_alone_leaves_the_login_as_it_is(database: dict[str, str], super
     upgrade({**database, "READER_CONNECTION_LIMIT": "3"}, print)
 
     assert superuser.run(ROLE) == [[False, 3, False, SETTINGS]]
+
+
+IS_BY_IAM = "SELECT pg_has_role('rentomatic_reader', 'rds_iam', 'MEMBER')"
+
+
+def test_a_reader_that_logs_in_by_iam_is_in_the_role_of_rds(database: dict[str, str], superuser: Connection) -> None:
+    superuser.run("CREATE ROLE rds_iam")
+
+    upgrade({**database, "READER_AUTH": "iam"}, print)
+    upgrade({**database, "READER_AUTH": "iam"}, print)
+
+    assert superuser.run(IS_BY_IAM) == [[True]]
+    assert superuser.run(ROLE) == [[True, 50, False, SETTINGS]]
+
+
+def test_a_reader_with_a_password_is_in_it_no_longer(
+    database: dict[str, str], superuser: Connection, secret: Callable[..., dict[str, str]]
+) -> None:
+    superuser.run("CREATE ROLE rds_iam")
+    upgrade({**database, "READER_AUTH": "iam"}, print)
+
+    upgrade({**database, **secret()}, print)
+
+    assert superuser.run(IS_BY_IAM) == [[False]]
+
+
+@pytest.mark.parametrize("settings", [{}, {"READER_CONNECTION_LIMIT": "3"}])
+def test_a_migration_that_is_told_of_no_login_leaves_it(
+    database: dict[str, str], superuser: Connection, settings: dict[str, str]
+) -> None:
+    superuser.run("CREATE ROLE rds_iam")
+    upgrade({**database, "READER_AUTH": "iam"}, print)
+
+    upgrade({**database, **settings}, print)
+
+    assert superuser.run(IS_BY_IAM) == [[True]]
+
+
+def test_an_owner_with_admin_option_lets_the_reader_log_in_by_iam(
+    keeper: dict[str, str], superuser: Connection
+) -> None:
+    superuser.run("CREATE ROLE rds_iam; GRANT rds_iam TO keeper WITH ADMIN OPTION; ALTER ROLE keeper CREATEROLE")
+
+    upgrade({**keeper, "READER_AUTH": "iam"}, print)
+
+    assert superuser.run(IS_BY_IAM) == [[True]]
+    superuser.run("DROP OWNED BY keeper, rentomatic_reader CASCADE; DROP ROLE rentomatic_reader")
+
+
+def test_where_there_is_no_rds_a_reader_by_iam_may_log_in(database: dict[str, str], superuser: Connection) -> None:
+    upgrade({**database, "READER_AUTH": "iam"}, print)
+
+    assert superuser.run(ROLE) == [[True, 50, False, SETTINGS]]
+
+
+def test_iam_and_a_password_exclude_each_other(database: dict[str, str], secret: Callable[..., dict[str, str]]) -> None:
+    with pytest.raises(SettingsError, match="READER_AUTH=iam disables the password in READER_SECRET_ID"):
+        upgrade({**database, **secret(), "READER_AUTH": "iam"}, print)
+
+
+def test_another_way_to_log_in_is_refused(database: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="READER_AUTH is neither iam nor password"):
+        upgrade({**database, "READER_AUTH": "kerberos"}, print)
 
 
 @pytest.mark.parametrize(

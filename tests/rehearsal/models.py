@@ -51,10 +51,10 @@ class Api:
 
 
 APIS: Mapping[str, Api] = {
+    "AWS::ApiGateway::ApiKey": Api("apigateway", "create_api_key", "answer.id"),
     "AWS::ApiGateway::Stage": Api(
         *("apigateway", "create_stage", "request.stageName"),
         renamed={"AccessLogSetting": None, "MethodSettings": None},
-        update="update_stage",
     ),
     "AWS::AppConfig::Application": Api("appconfig", "create_application", "answer.Id"),
     "AWS::AppConfig::ConfigurationProfile": Api("appconfig", "create_configuration_profile", "answer.Id"),
@@ -83,6 +83,7 @@ APIS: Mapping[str, Api] = {
     "AWS::RDS::DBCluster": Api(
         *("rds", "create_db_cluster", "request.DBClusterIdentifier"),
         attributes={
+            "DBClusterResourceId": "answer.DBCluster.DbClusterResourceId",
             "Endpoint.Address": "answer.DBCluster.Endpoint",
             "Endpoint.Port": "answer.DBCluster.Port",
             "MasterUserSecret.SecretArn": "answer.DBCluster.MasterUserSecret.SecretArn",
@@ -157,6 +158,8 @@ def _register(kind: str, make: Callable[..., Any], api: Api | None = None) -> No
         properties = cloudformation_json["Properties"]
         if kind == SCHEMA:
             make(new_resource_name, properties, "Update")
+        elif kind == "AWS::ApiGateway::Stage":
+            _deploy_stage(properties)
         elif api and api.is_replaced:
             return create(_cls, new_resource_name, cloudformation_json)
         elif api and api.update:
@@ -222,6 +225,13 @@ def _set_account(name: str, properties: Mapping[str, Any]) -> _Made:
     operation: Any = {"op": "replace", "path": "/cloudwatchRoleArn", "value": properties["CloudWatchRoleArn"]}
     boto3.client("apigateway", region_name=REGION).update_account(patchOperations=[operation])
     return _Made(name)
+
+
+def _deploy_stage(properties: Mapping[str, Any]) -> None:
+    rest_api, deployment = (_name_of(properties[name]) or properties[name] for name in ("RestApiId", "DeploymentId"))
+    operation: Any = {"op": "replace", "path": "/deploymentId", "value": deployment}
+    client = boto3.client("apigateway", region_name=REGION)
+    client.update_stage(restApiId=rest_api, stageName=properties["StageName"], patchOperations=[operation])
 
 
 def _make_secret(name: str, properties: Mapping[str, Any]) -> _Made:

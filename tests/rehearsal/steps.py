@@ -45,6 +45,7 @@ def deploy_database(stage: Stage) -> str:
         "PostgresOwnerHostname": owner["POSTGRES_HOSTNAME"],
         "PostgresPort": owner["POSTGRES_PORT"],
         "PostgresSslmode": owner["POSTGRES_SSLMODE"],
+        "SetsApiGatewayLogRole": "true",
     }
     return f"{len(aws.resources(DATABASE))} resources; {len(outputs)} outputs, each a parameter of the application"
 

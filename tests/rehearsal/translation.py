@@ -49,9 +49,16 @@ def _with_paths(resources: dict[str, Any]) -> dict[str, Any]:
             added[f"Path{number}"] = {"Type": "AWS::ApiGateway::Resource", "Properties": properties}
         for method, specification in methods.items():
             added[f"Path{number}{method.strip('x-').replace('-', '')}"] = _method(method, resource, specification)
-    (deployment,) = (name for name, value in resources.items() if value["Type"] == "AWS::ApiGateway::Deployment")
+    kinds = {value["Type"]: name for name, value in resources.items()}
+    deployment, stage = kinds["AWS::ApiGateway::Deployment"], kinds["AWS::ApiGateway::Stage"]
     methods_added = [name for name, value in added.items() if value["Type"] == "AWS::ApiGateway::Method"]
-    return {**resources, **added, deployment: {**resources[deployment], "DependsOn": methods_added}}
+    # Both, since moto does not look at what a reference depends on.
+    return {
+        **resources,
+        **added,
+        deployment: {**resources[deployment], "DependsOn": methods_added},
+        stage: {**resources[stage], "DependsOn": deployment},
+    }
 
 
 def _method(method: str, resource: dict[str, Any], specification: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from itertools import chain
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from samtranslator.yaml_helper import yaml_parse
 
 from local.costs import COLD_MS, PAGE, PRICES, RATES, WARM_MS, Load, PriceError, billed_ms, options, page, stacks, table
 from tests.conftest import ROOT
@@ -27,6 +28,14 @@ def test_the_readme_has_what_both_stacks_cost() -> None:
     costs = together.replace("**Together**", "US dollars a month")
 
     assert costs in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_page_says_that_the_busiest_column_is_at_the_throttle() -> None:
+    parameters = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
+    bullet = f"{max(RATES):.0f} requests a second all month is what `RequestsPerSecond` allows"
+
+    assert parameters["RequestsPerSecond"]["Default"] == max(RATES)
+    assert bullet in PAGE.read_text(encoding="utf-8")
 
 
 def test_each_price_is_used_and_says_when_and_where_it_was_read() -> None:

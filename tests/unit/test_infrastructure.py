@@ -86,6 +86,17 @@ def test_nothing_may_do_anything_to_everything(name: str) -> None:
         assert "*" not in listed(statement.get("Resource")) or actions <= WITHOUT_RESOURCE, statement
 
 
+@pytest.mark.parametrize("name", [*TEMPLATES, "deployer.yaml"])
+def test_no_policy_is_longer_than_iam_takes(name: str) -> None:
+    roles = of_type("AWS::IAM::Role", name).values()
+    documents = [(policy["PolicyDocument"], 10_240) for role in roles for policy in role.get("Policies", [])]
+    documents += [(policy["PolicyDocument"], 6_144) for policy in of_type("AWS::IAM::ManagedPolicy", name).values()]
+
+    assert documents
+    for document, longest in documents:  # without white space; what is put in for a parameter may be twice as long
+        assert 2 * len(re.sub(r"\s", "", json.dumps(document))) < longest
+
+
 def test_sam_adds_no_role_that_may_do_more(translated: dict[str, Any]) -> None:
     roles = {name for name, resource in translated.items() if resource["Type"] == "AWS::IAM::Role"}
 
@@ -173,7 +184,7 @@ def test_a_deployment_asks_golden_queries_first_and_is_undone_by_alarms(translat
     assert policy["BeforeAllowTrafficHook"] == {"Ref": "GoldenQueriesFunction"}
     assert group["AutoRollbackConfiguration"]["Enabled"] is True
     assert [alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]] == [
-        *("NewVersionErrorsAlarm", "NewVersionSlowAlarm", "ApiErrorsAlarm", "DatabaseAlarm")
+        *("NewVersionErrorsAlarm", "NewVersionSlowAlarm", "ApiErrorsAlarm", "DatabaseAlarm", "TimeoutsAlarm")
     ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import botocore.session
 import pytest
 from botocore import xform_name
+from samtranslator.yaml_helper import yaml_parse
 
 from manage import main
 from tests.conftest import ROOT
@@ -71,6 +72,20 @@ def test_every_option_of_sam_is_there() -> None:
     for command in commands:
         cli = import_module(f"samcli.commands.{command.split()[1]}.command").cli
         assert options(command) <= options_of(cli), command
+
+
+def test_every_parameter_of_a_deployment_is_there_and_takes_its_value() -> None:
+    commands = starting_with("sam deploy", "aws cloudformation deploy")
+    templates = {"--config-env database": "database.yaml", "--template-file deployer.yaml": "deployer.yaml"}
+
+    assert commands
+    for command in commands:
+        name = next((name for words, name in templates.items() if words in command), "template.yaml")
+        parameters = yaml_parse((ROOT / name).read_text("utf-8"))["Parameters"]
+        for word in shlex.split(command.partition("--parameter-overrides")[2]):
+            parameter, _, value = word.partition("=")
+            assert parameter in parameters, command
+            assert value.strip('"') in map(str, parameters[parameter].get("AllowedValues", [value.strip('"')])), command
 
 
 def test_every_option_of_awss_cli_is_there() -> None:

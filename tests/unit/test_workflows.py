@@ -35,6 +35,13 @@ def test_only_jobs_of_the_environment_in_the_repository_may_deploy() -> None:
     assert not re.fullmatch(repository, "repo:somebody/*")
 
 
+def test_a_deployment_may_tag_its_stack() -> None:
+    policy = str(DEPLOYER["Resources"]["DeployerRole"]["Properties"]["Policies"])
+
+    assert "tags = " in (ROOT / "samconfig.toml").read_text(encoding="utf-8")
+    assert "cloudformation:TagResource" in policy
+
+
 def test_there_is_a_role_for_each_environment_and_staging_comes_first() -> None:
     deployments = {name: job for name, job in jobs("deploy").items() if "environment" in job.get("with", {})}
 
