@@ -126,3 +126,25 @@ def test_times_have_defaults() -> None:
     assert read_session_settings({"POSTGRES_TIMEOUT_S": "", "POSTGRES_MAX_AGE_S": "0"}) == SessionSettings(
         8, 0, 300, 10
     )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("POSTGRES_POOL_SIZE", "0"),
+        ("POSTGRES_POOL_SIZE", "101"),
+        ("POSTGRES_POOL_SIZE", "1.5"),
+        ("POSTGRES_POOL_SIZE", "ten"),
+        ("POSTGRES_AUTO_PAUSE", "yes"),
+    ],
+)
+def test_a_session_setting_that_is_not_valid_is_named(variable: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=variable):
+        read_session_settings({variable: value})
+
+
+def test_one_connection_is_kept_on_lambda_unless_set_otherwise() -> None:
+    on_lambda = {"AWS_LAMBDA_FUNCTION_NAME": "rooms"}
+
+    assert read_session_settings(on_lambda).pool_size == 1
+    assert read_session_settings({**on_lambda, "POSTGRES_POOL_SIZE": "3"}).pool_size == 3

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from tests.integration.faults.faulty import TIMEOUT_S
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.injectors import Proxy
     from tests.integration.faults.conftest import Client
 
@@ -21,10 +23,24 @@ def test_a_database_that_wakes_up_in_time_is_waited_for(ask: Client, proxy: Prox
     waking.join()
 
 
-def test_one_that_takes_longer_is_asked_again_by_the_next_request(ask: Client, proxy: Proxy) -> None:
+def test_row_7_one_that_takes_longer_is_a_503_and_asked_again(
+    ask: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_AUTO_PAUSE", "true")
     proxy.mute = True
-    _, error = ask()
-    assert error["phase"] == "auth"
+    status, error = ask()
+    assert (status, error["phase"]) == (503, "auth")
 
     proxy.mute = False
     assert ask() == (200, None)
+
+
+def test_a_slow_answer_of_a_database_that_pauses_is_still_a_504(
+    ask: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_AUTO_PAUSE", "true")
+    assert ask() == (200, None)
+
+    proxy.mute = True
+
+    assert ask()[0] == 504
