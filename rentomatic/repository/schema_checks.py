@@ -129,8 +129,9 @@ def _find_wrong_columns(connection: Connection) -> Iterator[Problem]:
 
 def _bring_back(name: str, candidates: Sequence[Column]) -> str:
     if len(candidates) == 1:
-        add = f"or, if that is something else: {add_column(name)}"
-        return f'ALTER TABLE room RENAME COLUMN "{candidates[0].name}" TO {name}; {add}'
+        other = candidates[0].name
+        rename = f'ALTER TABLE room RENAME COLUMN "{other}" TO {name}'
+        return f"If {other} is what was {name}: {rename}; or else: {add_column(name)}"
     return f"Its values are in a backup at best, its column comes by: {add_column(name)}"
 
 
