@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from migrations.adoption import FIRST_REVISION
+from migrations.adoption import SELECT_REVISION
 from migrations.reader import read_login
 from migrations.turn import is_not_locked
 from rentomatic.domain.errors import TimedOutError
@@ -97,11 +97,11 @@ def upgrade_sql(output: TextIO, configuration: Mapping[str, Any] | None = None) 
     """
     config = _config()
     config.output_buffer = output
-    revision, has_table = _present(configuration) if configuration else ("", False)
+    revision, to_adopt = _present(configuration) if configuration else ("", "")
     try:
-        if has_table and not revision:
-            command.stamp(config, FIRST_REVISION, sql=True)
-            revision = FIRST_REVISION
+        if to_adopt and not revision:
+            command.stamp(config, to_adopt, sql=True)
+            revision = to_adopt
         command.upgrade(config, f"{revision or 'base'}:head", sql=True)
     except CommandError as error:
         raise MigrationError(str(error)) from error
@@ -113,12 +113,13 @@ def _config() -> Config:
     return config
 
 
-def _present(configuration: Mapping[str, Any]) -> tuple[str, bool]:
-    """Return the database's revision, which may be empty, and whether it has a room table."""
+def _present(configuration: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the database's revision, and that which its room table looks like; either may be empty."""
     with connect(credentials_of(configuration).read(), monotonic() + CONNECT_S) as connection:
-        ((version_table, room_table),) = connection.run("SELECT to_regclass('alembic_version'), to_regclass('room')")
+        ((version_table,),) = connection.run("SELECT to_regclass('alembic_version')")
         rows = connection.run("SELECT version_num FROM alembic_version") if version_table else []
-    return "".join(revision for (revision,) in rows), room_table is not None
+        ((to_adopt,),) = connection.run(SELECT_REVISION)
+    return "".join(revision for (revision,) in rows), to_adopt
 
 
 def _upgrade(config: Config, revision: str) -> None:

@@ -13,7 +13,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from migrations.adoption import FIRST_REVISION, has_table_to_adopt, number_new_rooms
+from migrations.adoption import number_new_rooms, revision_to_adopt
 from migrations.reader import READER, give_login
 from migrations.turn import SQL, holders_of_room, is_not_locked, take_turn
 from rentomatic.repository.credentials import credentials_of
@@ -91,10 +91,10 @@ def _is_newer() -> bool:
 
 
 def _adopt(connection: Connection) -> None:
-    """Take a room table that no migration made for what the first revision would have made."""
-    if context.get_context().get_current_revision() is None and has_table_to_adopt(connection):
-        context.get_context().stamp(context.script, FIRST_REVISION)
-        _report(f"Adopted the room table that was there, as revision {FIRST_REVISION}")
+    """Take a room table that has no version for what the revision would have made that it looks like."""
+    if context.get_context().get_current_revision() is None and (revision := revision_to_adopt(connection)):
+        context.get_context().stamp(context.script, revision)
+        _report(f"Adopted the room table that was there, as revision {revision}")
 
 
 def _report_step(ctx: MigrationContext, step: MigrationInfo, heads: Any, run_args: Any) -> None:  # noqa: ARG001 - theirs

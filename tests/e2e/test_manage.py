@@ -337,7 +337,7 @@ def test_who_names_no_database_is_told_that_the_embedded_one_is_looked_after(clo
 
     said = "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; the embedded one is kept and"
     assert_one_clear_line(migrate, said, "by `make run`")
-    assert (doctor.returncode, len(doctor.stdout.splitlines())) == (1, 12)
+    assert (doctor.returncode, len(doctor.stdout.splitlines())) == (1, 14)
     assert doctor.stdout.splitlines()[1].endswith("-> Set these variables, on AWS by the parameters of template.yaml")
     assert doctor.stdout.splitlines()[-1].startswith(said)
 
@@ -477,7 +477,8 @@ def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not
     assert (result.returncode, result.stderr) == (0, "")
     assert re.findall(r"^(\w+) +([\w-]+) ", result.stdout, re.MULTILINE) == [
         *[("ok", check) for check in ("settings", "credentials", "name", "port", "TLS", "login")],
-        *[("warning", "grants"), ("warning", "time-outs"), ("ok", "migrations"), ("ok", "indexes")],
+        *[("warning", "grants"), ("warning", "time-outs")],
+        *[("ok", check) for check in ("migrations", "schema", "indexes", "queries")],
     ]
     assert result.stdout.splitlines()[6].endswith("The user is a superuser, and needs only to read the table room")
     assert result.stdout.splitlines()[7].startswith(" " * 26 + "-> give the function a role of its own")

@@ -18,9 +18,11 @@ from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pg8000.native import Connection
+
+    from rentomatic.domain.room import Room
 
 ROOT = Path(__file__).resolve().parents[2]
 REVISIONS = [script.revision for script in reversed([*ScriptDirectory(ROOT / "migrations").walk_revisions()])]
@@ -108,8 +110,6 @@ def test_a_table_that_no_migration_made_is_adopted(
         connection.run(version_table)
 
     upgrade(empty_database, print)
-    if id_column == SERIAL:
-        connection.run("SELECT setval('room_id_seq', 7)")
     insert_rooms(connection, [a_room(code=OTHER_CODE)])
 
     assert describe(connection)["version"] == [[REVISIONS[-1]]]
@@ -259,6 +259,129 @@ def test_a_table_of_that_name_with_other_columns_is_left_alone(
         upgrade(empty_database, print)
 
     assert describe(connection) == before
+
+
+@pytest.mark.parametrize(
+    ("id_column", "ids"),
+    [
+        ("id integer NOT NULL DEFAULT 1", (1, 1, 1)),
+        ("id integer", (None, 1, None)),
+        ("id integer UNIQUE", (None, 1, None)),
+        ("id serial", (1, 7, 7)),
+    ],
+)
+def test_ids_that_are_not_unique_are_refused_with_their_rooms(
+    empty_database: Mapping[str, str], connection: Connection, id_column: str, ids: Sequence[int | None]
+) -> None:
+    connection.run(f"CREATE TABLE room ({id_column}, {OTHER_COLUMNS})")
+    for code, number in zip("ABC", ids, strict=True):
+        connection.run("INSERT INTO room (id, code) VALUES (:number, :code)", number=number, code=code)
+    before = describe(connection), connection.run("SELECT * FROM room ORDER BY code")
+
+    with pytest.raises(
+        MigrationError, match=r"whose id is not unique and NOT NULL, and the rooms .* have none"
+    ) as raised:
+        upgrade(empty_database, print)
+
+    assert (describe(connection), connection.run("SELECT * FROM room ORDER BY code")) == before
+    follow(str(raised.value), connection)
+    upgrade(empty_database, print)
+    insert_rooms(connection, [a_room()])
+    assert sorted(room.code for room in walk(empty_database)) == ["A", "B", "C", CODE]
+
+
+@pytest.mark.parametrize("id_column", ["id integer", "id integer NOT NULL"])
+def test_an_id_that_might_be_repeated_is_refused(
+    empty_database: Mapping[str, str], connection: Connection, id_column: str
+) -> None:
+    connection.run(f"CREATE TABLE room ({id_column}, {OTHER_COLUMNS})")
+
+    with pytest.raises(MigrationError, match="whose id is not unique and NOT NULL: ") as raised:
+        upgrade(empty_database, print)
+
+    follow(str(raised.value), connection)
+    upgrade(empty_database, print)
+
+
+def test_numbers_that_an_integer_cannot_hold_are_refused(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    connection.run(f"CREATE TABLE room ({SERIAL}, {OTHER_COLUMNS.replace('price integer', 'price bigint')})")
+    connection.run("INSERT INTO room (code, price) VALUES ('dear', 99999999999), ('cheap', 2147483647)")
+    before = describe(connection)
+
+    with pytest.raises(MigrationError, match="price is a bigint, and must be an integer: correct that of dear, which"):
+        upgrade(empty_database, print)
+    connection.run("UPDATE room SET price = 7 WHERE code = 'dear'")
+    with pytest.raises(MigrationError, match="price is a bigint, and must be an integer: alter it") as raised:
+        upgrade(empty_database, print)
+
+    assert describe(connection) == before
+    follow(str(raised.value), connection)
+    upgrade(empty_database, print)
+    assert [room.price for room in PostgresRepo(empty_database).list()] == [7, 2147483647]
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        (f"CREATE TABLE room ({PLAIN}, {OTHER_COLUMNS}) PARTITION BY RANGE (id)", "a partitioned table"),
+        ("CREATE VIEW room AS SELECT * FROM rooms", "a view"),
+        ("CREATE MATERIALIZED VIEW room AS SELECT * FROM rooms", "a materialized view"),
+        (
+            f"CREATE TABLE room ({PLAIN}, {OTHER_COLUMNS}); ALTER TABLE rooms INHERIT room",
+            "a table that others inherit",
+        ),
+    ],
+)
+def test_what_is_not_an_ordinary_table_is_refused_by_what_it_is(
+    empty_database: Mapping[str, str], connection: Connection, statement: str, kind: str
+) -> None:
+    connection.run(f"CREATE TABLE rooms ({PLAIN}, {OTHER_COLUMNS})")
+    connection.run("INSERT INTO rooms VALUES (7, 'old')")
+    connection.run(statement)
+    if "PARTITION" in statement:
+        connection.run("ALTER TABLE room ATTACH PARTITION rooms DEFAULT")
+
+    with pytest.raises(MigrationError, match=f"The room table is {kind}.*, which is not supported") as raised:
+        upgrade(empty_database, print)
+
+    follow(str(raised.value), connection)
+    upgrade(empty_database, print)
+    insert_rooms(connection, [a_room()])
+    assert connection.run("SELECT id, code FROM room ORDER BY id") == [[7, "old"], [8, CODE]]
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_table_that_has_lost_its_version_is_taken_over(
+    empty_database: Mapping[str, str], connection: Connection, revision: str
+) -> None:
+    upgrade(empty_database, print, revision)
+    connection.run("DROP TABLE alembic_version")
+
+    upgrade(empty_database, print)
+    described = describe(connection)
+
+    connection.run("DROP TABLE room, alembic_version")
+    upgrade(empty_database, print)
+    assert described == describe(connection)
+
+
+def follow(refusal: str, connection: Connection) -> None:
+    """Run the statements that a refusal ends with."""
+    for statement in refusal.rpartition(": ")[2].split("; "):
+        connection.run(statement)
+
+
+def walk(configuration: Mapping[str, str]) -> list[Room]:
+    """Return the rooms of all pages of one room each."""
+    repository = PostgresRepo(configuration)
+    page = repository.search(RoomSearch(limit=1))
+    rooms = [*page.rooms]
+    while page.end:
+        page = repository.search(RoomSearch(limit=1, after=page.end))
+        rooms += page.rooms
+    return rooms
 
 
 def test_a_database_that_cannot_be_reached_is_a_clear_error(server: Mapping[str, str]) -> None:

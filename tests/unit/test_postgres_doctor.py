@@ -2,9 +2,18 @@ from __future__ import annotations
 
 from alembic.script import ScriptDirectory
 
-from rentomatic.repository.postgres_doctor import NEWEST_REVISION
+from rentomatic.repository.room_schema import FUNCTIONS
+from rentomatic.repository.schema_checks import REVISIONS
 from tests.conftest import ROOT
 
+MIGRATIONS = ScriptDirectory(str(ROOT / "migrations"))
 
-def test_the_newest_revision_is_that_of_the_migrations() -> None:
-    assert ScriptDirectory(ROOT / "migrations").get_current_head() == NEWEST_REVISION
+
+def test_the_revisions_are_those_of_the_migrations() -> None:
+    assert [script.revision for script in reversed([*MIGRATIONS.walk_revisions()])] == list(REVISIONS)
+
+
+def test_the_functions_are_those_of_the_migrations() -> None:
+    revision = MIGRATIONS.get_revision("c3a91f6d2e80").module
+
+    assert list(FUNCTIONS.values()) == [" ".join(sql.split()) for sql in (revision.PLACE, revision.STRIP)]

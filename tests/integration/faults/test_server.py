@@ -1,4 +1,4 @@
-"""Rows 4 to 6, 15, 17, 20, 26 to 29, 42 and 43: what the server says and does."""
+"""Rows 4 to 6, 15, 17, 20, 26 to 29, 42, 43 and 48: what the server says and does."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rentomatic.repository.postgres_connection import connect
+from rentomatic.repository.postgres_doctor import Verdict, examine
 from rentomatic.repository.postgres_settings import read_postgres_settings
 from tests.events import an_event
 from tests.injectors import (
@@ -19,6 +20,7 @@ from tests.injectors import (
     refusal,
 )
 from tests.integration.faults.faulty import (
+    ROOMS,
     changed,
     locked_rooms,
     meanwhile,
@@ -174,6 +176,33 @@ def test_row_28_table_altered_under_a_live_connection(ask: Client, admin: Connec
 def test_row_29_read_only_server(ask: Client, admin: Connection) -> None:
     with changed(admin, "ALTER ROLE faulty SET default_transaction_read_only = on", "ALTER ROLE faulty RESET ALL"):
         assert ask() == (200, None)
+
+
+@pytest.mark.parametrize(
+    ("statement", "undo", "check"),
+    [
+        ("ALTER TABLE room ALTER price TYPE numeric", "ALTER TABLE room ALTER price TYPE integer", "schema"),
+        (
+            "REVOKE EXECUTE ON FUNCTION room_place FROM PUBLIC",
+            "GRANT EXECUTE ON FUNCTION room_place TO PUBLIC",
+            "grants",
+        ),
+        ("ALTER TABLE room ENABLE ROW LEVEL SECURITY", "ALTER TABLE room DISABLE ROW LEVEL SECURITY", "grants"),
+    ],
+)
+def test_row_48_what_requests_need_is_not_there_and_the_doctor_says_so(
+    invoke: Invoke, admin: Connection, statement: str, undo: str, check: str
+) -> None:
+    event = an_event(near="53.55,9.99", radius_km="100", filter_price__gt="0")
+    with changed(admin, statement, undo):
+        answer = invoke(event)
+        wrong = {finding.check for finding in examine(os.environ) if finding.verdict == Verdict.WRONG}
+
+    assert answer["statusCode"] == 500 or json.loads(answer["body"]) == []
+    assert check in wrong
+    after = invoke(event)
+    assert after["statusCode"] == 200
+    assert len(json.loads(after["body"])) == len(ROOMS)
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "53200"])

@@ -1,0 +1,185 @@
+"""What searches need of the database: the table `room` as migrations make it, and the SQL that brings it there.
+
+The doctor compares a database with it, and so does a migration before it adopts a table. Nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rentomatic.domain.room import Room
+from rentomatic.domain.room_fields import CODE_MAX, FIELDS, INTEGER_MAX, INTEGER_MIN
+from rentomatic.domain.room_search import UNKNOWN
+from rentomatic.domain.rooms import ATTRIBUTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NAMED_MAX = 100  # rooms: of more, a message does not get any clearer
+
+# The types that a column may have, as `format_type` has them; the first is what another type is altered to.
+_INTEGERS, _TEXTS = ("integer", "smallint"), ("text", "character varying", "character")
+_TYPES = {"int": _INTEGERS, "float": ("double precision", "real")}  # by the word that an annotation begins with
+COLUMNS: Mapping[str, Sequence[str]] = {
+    "id": ("integer", "bigint", "smallint"),
+    **{name: _TYPES.get(re.split(r"\W", Room.__annotations__[name])[0], _TEXTS) for name in ATTRIBUTES},
+}
+REQUIRED = ("id", "code")  # never NULL
+_NUMBERS = ("bigint", "numeric", "real", "double precision")  # types whose values may be beyond an integer
+
+EXTENSIONS = ("cube", "btree_gist")
+FUNCTIONS = {
+    "room_place(double precision, double precision)": (
+        "CREATE OR REPLACE FUNCTION room_place(latitude double precision, longitude double precision) RETURNS cube"
+        " LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180"
+        " AND 180 THEN cube(ARRAY[ cos(radians(latitude + 360)) * cos(radians(longitude + 360)),"
+        " cos(radians(latitude + 360)) * sin(radians(longitude + 360)), sin(radians(latitude + 360)) ]) END"
+    ),
+    "room_strip(double precision)": (
+        "CREATE OR REPLACE FUNCTION room_strip(latitude double precision) RETURNS integer LANGUAGE sql IMMUTABLE"
+        " PARALLEL SAFE RETURN CASE WHEN latitude BETWEEN -90 AND 90 THEN round(latitude * 100) END"
+    ),
+}
+
+SELECT_KIND = """
+    SELECT CASE relkind WHEN 'p' THEN 'a partitioned table' WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
+        WHEN 'f' THEN 'a foreign table' WHEN 'r' THEN CASE
+            WHEN EXISTS (SELECT FROM pg_inherits WHERE inhparent = oid) THEN 'a table that others inherit from' ELSE ''
+        END ELSE 'not a table' END
+    FROM pg_class WHERE oid = to_regclass('room')
+"""
+SELECT_COLUMNS = """
+    SELECT attname, format_type(atttypid, NULL), NOT attnotnull FROM pg_attribute
+    WHERE attrelid = to_regclass('room') AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+"""
+SELECT_INDEXES = """
+    SELECT relname, amname, indisunique, indisvalid, indpred IS NULL, (
+        SELECT string_agg(pg_get_indexdef(indexrelid, number, false), ', ' ORDER BY number)
+        FROM generate_series(1, indnkeyatts) AS number
+    )
+    FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
+    WHERE indrelid = to_regclass('room')
+"""
+# Each of these reads the whole table: they are for a table without the index that rules out what they look for.
+SELECT_REPEATED_CODES = "SELECT code FROM room GROUP BY code HAVING count(*) > 1 AND code IS NOT NULL ORDER BY code"
+# An array is looked up in a hash; a subquery instead of it is run again for each of a million rooms.
+SELECT_ROOMS_OF_REPEATED_IDS = f"""
+    SELECT code FROM room WHERE id IS NULL
+    OR id = ANY(ARRAY(SELECT id FROM room GROUP BY id HAVING count(*) > 1 LIMIT {NAMED_MAX})) ORDER BY id, code
+"""
+# Those that share a number with a room before them, or have none, get one of their own after all others.
+RENUMBER = (
+    "UPDATE room SET id = free + position FROM (SELECT ctid AS room_at, row_number() OVER (ORDER BY id, ctid) AS"
+    " position FROM (SELECT ctid, id, row_number() OVER (PARTITION BY id ORDER BY ctid) AS occurrence FROM room)"
+    " AS counted WHERE occurrence > 1 OR id IS NULL) AS repeated, (SELECT COALESCE(max(id), 0) AS free FROM room)"
+    " AS taken WHERE room.ctid = room_at"
+)
+RENAME_REPEATED_CODES = (
+    "UPDATE room SET code = gen_random_uuid() WHERE ctid IN (SELECT ctid FROM (SELECT ctid, row_number() OVER"
+    " (PARTITION BY code ORDER BY id) AS occurrence FROM room) AS counted WHERE occurrence > 1)"
+)
+# What was there keeps its rooms, under another name.
+COPY_TO_TABLE = (
+    "CREATE TABLE copied_room (LIKE room INCLUDING DEFAULTS); INSERT INTO copied_room SELECT * FROM room;"
+    " ALTER TABLE copied_room ADD PRIMARY KEY (id), ALTER COLUMN code SET NOT NULL;"
+    " ALTER TABLE room RENAME TO old_room; ALTER TABLE copied_room RENAME TO room"
+)
+
+
+class Column(NamedTuple):
+    """A row of `SELECT_COLUMNS`."""
+
+    name: str
+    type: str
+    is_nullable: bool
+
+
+class PresentIndex(NamedTuple):
+    """A row of `SELECT_INDEXES`, its columns and expressions as `CREATE INDEX` has them in `INDEXES`."""
+
+    name: str
+    method: str
+    is_unique: bool
+    is_valid: bool
+    is_complete: bool
+    keys: str
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> PresentIndex:
+        """Return the index, without the casts that no value is changed by: they depend on the columns' types."""
+        index = cls(*row)
+        widened = r"\((\w+)\)::(?:bigint|double precision)|'(\d+)'::bigint"
+        return index._replace(keys=re.sub(widened, r"\1\2", index.keys))
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index that searches need."""
+
+    name: str
+    keys: str
+    is_unique: bool = False
+    method: str = "btree"
+
+    def is_like(self, present: PresentIndex) -> bool:
+        """Say whether an index does what this one is for, as soon as it is valid."""
+        return (
+            (present.keys, present.method) == (self.keys, self.method)
+            and present.is_unique >= self.is_unique
+            and present.is_complete
+        )
+
+    def create(self, *, is_named: bool = True) -> str:
+        """Return the statement that makes it while others read and write; Postgres names it if its name is taken."""
+        unique = "UNIQUE " if self.is_unique else ""
+        name = f"{self.name} " if is_named else ""
+        return f"CREATE {unique}INDEX CONCURRENTLY {name}ON room USING {self.method} ({self.keys})"
+
+
+ID_INDEX = Index("room_id_key", "id", is_unique=True)
+CODE_INDEX = Index("room_code_key", "code", is_unique=True)
+INDEXES = (
+    ID_INDEX,
+    CODE_INDEX,
+    *(
+        Index(f"room_{name}_key_id_idx", f"COALESCE({name}, {UNKNOWN}), id")
+        for name, field in FIELDS.items()
+        if field.is_sortable
+    ),
+    Index("room_place_idx", "room_strip(latitude), room_place(latitude, longitude)", method="gist"),
+)
+
+
+def add_column(name: str) -> str:
+    """Return the statement that adds a column, with values only if it must have some."""
+    definitions = {
+        "id": "integer GENERATED BY DEFAULT AS IDENTITY",
+        "code": f"varchar({CODE_MAX}) NOT NULL DEFAULT gen_random_uuid()",
+    }
+    return f"ALTER TABLE room ADD COLUMN {name} {definitions.get(name) or COLUMNS[name][0]}"
+
+
+def alter_type(name: str) -> str:
+    """Return the statement that gives a column the type it should have; it rewrites the table."""
+    type_ = COLUMNS[name][0]
+    return f"ALTER TABLE room ALTER COLUMN {name} TYPE {type_} USING {name}::{type_}"
+
+
+def require(name: str) -> str:
+    """Return the statements after which a column is never NULL."""
+    filled = {"id": RENUMBER, "code": "UPDATE room SET code = gen_random_uuid() WHERE code IS NULL"}
+    return f"{filled[name]}; ALTER TABLE room ALTER COLUMN {name} SET NOT NULL"
+
+
+def select_rooms_beyond(column: Column) -> str:
+    """Return the query for the codes of rooms whose value is beyond the column's type; empty if there are none."""
+    if COLUMNS[column.name] != _INTEGERS or column.type not in _NUMBERS:
+        return ""
+    return f"SELECT code FROM room WHERE {column.name} NOT BETWEEN {INTEGER_MIN} AND {INTEGER_MAX}"
+
+
+def name_some(names: Sequence[str], most: int = NAMED_MAX) -> str:
+    """Name as many as is of use."""
+    return ", ".join(names[:most]) + (" and more" if len(names) > most else "")
