@@ -186,10 +186,12 @@ def import_(
 @main.command()
 @click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--format", "format_", type=click.Choice(WRITABLE), help="If FILE does not end with it.")
-def export(*, file: str, format_: str | None) -> None:
+@click.option("--for-spreadsheets", is_flag=True, help="CSV that is safe to open: an apostrophe before formulas.")
+def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     """Write all rooms to a FILE that `import` reads.
 
-    It is compressed if its name ends with .gz; - is the standard output.
+    It is compressed if its name ends with .gz; - is the standard output. A spreadsheet may run codes that begin as
+    formulas do, unless they are written --for-spreadsheets. Do not import that file: its codes have the apostrophes.
     """
     from local.room_files import ensure_folder, export_rooms, named_format, room_database
 
@@ -198,9 +200,11 @@ def export(*, file: str, format_: str | None) -> None:
 
     with _errors_in_one_line():
         format_ = format_ or ("csv" if file == "-" else named_format(file))
+        if for_spreadsheets and format_ != "csv":
+            raise click.UsageError(f"--for-spreadsheets needs CSV, and {format_} is written: name a .csv file")
         ensure_folder(Path(file))
         with room_database(os.environ, DATA, say) as configuration:
-            export_rooms(configuration, file, format_, say)
+            export_rooms(configuration, file, format_, say, is_for_spreadsheets=for_spreadsheets)
 
 
 @main.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import secrets
 import sqlite3
 import stat
 import sys
@@ -153,8 +154,12 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
         raise SummaryError(f"{file.name} was {done}, but the summary cannot be written: {error.strerror}") from error
 
 
-def export_rooms(configuration: Mapping[str, str], file: str, format_: str, say: Say) -> None:
+def export_rooms(
+    configuration: Mapping[str, str], file: str, format_: str, say: Say, *, is_for_spreadsheets: bool = False
+) -> None:
     """Write all rooms to a file, compressed if its name ends with .gz; whole, or not at all.
+
+    `is_for_spreadsheets` is as of `spell_rooms`.
 
     Raises:
         RepositoryError, RoomFileError: nothing was written, but for the standard output.
@@ -172,7 +177,7 @@ def export_rooms(configuration: Mapping[str, str], file: str, format_: str, say:
 
     try:
         with _file_errors("stdout" if file == _STDIO else file), _written(file) as output:
-            output.writelines(spell_rooms(counted(), format_))
+            output.writelines(spell_rooms(counted(), format_, is_for_spreadsheets=is_for_spreadsheets))
     finally:
         repo.close()
     say(f"Exported {amount(number, 'room')}")
@@ -315,14 +320,17 @@ def _written(file: str) -> Iterator[BinaryIO]:
         with Path(file).open("wb") as device:
             yield device
         return
-    part = Path(f"{file}.part")
-    try:
-        with part.open("wb") as plain:
+    # Not tempfile's: its files are for their owner only, and this one is to be as any that the user makes.
+    part = Path(file).with_name(f".export-{secrets.token_hex(16)}.part")
+    with part.open("xb") as plain:
+        try:
             if file.lower().endswith(".gz"):
                 with gzip.GzipFile(fileobj=plain, mode="wb", filename="", mtime=0) as packed:
                     yield cast("BinaryIO", packed)
             else:
                 yield plain
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+            plain.flush()
+            part.replace(file)
+        except BaseException:
+            part.unlink()
+            raise

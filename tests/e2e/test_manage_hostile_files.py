@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -159,3 +161,48 @@ def test_very_many_refusals_are_counted_by_their_reasons(clone: Path, database: 
     lines = [json.loads(line) for line in (clone / "rooms.csv.report.jsonl").read_text().splitlines()]
     assert [line["line"] for line in lines[:-2]] == list(range(2, 10_002))
     assert [tuple(line.values()) for line in lines[-2:]] == reasons
+
+
+def test_an_export_overwrites_nothing_but_its_file(clone: Path, database: Mapping[str, str]) -> None:
+    (clone / "victim").write_text("precious")
+    (clone / "rooms.csv.part").symlink_to("victim")
+    before = set(clone.iterdir())
+
+    result = shell(clone, "umask 027", "export", "rooms.csv", environ=database)
+
+    assert result.returncode == 0
+    assert (clone / "victim").read_text() == "precious"
+    assert (clone / "rooms.csv.part").is_symlink()
+    assert set(clone.iterdir()) - before == {clone / "rooms.csv"}
+    assert stat.S_IMODE((clone / "rooms.csv").stat().st_mode) == 0o640
+
+
+def test_an_export_that_does_not_fit_leaves_nothing_behind(clone: Path, database: Mapping[str, str]) -> None:
+    assert manage(clone, "generate", "--rooms", "100", "--yes", environ=database).returncode == 0
+    before = set(clone.iterdir())
+
+    result = shell(clone, "ulimit -f 1", "export", "rooms.csv", environ=database)
+
+    assert_one_clear_line(result, "rooms.csv: ", "File too large")
+    assert set(clone.iterdir()) == before
+
+
+def test_an_export_for_spreadsheets_has_no_formulas(clone: Path, database: Mapping[str, str]) -> None:
+    codes = ["=HYPERLINK(1)", "+1", "-1", "@x", "\tx", "a;=1", "plain"]
+    rooms = [{"code": code, "latitude": -1.5, "longitude": -2} for code in codes]
+    (clone / "rooms.ndjson").write_text("\n".join(map(json.dumps, rooms)))
+    assert manage(clone, "import", "rooms.ndjson", environ=database).returncode == 0
+
+    to_the_letter = manage(clone, "export", environ=database)
+    safe = manage(clone, "export", "--for-spreadsheets", environ=database)
+    wrong = manage(clone, "export", "rooms.geojson", "--for-spreadsheets", environ=database)
+
+    assert codes_of(to_the_letter) == codes
+    assert codes_of(safe) == [*(f"'{code}" for code in codes[:5]), "a;=1", "plain"]
+    assert '\n"\'=HYPERLINK(1)","","",-1.5,-2.0\n' in safe.stdout
+    assert (wrong.returncode, "--for-spreadsheets needs CSV" in wrong.stderr) == (2, True)
+
+
+def codes_of(result: Any) -> list[str]:
+    assert result.returncode == 0
+    return [row["code"] for row in csv.DictReader(result.stdout.splitlines())]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import gc
 import gzip
 import io
 import json
+import re
 import tracemalloc
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
@@ -255,6 +257,17 @@ def test_what_is_exported_is_imported_as_it_was_and_once_more_changes_nothing(fo
 
     assert (repo.list(), refusals) == (rooms, [])
     assert (first.added, again.unchanged, again.added) == (len(rooms), len(rooms), 0)
+
+
+@given(rooms=room_lists)
+def test_csv_for_spreadsheets_has_an_apostrophe_before_formulas_only(rooms: list[Room]) -> None:
+    texts = [b"".join(spell_rooms([rooms], "csv", is_for_spreadsheets=is_safe)).decode() for is_safe in (False, True)]
+
+    header, *plain = csv.reader(io.StringIO(texts[0], newline=""))
+    safe_header, *safe = csv.reader(io.StringIO(texts[1], newline=""))
+    formulas = re.compile("[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+    assert (safe_header, [cells[1:] for cells in safe]) == (header, [cells[1:] for cells in plain])
+    assert [cells[0] for cells in safe] == [f"'{code}" if formulas.match(code) else code for code, *_ in plain]
 
 
 @given(rooms=room_lists)
