@@ -295,13 +295,13 @@ def _errors_in_one_line() -> Iterator[None]:
 
 
 def _echo(text: str, *, err: bool = False) -> None:
-    from local.room_files import drop_output
+    from local.room_files import discard_output
 
     try:
         click.echo(_printable_lines(text), err=err)
     except OSError:
         if not err:
-            drop_output()
+            discard_output()
         raise
 
 

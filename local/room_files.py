@@ -119,8 +119,8 @@ def named_format(name: str) -> str:
         raise RoomFileError(f"{error}; or give --format") from None
 
 
-def drop_output() -> None:
-    """Drop what the standard output could not take: Python would try again at the end, and exit with another status."""
+def discard_output() -> None:
+    """Discard what the standard output could not take: Python would try again at the end, and exit with another status."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
@@ -313,7 +313,7 @@ def _written(file: str) -> Iterator[BinaryIO]:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
         except OSError:
-            drop_output()
+            discard_output()
             raise
         return
     if Path(file).exists() and not Path(file).is_file():  # a device or a pipe, which nothing can replace

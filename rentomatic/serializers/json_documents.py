@@ -90,7 +90,7 @@ class _Document:
     def peek(self) -> str:
         """Return the next character that is not whitespace; empty at the end."""
         while True:
-            self._at = _end_of_space(self._text, self._at)
+            self._at = _skip_whitespace(self._text, self._at)
             if self._at < len(self._text):
                 return self._text[self._at]
             if not self._read():
@@ -132,7 +132,7 @@ class _Document:
             reason = f"Expecting {' or '.join(ends)}"
             try:
                 value, end = decode_value(self._text, self._at)
-                end = _end_of_space(self._text, end)
+                end = _skip_whitespace(self._text, end)
                 if self._text[end : end + 1] in tuple(ends):
                     self._at = end
                     return value
@@ -173,5 +173,5 @@ class _Document:
         return UnusableFileError(f"It is not JSON after item {self.count}: {reason}{hint}")
 
 
-def _end_of_space(text: str, at: int) -> int:
+def _skip_whitespace(text: str, at: int) -> int:
     return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
