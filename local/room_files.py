@@ -120,7 +120,7 @@ def named_format(name: str) -> str:
 
 
 def discard_output() -> None:
-    """Discard what the standard output could not take: Python would try again at the end, and exit with another status."""
+    """Discard what the standard output did not take, or Python tries again at its end and exits with another status."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 

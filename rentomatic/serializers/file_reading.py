@@ -26,7 +26,7 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _LINE_MAX = 1_048_576  # bytes
 _ROW_MAX = 2 * _LINE_MAX  # bytes: in CSV a row may have several lines
 _UNPACKED_TIMES_MAX = 100
-_UNPACKED_FREE = 10_485_760  # bytes: a small file may be very regular
+_UNPACKED_FREE = 1_048_576  # bytes: a small file may be very regular
 _BUFFER = 131_072  # bytes
 _DELIMITERS = ",;\t"
 

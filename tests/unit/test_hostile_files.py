@@ -210,21 +210,20 @@ def test_a_count_of_refusals_is_a_line_of_json() -> None:
     ],
 )
 def test_a_file_that_unpacks_to_a_thousand_times_its_size_is_refused(format_: str, header: bytes, line: bytes) -> None:
-    packed = gzip.compress(header + line * 1_000_000)
+    packed = gzip.compress(header + line * 100_000)
     numbers = [0]
 
     with pytest.raises(UnusableFileError, match="unpacks to more than 100 times its size"):
         numbers.extend(row.number for row in read_rows(io.BufferedReader(io.BytesIO(packed)), format_))
 
-    assert numbers[-1] < 150_000
+    assert numbers[-1] < len(packed) + 2_000  # of 100 bytes each, and what is buffered
 
 
-@pytest.mark.parametrize("line", [b"a,%s\n" % (b"1" * 100), b"room-%d,%s\n"])
-def test_a_regular_file_is_read_if_it_is_small_or_not_all_the_same(line: bytes) -> None:
-    rows = [line % (each, b"1" * 100) if b"%d" in line else line for each in range(99_000)]
-    packed = gzip.compress(b"code,price\n" + b"".join(rows))
+@pytest.mark.parametrize(("line", "number"), [(b"a,1\n", 250_000), (b"room-%d," + b"1" * 100 + b"\n", 99_000)])
+def test_a_regular_file_is_read_if_it_is_small_or_not_all_the_same(line: bytes, number: int) -> None:
+    packed = gzip.compress(b"code,price\n" + b"".join(line.replace(b"%d", b"%d" % each) for each in range(number)))
 
-    assert sum(1 for _ in read_rows(io.BufferedReader(io.BytesIO(packed)), "csv")) == 99_000
+    assert sum(1 for _ in read_rows(io.BufferedReader(io.BytesIO(packed)), "csv")) == number
 
 
 def test_numbers_keep_their_digits_wherever_a_document_is_cut() -> None:
