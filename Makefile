@@ -45,8 +45,6 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --output-file requirements-dev.txt
 	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --constraint requirements-dev.txt \
 		--output-file layers/dependencies/requirements.txt
-	@$(BIN)/uv pip compile --group pyproject.toml:import $(LOCK) --constraint requirements-dev.txt \
-		--output-file functions/import_rooms/requirements.txt
 	@$(BIN)/uv pip compile --group pyproject.toml:migrate $(LOCK) --constraint requirements-dev.txt \
 		--output-file functions/migrate/requirements.txt
 	@$(BIN)/uv pip compile tests/checkov/requirements.in $(LOCK) --output-file tests/checkov/requirements.txt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from rentomatic.domain.printable_text import printable
 from rentomatic.serializers.file_formats import READABLE, WRITABLE
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
         signal.signal(signal.SIGHUP, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # stderr is so from the start
+        sys.stdout.reconfigure(errors="backslashreplace")
     os.environ.setdefault("SAM_CLI_TELEMETRY", "0")  # SAM CLI's gateway counts requests, and reports them
 
 
@@ -164,7 +168,8 @@ def import_(
 
     It is CSV, NDJSON or GeoJSON, maybe compressed; - is the standard input. They go to the database that POSTGRES_*
     name; if they name none, to the embedded one, whether it is being served or not. What is wrong with rows is in
-    FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went in, 1 if nothing did.
+    FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went in, 1 if nothing did, and 3 if they
+    went in but the summary could not be written.
     """
     from local.room_files import RoomFile, import_rooms, room_database
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
@@ -174,28 +179,32 @@ def import_(
         raise click.UsageError("; ".join(f"--{error['parameter']}: {error['message']}" for error in request.errors))
     with _errors_in_one_line():
         room_file = RoomFile.of(file, format_, report)
-        with room_database(os.environ, DATA, click.echo) as configuration:
-            import_rooms(configuration, room_file, request, click.echo)
+        with room_database(os.environ, DATA, _echo) as configuration:
+            import_rooms(configuration, room_file, request, _echo)
 
 
 @main.command()
 @click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--format", "format_", type=click.Choice(WRITABLE), help="If FILE does not end with it.")
-def export(*, file: str, format_: str | None) -> None:
+@click.option("--for-spreadsheets", is_flag=True, help="CSV that is safe to open: an apostrophe before formulas.")
+def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     """Write all rooms to a FILE that `import` reads.
 
-    It is compressed if its name ends with .gz; - is the standard output.
+    It is compressed if its name ends with .gz; - is the standard output. A spreadsheet may run codes that begin as
+    formulas do, unless they are written --for-spreadsheets. Do not import that file: its codes have the apostrophes.
     """
     from local.room_files import ensure_folder, export_rooms, named_format, room_database
 
     def say(text: str) -> None:
-        click.echo(text, err=True)
+        _echo(text, err=True)
 
     with _errors_in_one_line():
         format_ = format_ or ("csv" if file == "-" else named_format(file))
+        if for_spreadsheets and format_ != "csv":
+            raise click.UsageError(f"--for-spreadsheets needs CSV, and {format_} is written: name a .csv file")
         ensure_folder(Path(file))
         with room_database(os.environ, DATA, say) as configuration:
-            export_rooms(configuration, file, format_, say)
+            export_rooms(configuration, file, format_, say, is_for_spreadsheets=for_spreadsheets)
 
 
 @main.command()
@@ -302,7 +311,25 @@ def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except (PostgresError, MigrationError, RepositoryError, RoomFileError, RoomsAreThereError) as error:
-        raise click.ClickException(str(error)) from None
+        failure = click.ClickException(_printable_lines(str(error)))
+        failure.exit_code = getattr(error, "exit_status", 1)
+        raise failure from None
+
+
+def _echo(text: str, *, err: bool = False) -> None:
+    from local.room_files import discard_output
+
+    try:
+        click.echo(_printable_lines(text), err=err)
+    except OSError:
+        if not err:
+            discard_output()
+        raise
+
+
+def _printable_lines(text: str) -> str:
+    """Return text that may have names and values of files in it, so that a terminal shows and does not obey it."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

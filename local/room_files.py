@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import secrets
 import sqlite3
+import stat
 import sys
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -24,9 +26,9 @@ from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.file_formats import format_of
 from rentomatic.serializers.file_reading import read_rows
 from rentomatic.serializers.file_writing import spell_rooms
-from rentomatic.serializers.import_report import SUFFIX, spell_refusal
+from rentomatic.serializers.import_report import SUFFIX, serialize_count, serialize_refusal
 from rentomatic.use_cases.room_export import room_export_use_case
-from rentomatic.use_cases.room_import import room_import_use_case
+from rentomatic.use_cases.room_import import REFUSALS_MAX, room_import_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
     from rentomatic.domain.room import Room
-    from rentomatic.domain.room_import import ImportSummary, Refusal
+    from rentomatic.domain.room_import import ImportSummary, Refusal, RefusalCount
     from rentomatic.requests.room_import import RoomImportRequest, Row
 
     Say = Callable[[str], None]
@@ -48,6 +50,14 @@ _SHOWN_EVERY = 1_000  # rows
 
 class RoomFileError(Exception):
     """A file was not imported or exported; the text says why."""
+
+    exit_status = 1
+
+
+class SummaryError(RoomFileError):
+    """A file was imported, and the summary could not be written."""
+
+    exit_status = 3
 
 
 @contextmanager
@@ -109,6 +119,12 @@ def named_format(name: str) -> str:
         raise RoomFileError(f"{error}; or give --format") from None
 
 
+def discard_output() -> None:
+    """Discard what the standard output did not take, or Python tries again at its end and exits with another status."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
 def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: RoomImportRequest, say: Say) -> None:
     """Import the rooms of a file.
 
@@ -119,22 +135,31 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
         say: Is told how far it has come, and what became of it.
 
     Raises:
+        SummaryError: the rooms were imported, and `say` failed then.
         RoomFileError: nothing was imported.
     """
-    with _file_errors(file.name), ExitStack() as stack:
-        codes = stack.enter_context(SqliteSeenCodes())
+    with ExitStack() as stack:
+        codes = stack.enter_context(_seen_codes())
         report = stack.enter_context(_Report(file.report))
-        progress = _with_progress(read_rows(file.stream, file.format_), file.stream, say)
+        progress = _with_progress(_rows(file), file.stream, say)
         rows = stack.enter_context(closing(progress))  # its line ends before anything else is said
         writer = PostgresRoomWriter(configuration, report=say)
-        response = room_import_use_case(writer, codes, request, rows, report.add)
+        response = room_import_use_case(writer, codes, request, rows, report)
         if isinstance(response, ResponseFailure):
             raise _error(file, response)
-    _tell(response.value, request, file.report, say)
+    try:
+        _tell(response.value, request, file.report, say)
+    except OSError as error:
+        done = "checked" if request.is_dry_run else "imported"
+        raise SummaryError(f"{file.name} was {done}, but the summary cannot be written: {error.strerror}") from error
 
 
-def export_rooms(configuration: Mapping[str, str], file: str, format_: str, say: Say) -> None:
+def export_rooms(
+    configuration: Mapping[str, str], file: str, format_: str, say: Say, *, is_for_spreadsheets: bool = False
+) -> None:
     """Write all rooms to a file, compressed if its name ends with .gz; whole, or not at all.
+
+    `is_for_spreadsheets` is as of `spell_rooms`.
 
     Raises:
         RepositoryError, RoomFileError: nothing was written, but for the standard output.
@@ -151,8 +176,8 @@ def export_rooms(configuration: Mapping[str, str], file: str, format_: str, say:
                 say(f"Wrote {number:,} rooms")
 
     try:
-        with _file_errors(file), _written(file) as output:
-            output.writelines(spell_rooms(counted(), format_))
+        with _file_errors("stdout" if file == _STDIO else file), _written(file) as output:
+            output.writelines(spell_rooms(counted(), format_, is_for_spreadsheets=is_for_spreadsheets))
     finally:
         repo.close()
     say(f"Exported {amount(number, 'room')}")
@@ -164,8 +189,25 @@ def _file_errors(name: str) -> Iterator[None]:
         yield
     except BrokenPipeError:  # of who reads no further, which click ends quietly
         raise
-    except (OSError, sqlite3.Error) as error:
+    except OSError as error:
         raise RoomFileError(f"{name}: {error}") from error
+
+
+def _rows(file: RoomFile) -> Iterator[Row]:
+    with _file_errors(file.name):
+        yield from read_rows(file.stream, file.format_)
+
+
+@contextmanager
+def _seen_codes() -> Iterator[SqliteSeenCodes]:
+    try:
+        with SqliteSeenCodes() as codes:
+            yield codes
+    except sqlite3.Error as error:
+        raise RoomFileError(
+            f"Nothing was imported: the codes of the file cannot be kept in a temporary file ({error}): "
+            "make room in the folder for temporary files, or name another with SQLITE_TMPDIR"
+        ) from error
 
 
 class _Report:
@@ -176,17 +218,41 @@ class _Report:
         self._output: TextIO | None = None
 
     def __enter__(self) -> Self:
-        if self._file.is_file():  # not a device, such as /dev/null
-            self._file.unlink()
+        with self._errors():
+            if self._file.is_file():  # not a device, such as /dev/null
+                self._file.unlink()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._output:
-            self._output.close()
+            with suppress(OSError):  # of an import that has failed already
+                self._output.close()
 
     def add(self, refusal: Refusal) -> None:
-        self._output = self._output or self._file.open("w", encoding="utf-8")
-        self._output.write(spell_refusal(refusal))
+        with self._errors():
+            # What nobody had a moment ago is made here, and not where a link leads.
+            self._output = self._output or self._file.open("w" if self._file.exists() else "x", encoding="utf-8")
+            self._output.write(serialize_refusal(refusal))
+
+    def finish(self, counts: Sequence[RefusalCount]) -> None:
+        if not self._output:
+            return
+        with self._errors():
+            self._output.writelines(map(serialize_count, counts))
+            self._output.flush()
+            if stat.S_ISREG(os.fstat(self._output.fileno()).st_mode):  # nothing else can be synchronized
+                os.fsync(self._output.fileno())
+            self._output.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RoomFileError(
+                f"Nothing was imported: the report {self._file} cannot be written ({error.strerror}); "
+                "make room, or name another file with --report"
+            ) from error
 
 
 def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Generator[Row]:
@@ -206,13 +272,16 @@ def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Gen
 
 
 def _error(file: RoomFile, response: ResponseFailure) -> Exception:
-    error = response.exception
     see = f"; what is wrong with rows is in {file.report}" if file.report.is_file() else ""
-    if error is None:
-        return RoomFileError(f"{file.name} was not imported. {response.message}{see}")
-    if isinstance(error, RepositoryError):
-        return RoomFileError(f"{error}. Nothing is half imported: run the command again when this is mended{see}")
-    return error
+    match response.exception:
+        case None:
+            return RoomFileError(f"{file.name} was not imported. {response.message}{see}")
+        case RepositoryError() as error:
+            return RoomFileError(f"{error}. Nothing is half imported: run the command again when this is mended{see}")
+        case OSError(strerror=reason) as error if not isinstance(error, BrokenPipeError):
+            return RoomFileError(f"Nothing was imported: the output cannot be written ({reason})")
+        case error:
+            return error
 
 
 def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say: Say) -> None:
@@ -224,7 +293,11 @@ def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say:
         f"Read {amount(summary.read, 'row')}: {amount(summary.added, 'room')}{would} added, "
         f"{summary.changed:,} changed, {summary.unchanged:,} unchanged; {amount(summary.refused, 'row')} refused"
     )
-    if summary.refused:
+    if sum(reason.count for reason in summary.reasons) > REFUSALS_MAX:
+        say(f"The first {REFUSALS_MAX:,} things that are wrong are in {report}. All of them are:")
+        for reason in summary.reasons:
+            say(f"{reason.count:>13,} {f'column {reason.column}: ' if reason.column else ''}{reason.reason}")
+    elif summary.refused:
         say(f"What is wrong with them is in {report}")
     if summary.unknown:
         say(
@@ -236,20 +309,28 @@ def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say:
 @contextmanager
 def _written(file: str) -> Iterator[BinaryIO]:
     if file == _STDIO:
-        yield sys.stdout.buffer
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except OSError:
+            discard_output()
+            raise
         return
     if Path(file).exists() and not Path(file).is_file():  # a device or a pipe, which nothing can replace
         with Path(file).open("wb") as device:
             yield device
         return
-    part = Path(f"{file}.part")
-    try:
-        with part.open("wb") as plain:
+    # Not tempfile's: its files are for their owner only, and this one is to be as any that the user makes.
+    part = Path(file).with_name(f".export-{secrets.token_hex(16)}.part")
+    with part.open("xb") as plain:
+        try:
             if file.lower().endswith(".gz"):
                 with gzip.GzipFile(fileobj=plain, mode="wb", filename="", mtime=0) as packed:
                     yield cast("BinaryIO", packed)
             else:
                 yield plain
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+            plain.flush()
+            part.replace(file)
+        except BaseException:
+            part.unlink()
+            raise

@@ -10,7 +10,8 @@ import json
 import os
 from contextlib import closing
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
+from hashlib import sha256
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import unquote_plus
@@ -26,20 +27,21 @@ from rentomatic.requests.room_import import UnusableFileError, build_room_import
 from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.file_formats import format_of
 from rentomatic.serializers.file_reading import read_rows
-from rentomatic.serializers.import_report import SUFFIX, spell_refusal
+from rentomatic.serializers.import_report import SUFFIX, report_line, serialize_count, serialize_refusal
 from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_s3 import S3Client
 
-    from rentomatic.domain.room_import import Refusal
+    from rentomatic.domain.room_import import Refusal, RefusalCount
     from rentomatic.requests.room_import import Row
 
 _INCOMING = "incoming/"
 _REPORTS = "reports/"
+_KEY_MAX = 1_024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
 _BUFFER = 65_536  # bytes
 _MARGIN_S = 5  # to close, of the time that Lambda leaves
 
@@ -67,24 +69,58 @@ def _is_file(key: str) -> bool:
 
 
 def _import(bucket: str, key: str, context: LambdaContext) -> dict[str, Any]:
-    with TemporaryFile() as report:
+    with TemporaryFile() as file:
+        report = _Report(bucket, key, file)
         outcome = _outcome(bucket, key, report, context)
         if "error" in outcome:
             _logger().error("File not imported", extra={"key": key, **outcome})
         else:
             _logger().info("File imported", extra={"key": key, **outcome})
-        report.write(json.dumps(outcome).encode() + b"\n")
-        report.seek(0)
-        _s3().put_object(Bucket=bucket, Key=f"{_REPORTS}{key}{SUFFIX}", Body=report, ContentType="application/x-ndjson")
+        report.end(outcome)
     return {"key": key, **outcome}
 
 
-def _outcome(bucket: str, key: str, report: BinaryIO, context: LambdaContext) -> dict[str, Any]:
+class _Report:
+    """The report of a file, beside it in the bucket."""
+
+    def __init__(self, bucket: str, key: str, file: BinaryIO) -> None:
+        self._bucket = bucket
+        self._key = report_key(key)
+        self._file = file
+
+    def add(self, refusal: Refusal) -> None:
+        self._file.write(serialize_refusal(refusal).encode())
+
+    def finish(self, counts: Sequence[RefusalCount]) -> None:
+        self._file.writelines(serialize_count(count).encode() for count in counts)
+        if self._file.tell():  # else there is nothing to lose
+            self._put()
+
+    def end(self, outcome: dict[str, Any]) -> None:
+        """Add what became of the file.
+
+        If S3 fails here, the rooms are in. Lambda then invokes again, which changes no room and ends the report.
+        """
+        self._file.write(report_line(outcome).encode())
+        self._put()
+
+    def _put(self) -> None:
+        self._file.seek(0)
+        _s3().put_object(Bucket=self._bucket, Key=self._key, Body=self._file, ContentType="application/x-ndjson")
+        self._file.seek(0, io.SEEK_END)
+
+
+def report_key(key: str) -> str:
+    """Return where the report of a file is; of a long key it has the beginning, and the SHA-256 of the whole."""
+    whole = f"{_REPORTS}{key}{SUFFIX}"
+    if len(whole.encode()) <= _KEY_MAX:
+        return whole
+    end = f"~{sha256(key.encode()).hexdigest()}{SUFFIX}"
+    return whole.encode()[: _KEY_MAX - len(end)].decode(errors="ignore") + end
+
+
+def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> dict[str, Any]:
     """Return the summary, or an error if the file cannot be used; write what is wrong with its rows."""
-
-    def refuse(refusal: Refusal) -> None:
-        report.write(spell_refusal(refusal).encode())
-
     request = build_room_import_request(
         os.environ.get("IMPORT_MAP", ""),
         os.environ.get("IMPORT_CODE_FROM", ""),
@@ -92,7 +128,7 @@ def _outcome(bucket: str, key: str, report: BinaryIO, context: LambdaContext) ->
     )
     writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
     with SqliteSeenCodes() as codes:
-        response = room_import_use_case(writer, codes, request, _rows(bucket, key), refuse)
+        response = room_import_use_case(writer, codes, request, _rows(bucket, key), report)
     if not isinstance(response, ResponseFailure):
         return asdict(response.value)
     if response.exception is None:
@@ -121,7 +157,9 @@ def _log(key: str, response: ResponseFailure) -> None:
 
 @cache
 def _logger() -> Logger:
-    return Logger(service="import_rooms", serialize_stacktrace=False)
+    # ASCII: names in files may have surrogates, which no log can hold, and what a terminal obeys.
+    serializer = partial(json.dumps, default=str, separators=(",", ":"))
+    return Logger(service="import_rooms", serialize_stacktrace=False, json_serializer=serializer)
 
 
 @cache

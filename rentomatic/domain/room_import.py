@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rentomatic.domain.printable_text import printable
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -16,6 +18,7 @@ class Refusal:
         column: As the file calls it; empty if it is the row as a whole.
         value: As it is in the file.
         reason: What it must be instead.
+        counted_as: The reason without what differs from row to row; empty if nothing does.
     """
 
     unit: str
@@ -23,9 +26,24 @@ class Refusal:
     column: str
     value: Any
     reason: str
+    counted_as: str = ""
 
     def __str__(self) -> str:
-        return f"{self.unit} {self.number}{self.column and f', column {self.column}'}: {self.reason}"
+        return printable(f"{self.unit} {self.number}{self.column and f', column {self.column}'}: {self.reason}")
+
+
+@dataclass(frozen=True)
+class RefusalCount:
+    """How often something was wrong.
+
+    Attributes:
+        column: As the file calls it; None if it is the row as a whole.
+        reason: What it must be instead.
+    """
+
+    column: str | None
+    reason: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,9 @@ class ImportSummary:
         read: How many rows it has.
         refused: How many of them are no rooms.
         unknown: The attributes for which no row has a column: not known of new rooms, and as they were in others.
-        columns: If there are such attributes, what the first row has, one of which may be meant; some 20 of them.
+        columns: If there are such attributes, what the first row has, one of which may be meant; some 20 of them, as
+            they can be printed.
+        reasons: What was wrong, most frequent first.
     """
 
     read: int
@@ -55,3 +75,4 @@ class ImportSummary:
     refused: int
     unknown: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    reasons: tuple[RefusalCount, ...] = ()

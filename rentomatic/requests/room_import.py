@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room_import import Refusal
 from rentomatic.domain.rooms import ATTRIBUTES
 from rentomatic.requests.room_list import RoomListInvalidRequest
@@ -14,28 +15,33 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+COLUMNS_MAX = 1_000
+
+
 class UnusableFileError(Exception):
-    """A file cannot be imported, none of it; the text says why and where."""
+    """A file cannot be imported, none of it; the text says why and where, and is safe to print."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text))
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row of a file.
 
     Attributes:
         number: Where it begins, from 1, in `unit`.
         values: By column, as the file has them: text, or what JSON has, decimals as `Decimal`.
         unit: `line`, or `item` of a file whose lines mean nothing.
-        problem: Column, value and reason, if no values could be read.
+        problem: Column, value and reason, and maybe what such refusals are counted as, if no values could be read.
     """
 
     number: int
     values: Mapping[str, Any]
     unit: str = "line"
-    problem: tuple[str, Any, str] | None = None
+    problem: tuple[str, Any, str] | tuple[str, Any, str, str] | None = None
 
-    def refusal(self, column: str, value: object, reason: str) -> Refusal:
-        return Refusal(self.unit, self.number, column, value, reason)
+    def refusal(self, column: str, value: object, reason: str, counted_as: str = "") -> Refusal:
+        return Refusal(self.unit, self.number, column, value, reason, counted_as)
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,22 @@ if TYPE_CHECKING:
     from rentomatic.domain.room import Room
 
 
-def spell_rooms(parts: Iterable[Sequence[Room]], format_: str) -> Iterator[bytes]:
+# What OWASP, "CSV Injection", and ASVS 5.0, 1.2.10, name: such a cell is a formula, or becomes one. Full width, too.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def spell_rooms(parts: Iterable[Sequence[Room]], format_: str, *, is_for_spreadsheets: bool = False) -> Iterator[bytes]:
     """Yield a file, part by part.
 
     Args:
         parts: The rooms.
         format_: One of `WRITABLE`.
+        is_for_spreadsheets: Whether text in CSV that a spreadsheet would run gets an apostrophe before it. Imported, it
+            keeps that.
     """
-    return {"csv": _csv, "ndjson": _ndjson, "geojson": _geojson}[format_](parts)
+    if format_ == "csv":
+        return _spreadsheet_csv(parts) if is_for_spreadsheets else _csv(parts)
+    return {"ndjson": _ndjson, "geojson": _geojson}[format_](parts)
 
 
 def _csv(parts: Iterable[Sequence[Room]]) -> Iterator[bytes]:
@@ -34,6 +42,20 @@ def _csv(parts: Iterable[Sequence[Room]]) -> Iterator[bytes]:
         text = io.StringIO(newline="")
         csv.writer(text).writerows(zip(*Rooms.of(rooms).columns(MEMBERS), strict=True))
         yield text.getvalue().encode()
+
+
+def _spreadsheet_csv(parts: Iterable[Sequence[Room]]) -> Iterator[bytes]:
+    yield (",".join(MEMBERS) + "\r\n").encode()
+    for rooms in parts:
+        text = io.StringIO(newline="")
+        # All text is in quotes: where a semicolon separates cells, one in a code would begin another.
+        writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerows(map(_without_formulas, zip(*Rooms.of(rooms).columns(MEMBERS), strict=True)))
+        yield text.getvalue().encode()
+
+
+def _without_formulas(cells: Iterable[object]) -> list[object]:
+    return [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell for cell in cells]
 
 
 def _ndjson(parts: Iterable[Sequence[Room]]) -> Iterator[bytes]:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
-import ijson
-
 from rentomatic.requests.room_import import Row, UnusableFileError
+from rentomatic.serializers.json_values import TOO_DEEP, decode_value, json_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from io import BufferedReader
 
-    Event = tuple[str, Any]
-
 _CHUNK = 65_536  # bytes
-_ITEM_MAX = 1_048_576  # bytes, and a chunk more
-_DIGITS = 512  # of which a chunk is a multiple
-_DEPTH_MAX = 100
+_VALUE_MAX = 1_048_576  # characters
+_SPACE = re.compile(r"[ \t\n\r]*")
 _HINT = "an object in each line is --format ndjson"
-_STARTS = ("start_map", "start_array")
-_ENDS = ("end_map", "end_array")
 
 
 def document_rows(stream: BufferedReader) -> Iterator[Row]:
@@ -29,101 +26,37 @@ def document_rows(stream: BufferedReader) -> Iterator[Row]:
     Raises:
         UnusableFileError: it is damaged, or neither of the two.
     """
-    items = _Items()
-    for event in _events(stream, items):
-        for item in items.take(*event):
-            yield _feature_row(items.count, item) if items.is_collection else _row(items.count, item)
-    if items.is_collection and items.type != "FeatureCollection":
+    document = _Document(stream)
+    is_list = document.peek() == "["
+    type_: object = None
+    if is_list:
+        for item in document.items():
+            yield json_row(document.count, item, "item")
+    elif document.peek() == "{":
+        type_ = yield from _collection_rows(document)
+    if not is_list and type_ != "FeatureCollection":
         raise UnusableFileError(f"It is neither a FeatureCollection nor a list of rooms; {_HINT}")
+    document.end()
 
 
-class _Items:
-    """Finds the items among the events of a document: what is in its list, or in its member `features`.
-
-    ijson's own `items` keeps no type, takes all memory for what is nested deeply, and takes any document for empty.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.is_collection = False
-        self.type: Any = None
-        self._depth = 0
-        self._item_depth: int | None = None
-        self._member = ""
-        self._builder: ijson.ObjectBuilder | None = None
-
-    def take(self, event: str, value: object) -> Iterator[Any]:
-        """Yield the item that is complete with this event, if one is."""
-        if event in _ENDS:
-            self._depth -= 1
-        if self._depth == self._item_depth or self._builder:
-            yield from self._build(event, value)
-        elif self._item_depth and self._depth < self._item_depth:
-            self._item_depth = None  # the end of the list
-        else:
-            self._look(event, value)
-        if event in _STARTS:
-            self._depth += 1
-            if self._depth > _DEPTH_MAX:
-                raise UnusableFileError(f"Item {self.count + 1} is nested too deeply")
-
-    def _build(self, event: str, value: object) -> Iterator[Any]:
-        self._builder = self._builder or ijson.ObjectBuilder()
-        self._builder.event(event, value)
-        if self._depth == self._item_depth and event not in _STARTS:
-            self.count += 1
-            yield self._builder.value
-            self._builder = None
-
-    def _look(self, event: str, value: object) -> None:
-        if self._depth == 0 and event == "start_array":
-            self._item_depth = 1
-        elif self._depth == 0:
-            self.is_collection = True  # or neither, which its type tells
-        elif self._depth == 1 and event == "map_key":
-            self._member = str(value)
-        elif self._depth == 1 and self._member == "features" and event == "start_array":
-            self._item_depth = 2
-        elif self._depth == 1 and self._member == "type" and event not in _ENDS:
-            self.type = value
-
-
-def _events(stream: BufferedReader, items: _Items) -> Iterator[Event]:
-    events = ijson.sendable_list()
-    parser = ijson.basic_parse_coro(events)
-    size, count = 0, 0  # since when so many bytes have had no item
-    try:
-        while chunk := stream.read(_CHUNK):
-            if _has_endless_number(chunk):
-                raise UnusableFileError(f"There is a number of {_DIGITS} or more digits behind item {items.count}")
-            parser.send(chunk)
-            yield from events
-            del events[:]
-            size, count = (size + len(chunk), count) if count == items.count else (0, items.count)
-            if size > _ITEM_MAX:
-                raise UnusableFileError(f"Item {count + 1} is longer than {_ITEM_MAX:,} bytes")
-        parser.close()
-        yield from events
-    except ijson.JSONError as error:
-        yield from events  # those before the damage, which say where it is
-        reason = str(error).strip("b'\"").splitlines()[0].partition("\\n")[0]
-        hint = f"; {_HINT}" if items.is_collection and not items.count else ""
-        raise UnusableFileError(f"It is no JSON behind item {items.count}: {reason}{hint}") from error
-
-
-def _has_endless_number(chunk: bytes) -> bool:
-    """Say whether it has a number with more digits than Python reads, which crashes ijson 3.6.0."""
-    return any(chunk[at : at + _DIGITS].isdigit() for at in range(0, len(chunk) - _DIGITS + 1, _DIGITS))
-
-
-def _row(number: int, item: object) -> Row:
-    if isinstance(item, dict):
-        return Row(number, item, "item")
-    return Row(number, {}, "item", problem=("", item, "Must be an object"))
+def _collection_rows(document: _Document) -> Generator[Row, None, object]:
+    """Yield the rows of an object's `features`, and return its `type`, which may come after them."""
+    type_: object = None
+    for name in document.names():
+        if name == "features" and document.peek() == "[":
+            for feature in document.items():
+                yield _feature_row(document.count, feature)
+            continue
+        value = document.value(",}")
+        if name == "type":
+            type_ = value
+    return type_
 
 
 def _feature_row(number: int, feature: Any) -> Row:
     """Return the row of a feature (RFC 7946, section 3.2): its properties, its id, and where it is."""
+    if feature is TOO_DEEP:
+        return json_row(number, feature, "item")
     if not isinstance(feature, dict) or not isinstance(feature.get("properties"), dict | None):
         return Row(number, {}, "item", problem=("", feature, "Must be a Feature"))
     values = {**({"id": feature["id"]} if "id" in feature else {}), **(feature.get("properties") or {})}
@@ -136,4 +69,109 @@ def _feature_row(number: int, feature: Any) -> Row:
             pass
         case geometry:
             return Row(number, {}, "item", problem=("geometry", geometry, "Must be a Point, or null"))
-    return Row(number, values, "item")
+    return json_row(number, values, "item")
+
+
+class _Document:
+    """The values of a document, read as they come.
+
+    Attributes:
+        count: How many items of arrays have been read.
+    """
+
+    def __init__(self, stream: BufferedReader) -> None:
+        self.count = 0
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._text = ""
+        self._at = 0
+        self._is_object = False
+
+    def peek(self) -> str:
+        """Return the next character that is not whitespace; empty at the end."""
+        while True:
+            self._at = _skip_whitespace(self._text, self._at)
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._read():
+                return ""
+
+    def items(self) -> Iterator[Any]:
+        """Yield the items of the array that comes next."""
+        self._take("[")
+        if self.peek() == "]":
+            self._take("]")
+            return
+        while True:
+            value = self.value(",]")
+            self.count += 1
+            yield value
+            if self._take(",]") == "]":
+                return
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of the object that comes next; whoever takes a name reads its value."""
+        self._is_object = True
+        self._take("{")
+        if self.peek() == "}":
+            self._take("}")
+            return
+        while True:
+            name = self.value(":")
+            if not isinstance(name, str):
+                raise self._damage("Expecting a name in quotes")
+            self._take(":")
+            yield name
+            if self._take(",}") == "}":
+                return
+
+    def value(self, ends: str) -> Any:
+        """Return the next value, which one of `ends` must follow."""
+        self.peek()
+        while True:
+            reason = f"Expecting {' or '.join(ends)}"
+            try:
+                value, end = decode_value(self._text, self._at)
+                end = _skip_whitespace(self._text, end)
+                if self._text[end : end + 1] in tuple(ends):
+                    self._at = end
+                    return value
+            except json.JSONDecodeError as error:
+                reason = error.msg
+            # It may be cut off, a number even without an error.
+            if not self._read():
+                raise self._damage(reason)
+
+    def end(self) -> None:
+        """Raise UnusableFileError if anything comes."""
+        if self.peek():
+            raise self._damage("Extra data")
+
+    def _take(self, expected: str) -> str:
+        character = self.peek()
+        if not character or character not in expected:
+            raise self._damage(f"Expecting {' or '.join(expected)}")
+        self._at += 1
+        return character
+
+    def _read(self) -> bool:
+        """Read on, at least as much as is not used yet, so that what is tried again is not tried often."""
+        rest = self._text[self._at :]
+        if len(rest) > _VALUE_MAX:
+            raise self._damage(f"a value is damaged, or longer than {_VALUE_MAX:,} characters")
+        data = self._stream.read(max(_CHUNK, len(rest)))
+        try:
+            self._text = rest + self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            wrong = error.object[error.start]
+            raise self._damage(f"Byte 0x{wrong:02x} is not UTF-8; convert it") from error
+        self._at = 0
+        return bool(data)
+
+    def _damage(self, reason: str) -> UnusableFileError:
+        hint = f"; {_HINT}" if self._is_object and not self.count else ""
+        return UnusableFileError(f"It is not JSON after item {self.count}: {reason}{hint}")
+
+
+def _skip_whitespace(text: str, at: int) -> int:
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too

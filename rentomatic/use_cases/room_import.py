@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
+from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
-from rentomatic.domain.room_import import ImportSummary
+from rentomatic.domain.room_import import ImportSummary, RefusalCount
 from rentomatic.domain.rooms import ATTRIBUTES
 from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.requests.room_row import read_attributes
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from rentomatic.requests.room_import import RoomImportRequest, Row
     from rentomatic.requests.room_list import RoomListInvalidRequest
 
+REFUSALS_MAX = 10_000  # that are reported one by one
 _COLUMNS_NAMED_MAX = 20
+_COLUMN_NAME_MAX = 100  # characters
 
 
 class RoomWriter(Protocol):
@@ -61,12 +65,28 @@ class SeenCodes(Protocol):
         """Return the number with which this code was entered at first; None if it was not."""
 
 
+class ImportReport(Protocol):
+    """Where users read what is wrong with rows."""
+
+    def add(self, refusal: Refusal) -> None:
+        """Add one thing that is wrong; an error of any kind stops the import."""
+
+    def finish(self, counts: Sequence[RefusalCount]) -> None:
+        """Put everything where it is safe: no room is written before this has returned.
+
+        It is called once, after the last refusal. If the rooms cannot be written it may not be called at all.
+
+        Args:
+            counts: How often what was wrong, if it was more than has been added.
+        """
+
+
 def room_import_use_case(
     writer: RoomWriter,
     codes: SeenCodes,
     request: RoomImportRequest | RoomListInvalidRequest,
     rows: Iterable[Row],
-    refuse: Callable[[Refusal], None],
+    report: ImportReport,
 ) -> ResponseSuccess | ResponseFailure:
     """Answer with an `ImportSummary`, a ParametersError if the file cannot be used, or how the writer failed.
 
@@ -75,11 +95,11 @@ def room_import_use_case(
         codes: None yet.
         request: How to read the rows.
         rows: They are read as they come; an UnusableFileError of theirs is a ParametersError.
-        refuse: Is told everything that is wrong with each row.
+        report: Gets the first `REFUSALS_MAX` things that are wrong with rows, and if there are more their counts.
     """
     if not request:
         return build_response_from_invalid_request(request)
-    reading = _Reading(codes, request, refuse)
+    reading = _Reading(codes, request, report)
     try:
         written = writer.write(reading.rooms(rows), reading.unknown, is_dry_run=request.is_dry_run)
     except UnusableFileError as error:
@@ -92,16 +112,26 @@ def room_import_use_case(
 class _Reading:
     """Makes rooms of rows, and counts."""
 
-    def __init__(self, codes: SeenCodes, request: RoomImportRequest, refuse: Callable[[Refusal], None]) -> None:
+    def __init__(self, codes: SeenCodes, request: RoomImportRequest, report: ImportReport) -> None:
         self._codes = codes
         self._request = request
-        self._refuse = refuse
+        self._report = report
         self._read = 0
         self._refused = 0
+        self._reasons: Counter[tuple[str, str]] = Counter()
         self._columns: set[str] = set()  # of the first row
         self._missing = {*request.columns.values(), *request.code_from}
 
     def rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
+        """Yield the rooms; the report is finished when they, or the rows that can be used, are at their end."""
+        try:
+            yield from self._good_rooms(rows)
+        except UnusableFileError:
+            self._finish_report()
+            raise
+        self._finish_report()
+
+    def _good_rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
         for row in rows:
             self._read += 1
             if self._missing:
@@ -129,7 +159,19 @@ class _Reading:
         unknown = self.unknown()
         columns = self._some_columns() if unknown else ()
         counts = (self._read, written.added, written.changed, written.unchanged, self._refused)
-        return ImportSummary(*counts, unknown, columns)
+        return ImportSummary(*counts, unknown, columns, self._reason_counts())
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if self._reasons.total() < REFUSALS_MAX:
+            self._report.add(refusal)
+        self._reasons[refusal.column, refusal.counted_as or refusal.reason] += 1
+
+    def _finish_report(self) -> None:
+        self._report.finish(self._reason_counts() if self._reasons.total() > REFUSALS_MAX else ())
+
+    def _reason_counts(self) -> tuple[RefusalCount, ...]:
+        reasons = self._reasons.most_common()
+        return tuple(RefusalCount(column or None, reason, count) for (column, reason), count in reasons)
 
     def _room(self, row: Row) -> tuple[Room | None, list[Refusal]]:
         attributes, refusals = read_attributes(row, self._request)
@@ -146,8 +188,10 @@ class _Reading:
         times, number = self._codes.enter(code, row.number) if is_good else (2, self._codes.find(code))
         if times == 1 or number is None:
             return []
-        reason = f"Must be in the file once, and is in {row.unit} {number}"
-        return [row.refusal(self._request.columns["code"], code, reason)]
+        expected = "Must be in the file once"
+        return [
+            row.refusal(self._request.columns["code"], code, f"{expected}, and is in {row.unit} {number}", expected)
+        ]
 
     def _derived_code(self, row: Row) -> str:
         # Counted even if the row is refused: to mend it does not give the rows behind it other codes.
@@ -174,4 +218,4 @@ class _Reading:
             )
 
     def _some_columns(self) -> tuple[str, ...]:
-        return tuple(sorted(self._columns)[:_COLUMNS_NAMED_MAX])
+        return tuple(printable(name, _COLUMN_NAME_MAX) for name in sorted(self._columns)[:_COLUMNS_NAMED_MAX])

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from local.runner import LocalLambdaContext
@@ -20,7 +21,7 @@ from tests.contracts.room_repository import a_room
 from tests.events import an_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from mypy_boto3_s3 import S3Client
@@ -102,9 +103,9 @@ def report_of(s3: S3Client, key: str) -> list[Any]:
     return [json.loads(line) for line in body.splitlines()]
 
 
-def outcome(read: int = 1, added: int = 1, unchanged: int = 0, refused: int = 0) -> dict[str, Any]:
-    counts = {"read": read, "added": added, "changed": 0, "unchanged": unchanged, "refused": refused}
-    return {**counts, "unknown": [], "columns": []}
+def outcome(read: int = 1, added: int = 1, unchanged: int = 0, reasons: Sequence[Any] = ()) -> dict[str, Any]:
+    counts = {"read": read, "added": added, "changed": 0, "unchanged": unchanged, "refused": len(reasons)}
+    return {**counts, "unknown": [], "columns": [], "reasons": list(reasons)}
 
 
 def test_a_file_that_lands_is_imported_and_reported_of(
@@ -113,9 +114,10 @@ def test_a_file_that_lands_is_imported_and_reported_of(
     answer = land({KEY: ROOM + b"b,20,-1,,\n"})
 
     refusal = {"line": 3, "column": "price", "value": "-1", "reason": "Must not be negative"}
-    assert answer == {"imports": [{"key": KEY, **outcome(read=2, refused=1)}]}
+    expected = outcome(read=2, reasons=[{"column": "price", "reason": "Must not be negative", "count": 1}])
+    assert answer == {"imports": [{"key": KEY, **expected}]}
     assert PostgresRepo(server).list() == [a_room(code="a")]
-    assert report_of(s3, KEY) == [refusal, outcome(read=2, refused=1)]
+    assert report_of(s3, KEY) == [refusal, expected]
     (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (line["message"], line["level"], line["added"]) == ("File imported", "INFO", 1)
 
@@ -154,7 +156,7 @@ def test_the_environment_says_how_columns_become_rooms(
         ("incoming/rooms.csv", b"code\n\xff\n", "Line 2 is not UTF-8: it has byte 0xff; convert it"),
         ("incoming/rooms.csv.gz", gzip.compress(ROOM)[:-4], "The compressed data is cut off or damaged"),
         ("incoming/rooms.xlsx", ROOM, "The name must end with one of .csv, .ndjson, .jsonl, .geojson, .json"),
-        ("incoming/rooms.geojson", b"{", "It is no JSON behind item 0: parse error: premature EOF"),
+        ("incoming/rooms.geojson", b"{", "It is not JSON after item 0: Expecting value"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_done_with_and_its_report_says_why(
@@ -199,6 +201,88 @@ def test_a_fault_of_the_database_fails_the_invocation_so_that_lambda_tries_again
 def test_little_time_left_fails_the_invocation_before_lambda_ends_it(land: Land) -> None:
     with pytest.raises(RepositoryError):
         land({KEY: ROOM}, timeout_s=4)
+
+
+@pytest.fixture
+def client(app: ModuleType) -> S3Client:
+    """The function's own."""
+    client: S3Client = app._s3()  # noqa: SLF001 - S3 is to fail in the middle of an invocation
+    return client
+
+
+def failing_from(client: S3Client, number: int) -> None:
+    """Let S3 refuse to put objects, from that time on that it is asked to."""
+    calls = iter(range(1, 100))
+
+    def refuse(**_: Any) -> None:
+        if next(calls) >= number:
+            raise ClientError({"Error": {"Code": "SlowDown"}}, "PutObject")
+
+    client.meta.events.register("before-call.s3.PutObject", refuse, unique_id="refuse")
+
+
+def test_no_room_is_in_before_its_report_is_safe(land: Land, client: S3Client, server: Mapping[str, str]) -> None:
+    failing_from(client, 1)
+
+    with pytest.raises(ClientError, match="SlowDown"):
+        land({KEY: ROOM + b"b,20,-1,,\n"})
+
+    assert PostgresRepo(server).list() == []
+
+
+def test_a_report_that_lacks_its_end_gets_it_when_lambda_tries_again(
+    land: Land, client: S3Client, s3: S3Client, server: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing_from(client, 2)
+    with pytest.raises(ClientError, match="SlowDown"):
+        land({KEY: ROOM + b"b,20,-1,,\n"})
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["message"], line["added"]) == ("File imported", 1)
+    assert PostgresRepo(server).list() == [a_room(code="a")]
+    assert [each["line"] for each in report_of(s3, KEY)] == [3]
+
+    client.meta.events.unregister("before-call.s3.PutObject", unique_id="refuse")
+    (again,) = land({KEY: ROOM + b"b,20,-1,,\n"})["imports"]
+
+    assert (again["added"], again["unchanged"], again["refused"]) == (0, 1, 1)
+    assert report_of(s3, KEY)[1]["unchanged"] == 1
+
+
+def test_very_many_refusals_are_counted_at_the_end_of_the_report(land: Land, s3: S3Client) -> None:
+    (answer,) = land({"incoming/a.csv.gz": gzip.compress(b"code,price\n" + b",x\n" * 10_001)})["imports"]
+
+    *refusals, counts, summary = report_of(s3, "incoming/a.csv.gz")
+    assert [refusal["line"] for refusal in refusals] == list(range(2, 10_002))
+    assert (counts["column"], counts["count"], [counts]) == ("price", 10_001, summary["reasons"])
+    assert {"key": "incoming/a.csv.gz", **summary} == answer
+
+
+def test_the_report_of_a_file_with_a_long_key_has_a_shorter_one(land: Land, s3: S3Client, app: ModuleType) -> None:
+    keys = [f"incoming/{'ü' * 500}{end}.csv" for end in ("a", "b")]
+
+    land(dict.fromkeys(keys, ROOM))
+
+    reports = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET, Prefix="reports/")["Contents"]]
+    assert sorted(reports) == sorted(map(app.report_key, keys))
+    assert all(each.startswith(f"reports/incoming/{'ü' * 400}") for each in reports)
+    assert all(1_020 <= len(each.encode()) <= 1_024 for each in reports)
+
+
+@pytest.mark.parametrize("length", [1_003, 1_004])
+def test_a_key_that_leaves_room_for_the_report_s_is_not_cut(app: ModuleType, length: int) -> None:
+    key = "x" * length
+
+    assert (app.report_key(key) == f"reports/{key}.report.jsonl") == (length == 1_003)
+    assert len(app.report_key(key)) == 1_024
+
+
+def test_names_that_a_terminal_obeys_are_escaped_in_the_log(land: Land, capsys: pytest.CaptureFixture[str]) -> None:
+    (answer,) = land({"incoming/\x9b31m.ndjson": b'{"code": "a", "\\ud800\x7f\xc2\x9b": 1}'})["imports"]
+
+    assert answer["columns"] == ["code", "\\ud800\\x7f\\x9b"]
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.isascii()
+    assert line.isprintable()
 
 
 def test_the_event_with_which_s3_tries_the_function_is_no_file(app: ModuleType) -> None:

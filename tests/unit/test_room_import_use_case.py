@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from rentomatic.domain.errors import UnavailableError
 from rentomatic.domain.room import Room
-from rentomatic.domain.room_import import ImportSummary, Refusal, WrittenRooms
+from rentomatic.domain.room_import import ImportSummary, Refusal, RefusalCount, WrittenRooms
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import RoomImportRequest, Row, UnusableFileError, build_room_import_request
 from rentomatic.responses import ResponseFailure, ResponseSuccess, ResponseTypes
-from rentomatic.use_cases.room_import import room_import_use_case
+from rentomatic.use_cases.room_import import REFUSALS_MAX, room_import_use_case
+from tests.import_reports import ListedReport
 
 Values = Mapping[str, Any]
 A_ROW = {"code": "a", "size": "20", "price": "40", "latitude": "53.55", "longitude": "9.99"}
@@ -32,12 +33,14 @@ class Import:
 
     def __init__(self, *rows: Values, repo: MemRepo | None = None, **how: Any) -> None:
         self.repo = repo or MemRepo([])
-        self.refusals: list[Refusal] = []
+        self.report = ListedReport()
         numbered = (Row(number, values) for number, values in enumerate(rows, start=2))
         with SqliteSeenCodes() as codes:
-            self.response = room_import_use_case(
-                self.repo, codes, RoomImportRequest(**how), numbered, self.refusals.append
-            )
+            self.response = room_import_use_case(self.repo, codes, RoomImportRequest(**how), numbered, self.report)
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        return self.report.refusals
 
     @property
     def rooms(self) -> list[Room]:
@@ -144,7 +147,8 @@ def test_a_dry_run_finds_what_is_wrong_and_changes_nothing() -> None:
     imported = Import(A_ROW, {**A_ROW, "code": "b", "price": "?"}, is_dry_run=True)
 
     assert isinstance(imported.response, ResponseSuccess)
-    assert imported.response.value == ImportSummary(read=2, added=1, changed=0, unchanged=0, refused=1)
+    reasons = (RefusalCount("price", "Must be a number: digits, and a point before decimals", 1),)
+    assert imported.response.value == ImportSummary(2, added=1, changed=0, unchanged=0, refused=1, reasons=reasons)
     assert (imported.rooms, len(imported.refusals)) == ([], 1)
 
 
@@ -160,6 +164,81 @@ def test_of_rows_with_one_code_the_first_that_is_good_is_taken() -> None:
         (5, "price", "Must be a number: digits, and a point before decimals"),
         (5, "code", "Must be in the file once, and is in line 3"),
     ]
+
+
+def test_the_report_is_safe_before_the_first_room_is_written() -> None:
+    report = ListedReport()
+
+    class Writer(MemRepo):
+        def write(self, rooms: Iterable[Room], *_: Any, **__: Any) -> WrittenRooms:
+            coming = list(rooms)
+            assert (len(report.refusals), report.finished) == (1, [()])
+            return WrittenRooms(len(coming), 0, 0)
+
+    rows = [Row(2, A_ROW), Row(3, {"code": "b", "price": "?"})]
+    with SqliteSeenCodes() as codes:
+        response = room_import_use_case(Writer([]), codes, RoomImportRequest(), rows, report)
+
+    assert isinstance(response, ResponseSuccess)
+
+
+def test_a_report_that_cannot_be_finished_leaves_the_rooms_as_they_are() -> None:
+    class FullDisk(ListedReport):
+        def finish(self, counts: object) -> None:
+            raise OSError(f"No space left for {counts}")
+
+    repo = MemRepo([])
+    with SqliteSeenCodes() as codes:
+        response = room_import_use_case(repo, codes, RoomImportRequest(), [Row(2, A_ROW)], FullDisk())
+
+    assert isinstance(response, ResponseFailure)
+    assert isinstance(response.exception, OSError)
+    assert repo.list() == []
+
+
+def test_of_very_many_refusals_the_first_are_reported_and_all_are_counted() -> None:
+    number = REFUSALS_MAX + 7
+    rows = [{"code": "a"}, *({"code": "a", "price": "?"} for _ in range(number))]
+
+    imported = Import(*rows)
+
+    counts = (
+        RefusalCount("price", "Must be a number: digits, and a point before decimals", number),
+        RefusalCount("code", "Must be in the file once", number),
+    )
+    assert [refusal.number for refusal in imported.refusals] == [3 + each // 2 for each in range(REFUSALS_MAX)]
+    assert imported.report.finished == [counts]
+    assert isinstance(imported.response, ResponseSuccess)
+    assert (imported.response.value.refused, imported.response.value.reasons) == (number, counts)
+
+
+def test_a_file_that_breaks_has_its_refusals_counted_too() -> None:
+    def rows() -> Iterator[Row]:
+        yield from (Row(number, {"price": "?"}) for number in range(REFUSALS_MAX + 1))
+        raise UnusableFileError("It is cut off")
+
+    report = ListedReport()
+    with SqliteSeenCodes() as codes:
+        room_import_use_case(MemRepo([]), codes, RoomImportRequest(), rows(), report)
+
+    assert [[each.count for each in counts] for counts in report.finished] == [[REFUSALS_MAX + 1]]
+
+
+def test_names_of_columns_are_escaped_and_cut_where_they_are_said() -> None:
+    name = "\x1b[31m\ud800" + "x" * 1_000
+    row = {"code": "a", name: "1"}
+
+    said = Import(row).response
+    refused = Import(row, mapped={"price": "rent"}).response
+    strict = Import({**row, name: "?"}, mapped={"price": name}, is_strict=True).response
+
+    shown = "\\x1b[31m\\ud800" + "x" * 94 + "..."
+    assert isinstance(said, ResponseSuccess)
+    assert said.value.columns == (shown, "code")
+    assert isinstance(refused, ResponseFailure)
+    assert refused.message.endswith(f"There are {shown}, code")
+    assert isinstance(strict, ResponseFailure)
+    assert strict.message.startswith("In line 2, column \\x1b[31m\\ud800xxx")
 
 
 uncoded = st.fixed_dictionaries(
@@ -267,7 +346,7 @@ def test_a_file_that_breaks_in_the_middle_imports_nothing() -> None:
 
     repo = MemRepo([])
     with SqliteSeenCodes() as codes:
-        response = room_import_use_case(repo, codes, RoomImportRequest(), rows(), _fail)
+        response = room_import_use_case(repo, codes, RoomImportRequest(), rows(), ListedReport())
 
     assert (response.type, response.value["message"]) == (ResponseTypes.PARAMETERS_ERROR, "It is cut off")
     assert repo.list() == []
@@ -279,13 +358,9 @@ def test_a_writer_s_failure_is_the_answer() -> None:
             raise UnavailableError(f"not now {rooms} {is_dry_run}")
 
     with SqliteSeenCodes() as codes:
-        response = room_import_use_case(Unavailable(), codes, RoomImportRequest(), [], _fail)
+        response = room_import_use_case(Unavailable(), codes, RoomImportRequest(), [], ListedReport())
 
     assert response.type == ResponseTypes.UNAVAILABLE_ERROR
-
-
-def _fail(refusal: Refusal) -> None:
-    pytest.fail(str(refusal))
 
 
 _MAPPINGS: list[tuple[str, Mapping[str, str]]] = [
@@ -309,7 +384,7 @@ def test_a_mapping_that_means_nothing_is_refused(text: str) -> None:
 
     assert not request
     with SqliteSeenCodes() as codes:
-        response = room_import_use_case(MemRepo([]), codes, request, [], _fail)
+        response = room_import_use_case(MemRepo([]), codes, request, [], ListedReport())
     assert response.type == ResponseTypes.PARAMETERS_ERROR
 
 
