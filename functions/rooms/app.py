@@ -185,7 +185,7 @@ def _log(response: ResponseFailure) -> None:
     _logger().error(response.message, exc_info=error, extra=facts)
 
 
-def _answer_not_found(*_error: Exception, **_path: str) -> Response[str]:
+def _answer_not_found(*_: Exception) -> Response[str]:
     return _answer_failure(ResponseFailure(ResponseTypes.RESOURCE_ERROR, "There is nothing at this path"))
 
 
@@ -247,7 +247,7 @@ def _api() -> APIGatewayRestResolver:
     _add_resource(api, "/health", _say_alive)
     _add_resource(api, "/health/ready", _say_ready)
     # The resolver answers a preflight request with 204 wherever it is for.
-    api.route("(?s:.*<path>.*|.*)", method="OPTIONS")(_answer_not_found)
+    api.route("(?s:(.*))", method="OPTIONS")(_answer_not_found)
     api.not_found(_answer_not_found)
     api.exception_handler(InvalidHeaderError)(_answer_bad_header)
     api.exception_handler(Exception)(_answer_bug)

@@ -140,6 +140,7 @@ class SocketFile:
             self._refill(_HEADER.size)
         code, length = _HEADER.unpack_from(self._buffer, self._start)
         self._start += _HEADER.size
+        self._socket.allowance -= _HEADER.size
         return code, self.read(length - 4)
 
     def unread_types(self) -> list[bytes]:

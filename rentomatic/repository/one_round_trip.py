@@ -1,8 +1,8 @@
 """One round trip for a statement with parameters; pg8000's own `run` takes three.
 
-An answer belongs to a statement only if it returns the number that the statement was sent with. Where nothing checks
-the bytes on their way, a stretch of them may be lost or arrive twice: each later answer would be that of the statement
-before.
+An answer belongs to a statement only if its row begins and ends with the number that the statement was sent with. Where
+nothing checks the bytes on their way, a stretch of them may be lost or arrive twice: each later answer would be that of
+the statement before, or have a part of it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 # `bytea` in hexadecimal only, as servers spell it unless `bytea_output` says otherwise.)
 PG8000_VERSION = "1.31.6"
 
-# The last column of every statement. `bigint` because Postgres has no unsigned integers.
+# The first and the last column of every statement. `bigint` because Postgres has no unsigned integers.
 ECHO = "int8send($1::bigint)"
 ANSWER_MAX = 64 * 2**20  # bytes; a page of 10,000 rooms has some 1 MiB
 _OTHER_ANSWER = "What the server sent is not the one row that answers the statement"
@@ -52,7 +52,7 @@ class Statement:
     """A statement that answers with one row, of columns of type `bytea`.
 
     Attributes:
-        sql: With the parameters `$2`, `$3`, ... for the values; the last column is `ECHO`.
+        sql: With the parameters `$2`, `$3`, ... for the values; the first and the last column are `ECHO`.
         is_kept: Whether one plan is good for all values: the server then keeps it as long as the connection lasts, and
             neither parses nor plans the next time.
         answer_max: How many bytes the answer may have.
@@ -69,7 +69,7 @@ class Statement:
         return _name_of(self.sql)
 
 
-_ECHO_ALONE = Statement(f"SELECT {ECHO}")
+_ECHO_ALONE = Statement(f"SELECT {ECHO}, {ECHO}")
 
 
 class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no types
@@ -91,7 +91,7 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
         super().__init__(sock=sock, **arguments)
 
     def fetch(self, statement: Statement) -> Row:
-        """Run a statement and return its row, without the echo.
+        """Run a statement and return its row, without the echoes.
 
         Raises:
             pg8000's errors and those of the socket; and struct.error, ValueError and KeyError for what no server sends.
@@ -127,9 +127,10 @@ class OneRoundTripConnection(Connection):  # type: ignore[misc] # pg8000 has no 
         except DatabaseError:
             self._is_in_doubt = True
             raise
-        if not row or row.pop() != _ECHOED.pack(number):
+        echo, *columns, last_echo = row  # or a ValueError, of a row that has not even these
+        if not echo == last_echo == _ECHOED.pack(number):
             raise InterfaceError(_OTHER_ANSWER)
-        return row
+        return columns
 
     def _confirm(self) -> None:
         """Ask for nothing but the echo: an error has none, and the last one may be about to arrive again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+import weakref
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,15 +56,25 @@ class _Kept:
     opened_at: float
     used_at: float
 
+    @property
+    def is_own(self) -> bool:
+        return self.process == os.getpid()
+
     def is_fresh(self, settings: SessionSettings) -> bool:
         now = time.time()
         return 0 <= now - self.opened_at < settings.max_age_s and 0 <= now - self.used_at < settings.max_idle_s
 
     def end(self) -> None:
-        if self.process == os.getpid():
+        if self.is_own:
             self.connection.end()
         else:
             self.connection.abandon()  # its server must hear nothing from this process
+
+
+def _end_all(kept: deque[_Kept]) -> None:
+    with suppress(IndexError):  # other threads may take them all meanwhile
+        while kept:
+            kept.pop().end()
 
 
 class PostgresSession:
@@ -87,16 +98,13 @@ class PostgresSession:
         self._credentials: Credentials | None = None
         # Those that nobody uses. Whoever needs one takes it out, which no two threads can do, or opens another.
         self._kept: deque[_Kept] = deque()
-        self._has_connected = False
-
-    def __del__(self) -> None:
         # An existing user may make a repository for each request, and not know that it has anything to close.
-        self.close()
+        weakref.finalize(self, _end_all, self._kept)
+        self._has_connected = False
 
     def close(self) -> None:
         """Close the connections that are kept; the next call opens another."""
-        while kept := self._take():
-            kept.end()
+        _end_all(self._kept)
 
     def fetch(self, statement: Statement, decode: Callable[[Row], T]) -> T:
         """Return the decoded row of a statement that only reads, which may be run twice.
@@ -123,7 +131,7 @@ class PostgresSession:
         return read_session_settings(self._configuration)
 
     def _fetch(self, statement: Statement, decode: Callable[[Row], T], deadline: float) -> T:
-        if kept := self._take_good():
+        if kept := self._take_good(deadline):
             try:
                 return self._run(kept, statement, decode, deadline)
             except (UnavailableError, TimedOutError, CorruptDataError) as error:
@@ -135,15 +143,16 @@ class PostgresSession:
             self._count(SessionEvent.RETRY)
         return self._run(self._open(deadline), statement, decode, deadline)
 
-    def _take_good(self) -> _Kept | None:
+    def _take_good(self, deadline: float) -> _Kept | None:
         """Return a kept connection that can be used; close those that cannot."""
         while kept := self._take():
-            if kept.process != os.getpid() or not kept.connection.is_in_step:
-                kept.connection.abandon()
-            elif not kept.is_fresh(self._settings):
+            if not kept.is_own or not kept.is_fresh(self._settings):
                 kept.end()
-            else:
+                continue
+            kept.connection.socket.deadline = deadline
+            if kept.connection.is_in_step:
                 return kept
+            kept.connection.abandon()
         return None
 
     def _take(self) -> _Kept | None:

@@ -104,8 +104,8 @@ def read_postgres_settings(
         for variable, value in values.items()
         if (problem := _problem(variable, value))
     ]
-    sslrootcert = _optional(configuration, "POSTGRES_SSLROOTCERT") or ""
-    sslmode = _optional(configuration, "POSTGRES_SSLMODE") or default_sslmode(values["POSTGRES_HOSTNAME"])
+    sslrootcert = _optional(configuration, "POSTGRES_SSLROOTCERT", "")
+    sslmode = _optional(configuration, "POSTGRES_SSLMODE", default_sslmode(values["POSTGRES_HOSTNAME"]))
     if sslmode not in _SSLMODES:
         problems.append(f"POSTGRES_SSLMODE is none of {', '.join(_SSLMODES)}")
     if problems:
@@ -130,7 +130,7 @@ def read_session_settings(configuration: Mapping[str, Any]) -> SessionSettings:
         SettingsError: with everything that is malformed.
     """
     seconds = {
-        variable: _number(_optional(configuration, variable) or default) for variable, (default, *_) in _SECONDS.items()
+        variable: _number(_optional(configuration, variable, default)) for variable, (default, *_) in _SECONDS.items()
     }
     problems = [
         f"{variable} is not a number of seconds from {least} to {most}"
@@ -138,10 +138,10 @@ def read_session_settings(configuration: Mapping[str, Any]) -> SessionSettings:
         if not least <= seconds[variable] <= most
     ]
     default_size = _POOL_SIZE_ON_LAMBDA if _optional(configuration, "AWS_LAMBDA_FUNCTION_NAME") else _POOL_SIZE
-    pool_size = _optional(configuration, "POSTGRES_POOL_SIZE") or default_size
+    pool_size = _optional(configuration, "POSTGRES_POOL_SIZE", default_size)
     if not _is_integer(pool_size, _POOL_SIZE_MAX):
         problems.append(f"POSTGRES_POOL_SIZE is not an integer from 1 to {_POOL_SIZE_MAX}")
-    auto_pause = _optional(configuration, "POSTGRES_AUTO_PAUSE") or "false"
+    auto_pause = _optional(configuration, "POSTGRES_AUTO_PAUSE", "false")
     if auto_pause not in ("true", "false"):
         problems.append("POSTGRES_AUTO_PAUSE is neither true nor false")
     if problems:
@@ -150,9 +150,12 @@ def read_session_settings(configuration: Mapping[str, Any]) -> SessionSettings:
     return SessionSettings(timeout_s, max_age_s, max_idle_s, int(pool_size), auto_pause == "true")
 
 
-def _optional(configuration: Mapping[str, Any], variable: str) -> Any:
+def _optional(configuration: Mapping[str, Any], variable: str, default: Any = None) -> Any:
     """Return a setting that is not about where, or as whom: the book's five keys leave these to the environment."""
-    return configuration.get(variable) or os.environ.get(variable)
+    for value in (configuration.get(variable), os.environ.get(variable)):
+        if value is not None and value != "":
+            return value
+    return default
 
 
 def default_sslmode(hostname: object) -> str:

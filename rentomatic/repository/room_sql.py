@@ -82,7 +82,7 @@ def build_search(search: RoomSearch) -> Statement:
 @lru_cache(maxsize=100)  # but for the limit no values are in it, so that few requests have one of their own
 def _select(clauses: str, chord: str = "", more: tuple[str, ...] = ()) -> str:
     columns = ["id", *ATTRIBUTES, *([f"{chord} AS chord"] if chord else [])]
-    sent = [*packed(with_chords=bool(chord)), *more, ECHO]
+    sent = [ECHO, *packed(with_chords=bool(chord)), *more, ECHO]
     return f"SELECT {', '.join(sent)} FROM (SELECT {', '.join(columns)} FROM room{clauses}) AS page"
 
 

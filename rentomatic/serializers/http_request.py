@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 # A name, an address, or an IPv6 address in brackets, and maybe a port (RFC 3986, section 3.2).
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 _SCHEMES = ("http", "https")
 
 
@@ -55,9 +55,11 @@ class HttpRequest:
         Raises:
             InvalidHeaderError: what the client sent cannot be part of a URL.
         """
-        scheme = self.header("x-forwarded-proto").rpartition(",")[2].strip(" \t").lower() or "https"
-        if scheme not in _SCHEMES:
+        # Each proxy adds its own; the last one is who called the function.
+        schemes = [scheme.strip(" \t").lower() for scheme in self.header("x-forwarded-proto").split(",")]
+        if not {*schemes} <= {*_SCHEMES, ""}:
             raise InvalidHeaderError("X-Forwarded-Proto", f"Must be {' or '.join(_SCHEMES)}")
+        scheme = schemes[-1] or "https"
         host = self.header("host") or self._context.get("domainName", "")
         if host and not _HOST.fullmatch(host):
             raise InvalidHeaderError("Host", "Must be the name or address of a host, and maybe its port")

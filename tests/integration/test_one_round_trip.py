@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
 
 MANY = Statement(
-    "SELECT textsend(concat_ws('|', $2::integer + 1, $3::text, $11::text, $4::text, $5::text, $6::text, $7::text,"
-    f" $8::text, $9::text, $10::text)), NULL::bytea, textsend(''), {ECHO}",
+    f"SELECT {ECHO}, textsend(concat_ws('|', $2::integer + 1, $3::text, $11::text, $4::text, $5::text, $6::text,"
+    f" $7::text, $8::text, $9::text, $10::text)), NULL::bytea, textsend(''), {ECHO}",
     [41, "é'\\", *"3456789", "ten"],
 )
-SEVEN = Statement(f"SELECT int2send($2), {ECHO}", [7], is_kept=True)
+SEVEN = Statement(f"SELECT {ECHO}, int2send($2), {ECHO}", [7], is_kept=True)
 SEVENS_ROW = [b"\0\7"]
 
 
@@ -46,7 +46,7 @@ def test_a_row_comes_back_undecoded_by_either_way(
 def test_an_error_leaves_the_connection_in_step(admin: Connection, *, is_kept: bool) -> None:
     for _ in range(3):
         with pytest.raises(DatabaseError, match="22012"):
-            admin.fetch(Statement(f"SELECT int2send((1 / $2::integer)::int2), {ECHO}", [0], is_kept))
+            admin.fetch(Statement(f"SELECT {ECHO}, int2send((1 / $2::integer)::int2), {ECHO}", [0], is_kept))
         assert admin.fetch(SEVEN) == SEVENS_ROW
 
 
@@ -66,14 +66,14 @@ def test_the_server_keeps_some_statements_and_no_more(admin: Connection, monkeyp
     monkeypatch.setattr(one_round_trip, "_NAMES_MAX", 3)
 
     for number in [*range(10), *range(10), 9, 8, 0]:
-        assert admin.fetch(Statement(f"SELECT textsend('{number}'), {ECHO}", is_kept=True)) == [b"%d" % number]
+        assert admin.fetch(Statement(f"SELECT {ECHO}, textsend('{number}'), {ECHO}", is_kept=True)) == [b"%d" % number]
 
     names = admin.run("SELECT statement FROM pg_prepared_statements ORDER BY statement")
-    assert names == [[f"SELECT textsend('{number}'), {ECHO}"] for number in (0, 8, 9)]
+    assert names == [[f"SELECT {ECHO}, textsend('{number}'), {ECHO}"] for number in (0, 8, 9)]
 
 
 def test_a_statement_whose_first_run_failed_is_not_kept_twice(admin: Connection) -> None:
-    half = Statement(f"SELECT int2send((1 / $2::integer)::int2), {ECHO}", [0], is_kept=True)
+    half = Statement(f"SELECT {ECHO}, int2send((1 / $2::integer)::int2), {ECHO}", [0], is_kept=True)
     with pytest.raises(DatabaseError, match="22012"):
         admin.fetch(half)
 
@@ -89,7 +89,7 @@ def test_a_statement_whose_first_run_failed_is_not_kept_twice(admin: Connection)
     ],
 )
 def test_a_statement_that_the_server_has_lost_is_run_all_the_same(admin: Connection, trouble: str) -> None:
-    statement = Statement(f"SELECT (TABLE kept), {ECHO}", is_kept=True)
+    statement = Statement(f"SELECT {ECHO}, (TABLE kept), {ECHO}", is_kept=True)
     admin.run("CREATE TEMPORARY TABLE kept AS SELECT textsend('7') AS number")
     assert admin.fetch(statement) == [b"7"]
 
@@ -125,7 +125,7 @@ def test_anything_but_one_row_is_an_error(
     monkeypatch.setattr(one_round_trip, "PG8000_VERSION", version)
 
     with pytest.raises(InterfaceError):
-        admin.fetch(Statement(f"SELECT textsend(''), {ECHO} {rows}"))
+        admin.fetch(Statement(f"SELECT {ECHO}, textsend(''), {ECHO} {rows}"))
 
 
 @pytest.mark.parametrize("sent", ["0001 00000002 61", "0001 00000001 6162", "0002 00000001 61", "0000 61"])

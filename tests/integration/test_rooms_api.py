@@ -101,6 +101,7 @@ def test_links_are_right_behind_a_custom_domain_and_the_local_server(invoke: Inv
         ("X-Forwarded-Proto", "javascript"),
         ("X-Forwarded-Proto", "https\r\nX-Injected: 1"),
         ("X-Forwarded-Proto", "http\n"),
+        ("X-Forwarded-Proto", "javascript, https"),
     ],
 )
 def test_a_header_that_no_link_may_have_is_a_400(invoke: Invoke, name: str, value: str) -> None:
@@ -120,7 +121,9 @@ def test_no_header_of_a_client_gets_into_another(invoke: Invoke, host: str, sche
     assert re.fullmatch(r"<https?://[!-~]*>; rel=\"next\"", link)
 
 
-@pytest.mark.parametrize("host", ["rooms.example", "rooms.example:8443", "127.0.0.1:3000", "[::1]:3000", "web_1"])
+@pytest.mark.parametrize(
+    "host", ["rooms.example", "rooms.example:8443", "rooms.example:", "127.0.0.1:3000", "[::1]:3000", "web_1"]
+)
 def test_every_host_that_there_is_can_be_linked(invoke: Invoke, host: str) -> None:
     url = next_url(invoke(with_headers(an_event(limit="1"), Host=host)))
 

@@ -132,15 +132,24 @@ def test_times_have_defaults() -> None:
     ("variable", "value"),
     [
         ("POSTGRES_POOL_SIZE", "0"),
+        ("POSTGRES_POOL_SIZE", 0),
         ("POSTGRES_POOL_SIZE", "101"),
         ("POSTGRES_POOL_SIZE", "1.5"),
         ("POSTGRES_POOL_SIZE", "ten"),
         ("POSTGRES_AUTO_PAUSE", "yes"),
     ],
 )
-def test_a_session_setting_that_is_not_valid_is_named(variable: str, value: str) -> None:
+def test_a_session_setting_that_is_not_valid_is_named(variable: str, value: object) -> None:
     with pytest.raises(SettingsError, match=variable):
         read_session_settings({variable: value})
+
+
+@pytest.mark.parametrize("nothing", [0, "0"])
+def test_zero_is_a_value(nothing: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTGRES_MAX_AGE_S", "5")
+
+    assert read_session_settings({"POSTGRES_MAX_AGE_S": nothing}).max_age_s == 0
+    assert read_session_settings({"POSTGRES_MAX_AGE_S": ""}).max_age_s == 5
 
 
 def test_one_connection_is_kept_on_lambda_unless_set_otherwise() -> None:

@@ -52,3 +52,14 @@ def test_a_length_that_no_message_has_is_an_error_and_takes_no_memory(sent: byte
 
     with pytest.raises(ValueError, match="no message of Postgres"):
         file.read_message()
+
+
+def test_headers_count_as_what_may_be_read() -> None:
+    socket = Pieces([b"N\0\0\0\4" * 100])
+    socket.allowance = 100
+    file = SocketFile(socket)  # type: ignore[arg-type]
+
+    for _ in range(20):
+        file.read_message()
+    with pytest.raises(ValueError, match="longer than one to this question"):
+        file.read_message()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from rentomatic.domain.errors import CorruptDataError, SettingsError, TimedOutEr
 from rentomatic.domain.room_search import RoomSearch
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import a_room
+from tests.injectors import Proxy
 from tests.integration.faults.faulty import changed
 from tests.streams import (
     announcing,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room import Room
     from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
-    from tests.injectors import Proxy
     from tests.integration.faults.conftest import Client
     from tests.streams import Row
 
@@ -113,6 +114,42 @@ def test_row_44_a_stretch_is_lost_or_arrives_twice(
 
     proxy.rewrite = None
     assert_all_right(repo, PRICED[:2])
+
+
+def test_row_44_the_head_of_an_older_answer_arrives_before_a_shorter_one(repo: PostgresRepo, proxy: Proxy) -> None:
+    """Its length can take in all of the next answer: a row that begins as the one and ends as the other."""
+    answers: list[bytes] = []
+
+    def record(answer: bytes) -> bytes:
+        answers.append(answer)
+        return answer
+
+    for question in (repo.list, lambda: repo.get("room 39")):
+        repo.close()
+        proxy.rewrite = whole_answer(record)
+        question()
+    long, short = answers
+    fits = len(long) - len(short)
+    for cut in range(fits - 12, fits + 13):
+        proxy.rewrite = whole_answer(lambda answer, cut=cut: long[:cut] + answer)  # type: ignore[misc]
+
+        assert repo.get("room 39") == PRICED[-1]
+
+
+def test_row_47_what_is_said_after_the_last_deadline_is_no_fault(
+    migrated: Mapping[str, str], admin: Connection
+) -> None:
+    insert_rooms(admin, PRICED)
+    with closing(Proxy(int(migrated["POSTGRES_PORT"]))) as proxy:
+        repo = PostgresRepo({**migrated, "POSTGRES_PORT": str(proxy.port), "POSTGRES_TIMEOUT_S": "0.1"})
+        assert_all_right(repo, PRICED[:1])
+        admin.run("SELECT pg_sleep(0.15)")
+
+        proxy.say(notice("later"))
+
+        assert_all_right(repo, PRICED[:1])
+        assert proxy.connections == 1
+        repo.close()
 
 
 def _without_first(row: Row) -> Row:
