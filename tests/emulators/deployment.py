@@ -35,7 +35,7 @@ def handler(event, context):
 _WAIT: Any = {"Delay": 0.5, "MaxAttempts": 240}  # seconds, although its type says otherwise
 
 
-class Sight(StrEnum):
+class Status(StrEnum):
     """What has become of a resource."""
 
     CREATED = "created"
@@ -52,7 +52,7 @@ class Emulator:
 
     Attributes:
         limits: What is left out for it.
-        accepted: Types of resource that it accepts and makes nothing of, each with what it says of that, if anything.
+        accepted: Types of resource that it accepts and makes nothing of, each with what it says: as in a limit.
         adapt: What else a template needs before the emulator can read it.
     """
 
@@ -63,7 +63,7 @@ class Emulator:
 
 
 @dataclass
-class Sights:
+class Results:
     """What an emulator has seen.
 
     Attributes:
@@ -71,38 +71,38 @@ class Sights:
         stacks: How many have been made.
     """
 
-    resources: dict[tuple[str, str], Sight] = field(default_factory=dict)
+    resources: dict[tuple[str, str], Status] = field(default_factory=dict)
     stacks: int = 0
 
-    def add(self, name: str, sights: Mapping[str, Sight]) -> None:
+    def add(self, name: str, results: Mapping[str, Status]) -> None:
         """Add what was seen of another stack."""
         self.stacks += 1
-        for logical_id, sight in sights.items():
-            before = self.resources.get((name, logical_id), sight)
-            self.resources[name, logical_id] = sight if before is Sight.CREATED else before
+        for logical_id, status in results.items():
+            before = self.resources.get((name, logical_id), status)
+            self.resources[name, logical_id] = status if before is Status.CREATED else before
 
-    def types(self, sight: Sight) -> set[str]:
-        return {types(name)[logical_id] for (name, logical_id), seen in self.resources.items() if seen is sight}
+    def types(self, status: Status) -> set[str]:
+        return {types(name)[logical_id] for (name, logical_id), seen in self.resources.items() if seen is status}
 
 
-def deploy_all(emulator: Emulator) -> Sights:
+def deploy_all(emulator: Emulator) -> Results:
     """Deploy both templates in all variants.
 
     Raises:
         DeploymentError: one of them could not be made, or not as its template says.
     """
     upload_code()
-    sights = Sights()
+    results = Results()
     offered: dict[str, str] = {}
     for name in TEMPLATES:
         stem = name.partition(".")[0]
         for number, given in enumerate(variants(source(name), offered).values()):
-            sights.add(name, deploy(emulator, f"{stem}-{number}", name, given))
+            results.add(name, deploy(emulator, f"{stem}-{number}", name, given))
         offered = outputs(f"{stem}-0")
-    accepted, created = sights.types(Sight.ACCEPTED), sights.types(Sight.CREATED)
+    accepted, created = results.types(Status.ACCEPTED), results.types(Status.CREATED)
     if wrong := (accepted ^ emulator.accepted.keys()) | (created & emulator.accepted.keys()):
         raise DeploymentError(f"{emulator.name} creates more or less than what emulators.py says: {sorted(wrong)}")
-    return sights
+    return results
 
 
 def upload_code() -> None:
@@ -115,7 +115,7 @@ def upload_code() -> None:
 
 def deploy(
     emulator: Emulator, stack: str, name: str, given: Mapping[str, str], lifted: Collection[Limit] = ()
-) -> dict[str, Sight]:
+) -> dict[str, Status]:
     """Make a stack with nothing left out for the limits that are lifted, and ask for each of its resources.
 
     Raises:
@@ -132,7 +132,7 @@ def deploy(
     pseudo = {"AWS::StackName": stack, "AWS::Region": REGION, "AWS::Partition": "aws"}
     known = {**pseudo, **decisions.parameters, **made}
     return {
-        logical_id: Sight.CREATED if exists(template["Resources"][logical_id], id_, known) else Sight.ACCEPTED
+        logical_id: Status.CREATED if exists(template["Resources"][logical_id], id_, known) else Status.ACCEPTED
         for logical_id, id_ in made.items()
     }
 
@@ -145,7 +145,7 @@ def expect_limits(emulator: Emulator) -> None:
     """
     for number, limit in enumerate(emulator.limits):
         refusals = list(_refusals(emulator, limit, f"limit-{number}"))
-        if not any(limit.message in refusal for refusal in refusals):
+        if not any(map(limit.is_in, refusals)):
             raise DeploymentError(f"{emulator.name} has no such limit by now as {limit}; it says: {refusals}")
 
 

@@ -50,15 +50,14 @@ def _with_texts(template: dict[str, Any], _given: Mapping[str, str]) -> dict[str
 MOTO = Emulator(
     "moto",
     limits=[Limit("AWS::EC2::SecurityGroupEgress")],
-    accepted={"AWS::EC2::SubnetRouteTableAssociation": ""},
+    accepted={"AWS::EC2::SubnetRouteTableAssociation": "", "Custom::Schema": ""},  # the latter, the rehearsal asks for
     adapt=_decided,
 )
 LOCALSTACK = Emulator(
     "LocalStack",
     accepted={
-        **{
-            kind: f'No resource provider found for "{kind}"'
-            for kind in (
+        **dict.fromkeys(
+            (
                 *("AWS::AppConfig::Application", "AWS::AppConfig::ConfigurationProfile"),
                 *("AWS::AppConfig::HostedConfigurationVersion", "AWS::CloudWatch::Dashboard"),
                 *("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"),
@@ -66,16 +65,17 @@ LOCALSTACK = Emulator(
                 *("AWS::RDS::DBCluster", "AWS::RDS::DBClusterParameterGroup", "AWS::RDS::DBInstance"),
                 *("AWS::RDS::DBProxy", "AWS::RDS::DBProxyTargetGroup", "AWS::RDS::DBSubnetGroup"),
                 *("AWS::WAFv2::WebACL", "AWS::WAFv2::WebACLAssociation", "Custom::Schema"),
-            )
-        },
+            ),
+            'No resource provider found for "{subject}"',
+        ),
         "AWS::SecretsManager::SecretTargetAttachment": "",
     },
 )
 MINISTACK = Emulator(
     "ministack",
-    limits=(
+    limits=[
         *(
-            Limit(kind, f"Unrecognized resource types: [{kind}]")
+            Limit(kind, "Unrecognized resource types: [{subject}]")
             for kind in (
                 *("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"),
                 *("AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress"),
@@ -88,7 +88,7 @@ MINISTACK = Emulator(
             "Requested attribute MasterUserSecret.SecretArn does not exist in schema for AWS::RDS::DBCluster",
         ),
         Limit("HasVpc"),  # it does not know Fn::Join in a condition, and takes it for something else than nothing
-    ),
+    ],
     adapt=_with_texts,
 )
 

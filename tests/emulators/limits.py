@@ -19,11 +19,14 @@ class Limit:
 
     Attributes:
         subject: A type of resource, a resource, a condition, or an attribute with its resource.
-        message: What the emulator says; empty where it makes something else without a word.
+        message: What the emulator says, with `{subject}`; empty where it makes something else without a word.
     """
 
     subject: str
     message: str = ""
+
+    def is_in(self, words: str) -> bool:
+        return self.message.format(subject=self.subject) in words
 
 
 def without(template: Mapping[str, Any], limits: Collection[Limit], conditions: Mapping[str, bool]) -> dict[str, Any]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from cfnlint.api import ManualArgs, lint
@@ -26,14 +29,13 @@ def check_all() -> set[tuple[str, str]]:
     Raises:
         SchemaError: one of them is not as its schema says.
     """
-    checked: set[tuple[str, str]] = set()
-    for name in TEMPLATES:
-        for given in variants(source(name)).values():
-            checked |= {(name, logical_id) for logical_id in _check(name, given)}
-    return checked
+    stacks = [(name, given) for name in TEMPLATES for given in variants(source(name)).values()]
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:  # a stack takes seconds
+        return set().union(*pool.map(_check, *zip(*stacks, strict=True)))
 
 
-def _check(name: str, given: Mapping[str, str]) -> set[str]:
+def _check(name: str, given: Mapping[str, str]) -> set[tuple[str, str]]:
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)  # in this process, too
     template = translated(name, given)
     decided = Decisions(template, given).decided()
     decided["Parameters"] = {
@@ -43,7 +45,9 @@ def _check(name: str, given: Mapping[str, str]) -> set[str]:
     found = lint(json.dumps(decided), config=ManualArgs(regions=[REGION]))
     if errors := [f"{match.path}: {match.message}" for match in found if match.rule.severity == "error"]:
         raise SchemaError(f"{name} with {dict(given)}: {errors}")
-    return {logical_id for logical_id, resource in decided["Resources"].items() if _has_schema(resource["Type"])}
+    return {
+        (name, logical_id) for logical_id, resource in decided["Resources"].items() if _has_schema(resource["Type"])
+    }
 
 
 def _of_its_type(parameter: Mapping[str, Any], value: str | None) -> Any:

@@ -11,7 +11,7 @@ import boto3
 
 from tests.emulators import emulators, schemas, table
 from tests.emulators.deployment import DeploymentError, create, deploy_all, expect_limits, update, upload_code
-from tests.emulators.limits import without
+from tests.emulators.limits import Limit, without
 from tests.emulators.table import Column
 from tests.emulators.templates import translated
 from tests.emulators.variants import Decisions
@@ -28,7 +28,7 @@ _CHANGED = {"CacheControl": "max-age=60"}
 
 
 @dataclass
-class Witnesses:
+class Checks:
     """What the checks have seen so far.
 
     Attributes:
@@ -57,16 +57,15 @@ class Witnesses:
     def _deploy(self, running: Running) -> str:
         emulator = running.emulator
         with running.start(self.scratch) as output:
-            sights = deploy_all(emulator)
+            results = deploy_all(emulator)
             said = output()
-            for kind, message in emulator.accepted.items():
-                if message not in said:
-                    raise DeploymentError(f"{emulator.name} does not say {message!r} of {kind} by now")
+            if unsaid := [kind for kind, words in emulator.accepted.items() if not Limit(kind, words).is_in(said)]:
+                raise DeploymentError(f"{emulator.name} says something else by now of {unsaid}")
             expect_limits(emulator)
-        self.columns.append(Column(emulator.name, sights.resources))
-        counts = Counter(sights.resources.values())
-        each = ", ".join(f"{count} {sight}" for sight, count in counts.items())
-        return f"{sights.stacks} stacks; of their resources {each}; {len(emulator.limits)} limits are as known"
+        self.columns.append(Column(emulator.name, results.resources))
+        counts = Counter(results.resources.values())
+        each = ", ".join(f"{count} {status}" for status, count in counts.items())
+        return f"{results.stacks} stacks; of their resources {each}; its limits are as known"
 
     def _write(self) -> str:
         if len(self.columns) <= len(emulators.ALL):

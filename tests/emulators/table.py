@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,24 +40,25 @@ def text(columns: Sequence[Column], emulators: Sequence[Emulator]) -> str:
             f"| `{name}` | Type | {' | '.join(column.name for column in columns)} |",
             "|---|---|" + "---|" * len(columns),
         ]
-        for logical_id, kind in types(name).items():
+        for logical_id, kind in sorted(types(name).items()):
             cells = [column.seen.get((name, logical_id), _NOTHING) for column in columns]
-            shown = "`, `".join([without_hash(logical_id)])
-            lines.append(f"| `{shown}` | {kind} | {' | '.join(cells)} |")
+            lines.append(f"| `{without_hash(logical_id)}` | {kind} | {' | '.join(cells)} |")
         lines.append("")
-    lines += ["What the emulators cannot do, which `make rehearse` fails without:", ""]
+    lines += [
+        "What an emulator cannot do is left out for it, or accepted. When that changes, `make rehearse` fails:",
+        "",
+    ]
     lines += [line for emulator in emulators for line in _limits(emulator)]
     return "\n".join([*lines, "", _END])
 
 
 def _limits(emulator: Emulator) -> list[str]:
-    said = {**{limit.subject: limit.message for limit in emulator.limits}, **emulator.accepted}
+    messages = {**{limit.subject: limit.message for limit in emulator.limits}, **emulator.accepted}
     lines = []
-    for message in dict.fromkeys(re.sub(r"AWS::\w+::\w+|Custom::\w+", "...", each) for each in said.values()):
-        subjects = [
-            subject for subject, each in said.items() if re.sub(r"AWS::\w+::\w+|Custom::\w+", "...", each) == message
-        ]
-        lines.append(f"- {emulator.name}, {', '.join(subjects)}: {f'`{message}`' if message else 'it says nothing'}")
+    for message in dict.fromkeys(messages.values()):
+        subjects = "`, `".join(subject for subject, its in messages.items() if its == message)
+        words = f"`{message.format(subject='...')}`" if message else "nothing"
+        lines.append(f"- {emulator.name} says {words} of `{subjects}`")
     return lines
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from local.postgres import embedded_postgres_server
 from tests.conftest import free_port
-from tests.emulators.steps import Witnesses
+from tests.emulators.steps import Checks
 from tests.rehearsal.docker import NoDockerError, start_api
 from tests.rehearsal.packaging import ROOT, build
 from tests.rehearsal.report import Outcome, Seen, write
@@ -66,7 +66,7 @@ def _rehearse(scratch: Path, *, docker: bool) -> list[Outcome]:
                 return outcomes
         if docker:
             outcomes.append(_play("Serve under `sam local start-api`", partial(start_api, here)))
-    return outcomes + [_play(name, step) for name, step in Witnesses(scratch).steps().items()]
+    return outcomes + [_play(name, step) for name, step in Checks(scratch).steps().items()]
 
 
 def _play(name: str, step: Callable[[], str]) -> Outcome:

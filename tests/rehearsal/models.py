@@ -148,7 +148,7 @@ def register(on_schema: Callable[[str, Mapping[str, Any]], None] = lambda _type,
 
     def make_schema(_name: str, properties: Mapping[str, Any], request_type: str = "Create") -> _Made:
         on_schema(request_type, properties)
-        return _Made("rentomatic-schema")
+        return _Made("rehearsal-schema")
 
     _register(SCHEMA, make_schema)
     parsing.get_model_list.cache_clear()
