@@ -6,14 +6,16 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 
 from tests.emulators import table
 from tests.emulators.emulators import ALL
-from tests.emulators.existence import QUESTIONS
+from tests.emulators.existence import QUESTIONS, exists
 from tests.emulators.limits import Limit, without
 from tests.emulators.templates import TEMPLATES, source, translated, types, without_hash
 from tests.emulators.variants import DEFAULT, OFFERED, TOGETHER, Decisions, NoVariantError, variants
+from tests.rehearsal.aws import aws
 
 if TYPE_CHECKING:
     from tests.emulators.deployment import Emulator
@@ -128,6 +130,22 @@ def test_nothing_refers_to_what_is_left_out() -> None:
     assert set(reduced["Resources"]) == {"Post"}
     assert "Topic" not in str(reduced["Outputs"]).replace("TopicArn", "")
     assert reduced["Conditions"]["HasMail"] == {"Fn::Equals": ["true", "true"]}
+
+
+def test_a_physical_id_alone_is_no_proof() -> None:
+    topic = {"Type": "AWS::SNS::Topic"}
+    mail = {
+        "Type": "AWS::SNS::Subscription",
+        "Properties": {"TopicArn": {"Ref": "Topic"}, "Endpoint": "me@example.com"},
+    }
+
+    with aws():
+        arn = boto3.client("sns").create_topic(Name="rooms")["TopicArn"]
+        assert exists(topic, arn, {})
+        assert not exists(topic, f"{arn}-elsewhere", {})
+        assert not exists(mail, f"{arn}:subscription", {"Topic": arn})
+        boto3.client("sns").subscribe(TopicArn=arn, Protocol="email", Endpoint="me@example.com")
+        assert exists(mail, f"{arn}:subscription", {"Topic": arn})
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
