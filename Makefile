@@ -5,6 +5,8 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 CHECKOV := $(VENV)/checkov
+LOCALSTACK := $(VENV)/localstack
+MINISTACK := $(VENV)/ministack
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
@@ -28,7 +30,7 @@ scale: $(VENV)/.installed ## the time of each kind of query on ten thousand and 
 bench: $(VENV)/.installed ## cold starts and warm requests, ours beside what people would pick instead
 	@$(BIN)/python -m tests.bench
 
-rehearse: $(VENV)/.installed ## deploy both stacks to stand-ins for AWS, from the sources to a second version; writes docs/rehearsal.md
+rehearse: $(VENV)/.installed $(LOCALSTACK)/.installed $(MINISTACK)/.installed ## deploy both stacks to three stand-ins for AWS, with each parameter; writes docs/rehearsal.md
 	@$(BIN)/python -m tests.rehearsal
 
 check: $(VENV)/.installed $(CHECKOV)/.installed
@@ -48,6 +50,10 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile --group pyproject.toml:migrate $(LOCK) --constraint requirements-dev.txt \
 		--output-file functions/migrate/requirements.txt
 	@$(BIN)/uv pip compile tests/checkov/requirements.in $(LOCK) --output-file tests/checkov/requirements.txt
+	@$(BIN)/uv pip compile tests/emulators/localstack/pyproject.toml --project tests/emulators/localstack $(LOCK) \
+		--output-file tests/emulators/localstack/requirements.txt
+	@$(BIN)/uv pip compile tests/emulators/ministack/requirements.in $(LOCK) \
+		--output-file tests/emulators/ministack/requirements.txt
 	@for peer in tests/bench/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
 		--constraint requirements-dev.txt --output-file $$peer/requirements.txt || exit 1; done
 
@@ -70,9 +76,16 @@ $(VENV)/.installed: requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-# Of its own: it pins a hundred packages, some of them to versions that others have left behind.
+# Each of its own: they pin a hundred packages, some of them to versions that others have left behind.
 $(CHECKOV)/.installed: tests/checkov/requirements.txt $(VENV)/.installed
-	@echo "Setting up checkov (once; a minute)"
-	@$(BIN)/python -m venv --clear $(CHECKOV)
-	@$(CHECKOV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
-	@touch $@
+	$(set_up)
+
+$(LOCALSTACK)/.installed $(MINISTACK)/.installed: $(VENV)/%/.installed: tests/emulators/%/requirements.txt $(VENV)/.installed
+	$(set_up)
+
+define set_up
+@echo "Setting up $(@D) (once; a minute)"
+@$(BIN)/python -m venv --clear $(@D)
+@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+@touch $@
+endef

@@ -43,7 +43,7 @@ RUN_ELSEWHERE = {
     "sam local": "it needs Docker",
     "aws cloudformation": "it needs an AWS account",
     "aws secretsmanager": "it needs an AWS account",
-    "make rehearse": "it takes a minute or two; test_rehearsal.py takes the same steps",
+    "make rehearse": "it takes minutes; test_rehearsal.py takes the same steps on moto",
     "aws lambda invoke": "it needs an AWS account; test_emulator.py sends the event",
     "aws ": "it needs an AWS account; test_pages.py looks up its options",
     "sam delete": "likewise",

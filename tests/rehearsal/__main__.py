@@ -16,6 +16,7 @@ import pytest
 
 from local.postgres import embedded_postgres_server
 from tests.conftest import free_port
+from tests.emulators.steps import Checks
 from tests.rehearsal.docker import NoDockerError, start_api
 from tests.rehearsal.packaging import ROOT, build
 from tests.rehearsal.report import Outcome, Seen, write
@@ -50,7 +51,7 @@ def main(report: Path, docker: bool) -> None:  # noqa: FBT001 - click's
 
 
 def _rehearse(scratch: Path, *, docker: bool) -> list[Outcome]:
-    """Play the steps until one fails."""
+    """Play the steps until one fails, then those that need nothing of each other."""
     outcomes = [_play("Build", lambda: f"{len(list(build(scratch / 'build').iterdir())) - 1} functions and layers")]
     if outcomes[0].seen is Seen.FAILED:
         return outcomes
@@ -65,7 +66,7 @@ def _rehearse(scratch: Path, *, docker: bool) -> list[Outcome]:
                 return outcomes
         if docker:
             outcomes.append(_play("Serve under `sam local start-api`", partial(start_api, here)))
-    return outcomes
+    return outcomes + [_play(name, step) for name, step in Checks(scratch).steps().items()]
 
 
 def _play(name: str, step: Callable[[], str]) -> Outcome:

@@ -31,20 +31,27 @@ def aws() -> Iterator[dict[str, str]]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
+    try:
+        with account(f"http://127.0.0.1:{port}") as environ:
+            yield environ
+    finally:
+        server.stop()
+
+
+@contextmanager
+def account(url: str) -> Iterator[dict[str, str]]:
+    """Lead this process to an AWS, and make a bucket for artifacts there; yield the variables that lead to it."""
     environ = {
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": "rehearsal",
         "AWS_SECRET_ACCESS_KEY": "rehearsal",
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
     }
     others = {name: value for name, value in os.environ.items() if name not in _FORGET_AWS}
-    try:
-        with patch.dict(os.environ, {**others, **environ}, clear=True):
-            boto3.client("s3").create_bucket(Bucket=BUCKET)
-            yield environ
-    finally:
-        server.stop()
+    with patch.dict(os.environ, {**others, **environ}, clear=True):
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        yield environ
 
 
 def create(stack: str, template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
@@ -53,16 +60,16 @@ def create(stack: str, template: Mapping[str, Any], parameters: Mapping[str, str
     Raises:
         ClientError: it could not be created; botocore's.
     """
-    _cloudformation().create_stack(StackName=stack, **_request(template, parameters))
+    cloudformation().create_stack(StackName=stack, **request(template, parameters))
     return outputs(stack)
 
 
 def update(stack: str, template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, str]:
-    _cloudformation().update_stack(StackName=stack, **_request(template, parameters))
+    cloudformation().update_stack(StackName=stack, **request(template, parameters))
     return outputs(stack)
 
 
-def _cloudformation() -> CloudFormationClient:
+def cloudformation() -> CloudFormationClient:
     # moto answers when all is made; and nothing is made twice.
     return boto3.client("cloudformation", config=Config(read_timeout=300, retries={"total_max_attempts": 1}))
 
@@ -78,7 +85,7 @@ def resources(stack: str) -> dict[str, str]:
     return {summary["LogicalResourceId"]: summary["PhysicalResourceId"] for summary in summaries}
 
 
-def _request(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+def request(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
     return {
         "TemplateBody": json.dumps(template),
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],

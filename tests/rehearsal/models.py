@@ -98,8 +98,19 @@ APIS: Mapping[str, Api] = {
         *("rds", "create_db_instance", "request.DBInstanceIdentifier", "DBInstanceIdentifier"),
         added={"EngineVersion": "17.9"},
     ),
+    "AWS::RDS::DBProxy": Api(
+        *("rds", "create_db_proxy", "request.DBProxyName"), attributes={"Endpoint": "answer.DBProxy.Endpoint"}
+    ),
+    "AWS::RDS::DBProxyTargetGroup": Api(
+        *("rds", "register_db_proxy_targets", "request.TargetGroupName"),
+        renamed={"ConnectionPoolConfigurationInfo": None},
+    ),
     "AWS::S3::BucketPolicy": Api("s3", "put_bucket_policy", "request.Bucket", renamed={"PolicyDocument": "Policy"}),
     "AWS::SNS::Subscription": Api("sns", "subscribe", "answer.SubscriptionArn"),
+    "AWS::WAFv2::WebACL": Api(
+        *("wafv2", "create_web_acl", "answer.Summary.Id", "Name"), attributes={"Arn": "answer.Summary.ARN"}
+    ),
+    "AWS::WAFv2::WebACLAssociation": Api("wafv2", "associate_web_acl", "request.ResourceArn"),
 }
 
 
@@ -138,7 +149,7 @@ def register(on_schema: Callable[[str, Mapping[str, Any]], None] = lambda _type,
 
     def make_schema(_name: str, properties: Mapping[str, Any], request_type: str = "Create") -> _Made:
         on_schema(request_type, properties)
-        return _Made("rentomatic-schema")
+        return _Made("rehearsal-schema")
 
     _register(SCHEMA, make_schema)
     parsing.get_model_list.cache_clear()
@@ -183,7 +194,7 @@ def _call(api: Api, operation: str, name: str, properties: Mapping[str, Any]) ->
     wanted = {**({api.name: name} if api.name else {}), **api.added, **properties}
     renamed = {api.renamed.get(key, key): value for key, value in wanted.items()}
     shape = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation]).input_shape
-    request = _of_shape(shape, {key: value for key, value in renamed.items() if key})
+    request = of_shape(shape, {key: value for key, value in renamed.items() if key})
     answer = getattr(client, operation)(**request)
     facts = {"request": request, "answer": answer}
     return _Made(
@@ -192,17 +203,17 @@ def _call(api: Api, operation: str, name: str, properties: Mapping[str, Any]) ->
     )
 
 
-def _of_shape(shape: Shape, value: Any) -> Any:
+def of_shape(shape: Shape, value: Any) -> Any:
     """Return a value of CloudFormation, whose numbers may be texts and whose names are in capitals, as botocore's."""
     kind = shape.type_name
     if kind == "structure":
         names = {name.lower(): name for name in shape.members}  # type: ignore[attr-defined] # of a structure
         return {
-            names.get(key.lower(), key): _of_shape(shape.members[names[key.lower()]], part)  # type: ignore[attr-defined]
+            names.get(key.lower(), key): of_shape(shape.members[names[key.lower()]], part)  # type: ignore[attr-defined]
             for key, part in value.items()
         }
     if kind == "list":
-        return [_of_shape(shape.member, part) for part in value]  # type: ignore[attr-defined] # of a list
+        return [of_shape(shape.member, part) for part in value]  # type: ignore[attr-defined] # of a list
     if kind == "string" and not isinstance(value, str):
         return _name_of(value) or json.dumps(value)
     convert: dict[str, Callable[[str], Any]] = {
