@@ -42,6 +42,7 @@ QUESTIONS: Mapping[str, Question] = {
     "AWS::ApiGateway::Account": Question(
         "apigateway", "get_account", "contains(cloudwatchRoleArn, '{CloudWatchRoleArn}')"
     ),
+    "AWS::ApiGateway::ApiKey": Question("apigateway", "get_api_keys", "items[?id=='{id}']"),
     "AWS::ApiGateway::Deployment": Question("apigateway", "get_deployments", "items", {"restApiId": "{RestApiId}"}),
     "AWS::ApiGateway::RestApi": Question(
         *("apigateway", "get_resources", "items[?path=='/rooms']"), {"restApiId": "{id}"}

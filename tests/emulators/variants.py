@@ -15,7 +15,7 @@ DEFAULT, TOGETHER, OFFERED = "the defaults", "all of them at once", "the outputs
 NO_VALUE = {"Ref": "AWS::NoValue"}
 # For parameters that are free texts: the first that the parameter allows.
 _SAMPLES = (
-    *("rehearsal", "1", "someone@example.com"),
+    *("rehearsal", "1", "someone@example.com", "us-east-1a", "us-east-1b"),
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:rehearsal-AbCdEf",
 )
 
@@ -69,7 +69,7 @@ class Decisions:
     def violated(self) -> Iterator[Mapping[str, Any]]:
         """Find the assertions that do not hold of rules that apply."""
         for rule in self._template.get("Rules", {}).values():
-            if self.holds(rule["RuleCondition"]):
+            if "RuleCondition" not in rule or self.holds(rule["RuleCondition"]):
                 yield from (each for each in rule["Assertions"] if not self.holds(each["Assert"]))
 
     def resources(self) -> set[str]:
@@ -129,32 +129,55 @@ def variants(template: Mapping[str, Any], offered: Mapping[str, str] | None = No
     """
     offered = offered or {}
     single = {name: _off_default(template, name, offered) for name in deciding_parameters(template)}
-    found = {DEFAULT: {}, **single}
+    found: dict[str, dict[str, str]] = {}
+    made: list[Mapping[str, Any]] = []
+    for name, given in {DEFAULT: {}, **single}.items():
+        decided = Decisions(template, given).decided()
+        if decided not in made:  # two parameters that only act together make one variant
+            found[name] = given
+            made.append(decided)
     allowed = {name: value for name, value in offered.items() if _allows(template, name, value)}
     if allowed:
         found[OFFERED] = allowed
-    found[TOGETHER] = {name: text for value in single.values() for name, text in value.items()}
+    together = {name: text for value in single.values() for name, text in value.items()}
+    found[TOGETHER] = _obeying(template, together, offered)
     return found
 
 
 def _off_default(template: Mapping[str, Any], name: str, offered: Mapping[str, str]) -> dict[str, str]:
-    """Find a value that changes what is made: by itself, or together with one of another parameter."""
+    """Find a value that changes what is made: by itself, with one of another parameter, or with those of all others."""
     others = [other for other in deciding_parameters(template) if other != name]
-    bases = ({}, *({other: value} for other in others for value in _candidates(template, other, offered)))
-    for base in bases:
-        before = Decisions(template, base).decided()
+    bases = (
+        {},
+        *({other: value} for other in others for value in _candidates(template, other, offered)),
+        {other: next(_candidates(template, other, offered)) for other in others},
+    )
+    for base in (_obeying(template, base, offered) for base in bases):
+        before = Decisions(template, {other: value for other, value in base.items() if other != name}).decided()
         for candidate in _candidates(template, name, offered):
             given = {**base, name: candidate}
             if Decisions(template, given).decided() != before:
-                return _obeying(template, given, offered)
+                return _obeying(template, _least(template, given, name), offered)
     raise NoVariantError(f"{name} decides what is made, but no known value changes that: add a sample")
+
+
+def _least(template: Mapping[str, Any], given: Mapping[str, str], name: str) -> dict[str, str]:
+    """Leave out the other parameters without which this one changes something, too."""
+    least = dict(given)
+    for other in given:
+        fewer = {key: value for key, value in least.items() if key != other}
+        without = {key: value for key, value in fewer.items() if key != name}
+        if other != name and Decisions(template, fewer).decided() != Decisions(template, without).decided():
+            least = fewer
+    return least
 
 
 def _obeying(template: Mapping[str, Any], given: dict[str, str], offered: Mapping[str, str]) -> dict[str, str]:
     """Give what the rules want to be given as well."""
     for assertion in Decisions(template, given).violated():
-        for name in _references(assertion) & set(template["Parameters"]) - set(given):
-            given = {**given, name: next(_candidates(template, name, offered))}
+        for name in sorted(_references(assertion) & set(template["Parameters"]) - set(given)):
+            choices = [{**given, name: value} for value in _candidates(template, name, offered)]
+            given = next((each for each in choices if Decisions(template, each).holds(assertion["Assert"])), choices[0])
     if any(Decisions(template, given).violated()):
         raise NoVariantError(f"No known value obeys the rules together with {given}: add a sample")
     return given
@@ -162,9 +185,17 @@ def _obeying(template: Mapping[str, Any], given: dict[str, str], offered: Mappin
 
 def _candidates(template: Mapping[str, Any], name: str, offered: Mapping[str, str]) -> Iterator[str]:
     parameter = template["Parameters"][name]
-    known = parameter.get("AllowedValues", [*([offered[name]] if name in offered else []), *_SAMPLES])
+    texts = [*([offered[name]] if name in offered else []), *_compared(template, name), *_SAMPLES]
+    known = parameter.get("AllowedValues", texts)
     default = str(parameter["Default"])
     return (str(value) for value in known if str(value) != default and _allows(template, name, str(value)))
+
+
+def _compared(template: Mapping[str, Any], name: str) -> Iterator[str]:
+    """Find the texts that conditions compare a parameter with."""
+    for key, parts in _pairs(template.get("Conditions", {})):
+        if key == "Fn::Equals" and {"Ref": name} in parts:
+            yield from (part for part in parts if isinstance(part, str))
 
 
 def _allows(template: Mapping[str, Any], name: str, value: str) -> bool:
