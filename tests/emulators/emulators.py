@@ -55,6 +55,7 @@ MOTO = Emulator(
 )
 LOCALSTACK = Emulator(
     "LocalStack",
+    limits=[Limit("Database.MasterUserSecret.SecretArn", "Resource unknown must be in ARN format")],
     accepted={
         **dict.fromkeys(
             (
@@ -82,7 +83,6 @@ MINISTACK = Emulator(
                 *("AWS::RDS::DBProxy", "AWS::RDS::DBProxyTargetGroup", "AWS::WAFv2::WebACLAssociation"),
             )
         ),
-        Limit("DatabaseAlarm", "AWS::CloudWatch::Alarm Properties.Metrics (metric math) is not supported"),
         Limit(
             "Database.MasterUserSecret.SecretArn",
             "Requested attribute MasterUserSecret.SecretArn does not exist in schema for AWS::RDS::DBCluster",
