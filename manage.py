@@ -135,7 +135,7 @@ def migrate(*, sql: bool) -> None:
 @click.option("--seed", default=1, show_default=True, help="Other rooms for another seed.")
 @click.option("--yes", is_flag=True, help="Do not ask before a database that POSTGRES_* name is filled.")
 def generate(*, number: int, seed: int, yes: bool) -> None:
-    """Add rooms that nobody has to let, the same for the same seed.
+    """Add generated rooms, the same for the same seed.
 
     They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being
     served or not.
@@ -288,7 +288,7 @@ def delete_versions(*, function: str, keep: int, is_dry_run: bool) -> None:
 @main.command()
 @click.option("--delete-data", is_flag=True, help="Delete the embedded database, too.")
 def down(*, delete_data: bool) -> None:
-    """Stop the embedded Postgres that a killed `serve` left behind."""
+    """Stop an embedded Postgres that was left running."""
     from local.postgres import stop_left_behind
 
     with _errors_in_one_line():
@@ -311,7 +311,8 @@ def _errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except (PostgresError, MigrationError, RepositoryError, RoomFileError, RoomsAreThereError) as error:
-        failure = click.ClickException(_printable_lines(str(error)))
+        text = error.explanation if isinstance(error, RepositoryError) else str(error)
+        failure = click.ClickException(_printable_lines(text))
         failure.exit_code = getattr(error, "exit_status", 1)
         raise failure from None
 

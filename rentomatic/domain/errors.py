@@ -21,8 +21,7 @@ class RepositoryError(Exception):
     Attributes:
         phase: What was being done: `credentials`, `dns`, `connect`, `tls`, `auth`, `query`, `read`; or empty.
         sqlstate: The code of the server's error (PostgreSQL manual, appendix A), if it was the server's.
-        server_message: What the server said, for an operator who asks: it may name addresses and users, and is not
-            in the log.
+        server_message: What the server said, for an operator; it may name addresses and users, and is not in the log.
     """
 
     def __init__(self, reason: str, *, phase: str = "", sqlstate: str | None = None) -> None:
@@ -30,6 +29,11 @@ class RepositoryError(Exception):
         self.phase = phase
         self.sqlstate = sqlstate
         self.server_message = ""
+
+    @property
+    def explanation(self) -> str:
+        """The reason, and what the server said."""
+        return f"{self}: {self.server_message}" if self.server_message not in str(self) else str(self)
 
 
 class UnavailableError(RepositoryError):

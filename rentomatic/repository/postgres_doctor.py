@@ -90,8 +90,7 @@ def examine(configuration: Mapping[str, Any], remaining_s: float = math.inf) -> 
     except RepositoryError as error:
         check = _CHECK_OF_PHASE.get(error.phase, error.phase)
         failed_at = CHECKS.index(check)
-        said = f"{error} ({error.server_message})" if check == "login" and error.server_message else str(error)
-        found[check] = Finding(check, Verdict.WRONG, said, _remedy(check, error))
+        found[check] = Finding(check, Verdict.WRONG, error.explanation, _remedy(check, error))
         if check == "credentials":
             found["settings"] = Finding("settings", Verdict.NOT_CHECKED, "The credentials complete them")
     return [

@@ -75,6 +75,7 @@ def test_the_function_gets_its_settings_from_the_parameters(stack: dict[str, Any
         "POSTGRES_SECRET_ID": SECRET_ARN,
         "POSTGRES_AUTH": "password",
         "POSTGRES_TIMEOUT_S": "8",
+        "POSTGRES_AUTO_PAUSE": "false",
         "POSTGRES_MAX_AGE_S": 1800,
         "POSTGRES_MAX_IDLE_S": 300,
         "CACHE_CONTROL": "",

@@ -108,8 +108,8 @@ def _plan(catalogue: Connection, asks: RoomSearch | str) -> Iterator[Mapping[str
     mode = "force_generic_plan" if statement.is_kept else "force_custom_plan"
     catalogue.run(f"SET plan_cache_mode = {mode}")
     catalogue.run(f"PREPARE planned AS {statement.sql}")
-    values = ", ".join(map(literal, statement.values))
-    ((plan,),) = catalogue.run(f"EXPLAIN (FORMAT JSON) EXECUTE planned{f'({values})' if values else ''}")
+    values = ", ".join(map(literal, (0, *statement.values)))  # the first is the echo
+    ((plan,),) = catalogue.run(f"EXPLAIN (FORMAT JSON) EXECUTE planned({values})")
     catalogue.run("DEALLOCATE planned")
     (whole,) = json.loads(plan) if isinstance(plan, str) else plan
     nodes = [whole["Plan"]]
