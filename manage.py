@@ -229,7 +229,7 @@ def doctor() -> None:
 
 @main.command()
 def documents() -> None:
-    """Write the API's documents anew from the code."""
+    """Write the API's documents from the code."""
     from local.documents import documents as write
 
     for file, text in write().items():

@@ -277,7 +277,9 @@ def _error(file: RoomFile, response: ResponseFailure) -> Exception:
         case None:
             return RoomFileError(f"{file.name} was not imported. {response.message}{see}")
         case RepositoryError() as error:
-            return RoomFileError(f"{error}. Nothing is half imported: run the command again when this is mended{see}")
+            return RoomFileError(
+                f"{error.explanation}. Nothing is half imported: fix this and run the command again{see}"
+            )
         case OSError(strerror=reason) as error if not isinstance(error, BrokenPipeError):
             return RoomFileError(f"Nothing was imported: the output cannot be written ({reason})")
         case error:

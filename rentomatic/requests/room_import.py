@@ -87,7 +87,7 @@ def build_room_import_request(
     for entry in _entries(mapping):
         name, _, column = (part.strip() for part in entry.partition("="))
         if name not in ATTRIBUTES or not column:
-            invalid.add_error("map", f"{entry!r} is no attribute=column, with one of {', '.join(ATTRIBUTES)}")
+            invalid.add_error("map", f"{entry!r} is not attribute=column, with one of {', '.join(ATTRIBUTES)}")
         elif name in mapped:
             invalid.add_error("map", f"{name} is given twice")
         else:

@@ -46,7 +46,7 @@ def read_rows(stream: io.BufferedReader, format_: str) -> Iterator[Row]:
         for row in _rows(_plain(stream), format_):
             yield (last := row)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        where = f" behind {last.unit} {last.number}" if last else ""
+        where = f" after {last.unit} {last.number}" if last else ""
         raise UnusableFileError(f"The compressed data is cut off or damaged{where}") from error
 
 
@@ -157,7 +157,7 @@ def _check_header(columns: list[str]) -> None:
         raise UnusableFileError("Line 1 must have the names of the columns, and is empty")
     if len(columns) > COLUMNS_MAX:
         raise UnusableFileError(f"Line 1 must have at most {COLUMNS_MAX:,} columns, and has {len(columns):,}")
-    repeated = sorted(name for name, times in Counter(columns).items() if times > 1)
+    repeated = sorted(name or "one without a name" for name, times in Counter(columns).items() if times > 1)
     if repeated:
         raise UnusableFileError(f"Line 1 must have each column once, and repeats {', '.join(repeated)}")
 

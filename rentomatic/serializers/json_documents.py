@@ -40,17 +40,19 @@ def document_rows(stream: BufferedReader) -> Iterator[Row]:
 
 
 def _collection_rows(document: _Document) -> Generator[Row, None, object]:
-    """Yield the rows of an object's `features`, and return its `type`, which may come after them."""
+    """Yield the rows of an object's `features`, and return its `type`, which may come after them; None without any."""
     type_: object = None
+    has_features = False
     for name in document.names():
         if name == "features" and document.peek() == "[":
+            has_features = True
             for feature in document.items():
                 yield _feature_row(document.count, feature)
             continue
         value = document.value(",}")
         if name == "type":
             type_ = value
-    return type_
+    return type_ if has_features else None
 
 
 def _feature_row(number: int, feature: Any) -> Row:

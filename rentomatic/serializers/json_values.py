@@ -26,7 +26,8 @@ def decode_value(text: str, start: int) -> tuple[Any, int]:
     """
     try:
         value, end = _decode(text, start)
-        if text.count("[", start, end) + text.count("{", start, end) <= DEPTH_MAX:
+        brackets = text.count("[", start, end) + text.count("{", start, end)
+        if brackets <= DEPTH_MAX or not isinstance(value, dict | list):
             return value, end
     except RecursionError:
         value = TOO_DEEP

@@ -146,7 +146,7 @@ def test_a_dry_run_and_a_strict_one_change_nothing(clone: Path, database: Mappin
     ("arguments", "status", "said"),
     [
         (["nowhere.csv"], 2, "No such file or directory"),
-        (["rooms.csv", "--map", "prize=x"], 2, "'prize=x' is no attribute=column"),
+        (["rooms.csv", "--map", "prize=x"], 2, "'prize=x' is not attribute=column"),
         (["rooms.csv", "--format", "xml"], 2, "is not one of 'csv', 'ndjson', 'geojson', 'json'"),
         (["rooms.csv", "--report", "rooms.csv"], 1, "name another file with --report"),
         (["rooms.csv", "--report", "nowhere/x"], 1, "Error: There is no folder nowhere\n"),

@@ -181,7 +181,7 @@ def test_settings_that_are_wrong_are_said_in_the_report(land: Land, monkeypatch:
 
     (answer,) = land({KEY: ROOM})["imports"]
 
-    assert answer["error"].startswith("map: 'prize=rent' is no attribute=column")
+    assert answer["error"].startswith("map: 'prize=rent' is not attribute=column")
 
 
 def test_a_fault_of_the_database_fails_the_invocation_so_that_lambda_tries_again(

@@ -56,6 +56,42 @@ def file_of(objects: list[str], format_: str) -> bytes:
     return f'{{"type": "FeatureCollection", "features": [{features}]}}'.encode()
 
 
+BRACKETS = st.text(st.sampled_from('[]{}",\\ a'), max_size=300)
+
+
+@given(texts=st.lists(BRACKETS, min_size=1, max_size=5), description=BRACKETS, is_first=st.booleans())
+def test_brackets_inside_of_text_are_text(texts: list[str], description: str, *, is_first: bool) -> None:
+    features = [{"type": "Feature", "properties": {"text": text}, "geometry": None} for text in texts]
+    around = {"description": description}
+    collection = {"type": "FeatureCollection", "features": features}
+    whole = {**around, **collection} if is_first else {**collection, **around}
+    documents = {
+        "geojson": json.dumps(whole),
+        "json": json.dumps([{"text": text} for text in texts]),
+        "ndjson": "\n".join(json.dumps({"text": text}) for text in texts),
+    }
+
+    for format_, document in documents.items():
+        rows = list(read_rows(io.BufferedReader(io.BytesIO(document.encode())), format_))
+        assert [row.values for row in rows] == [{"text": text} for text in texts]
+
+
+@pytest.mark.parametrize("format_", ["json", "ndjson"])
+def test_text_where_an_object_should_be_refuses_its_row_alone(format_: str) -> None:
+    rooms = ['{"code": "a"}', json.dumps("[" * 101), '{"code": "b"}', '{"code": "c"}']
+
+    response, refusals = import_of(file_of(rooms, format_), format_)
+
+    assert (response.value.added, [refusal.number for refusal in refusals]) == (3, [2])
+
+
+@pytest.mark.parametrize("features", ["null", '"Features"', "{}"])
+def test_a_collection_without_a_list_of_features_is_refused(features: str) -> None:
+    response, _ = import_of(f'{{"type": "FeatureCollection", "features": {features}}}'.encode(), "geojson")
+
+    assert "neither a FeatureCollection nor a list of rooms" in response.message
+
+
 @pytest.mark.parametrize("columns", [COLUMNS_MAX + 1, 16_000, 1_000_000])
 def test_a_header_of_too_many_columns_is_refused(columns: int) -> None:
     header = b"code" + b"," * (columns - 1)

@@ -222,8 +222,8 @@ _BROKEN: list[tuple[bytes, str, str]] = [
         "json",
         "It is not JSON after item 0: a value is damaged, or longer than 1,048,576 characters",
     ),
-    (gzip.compress(MANY)[:-9], "csv", "The compressed data is cut off or damaged behind line "),
-    (gzip.compress(MANY)[:-8] + bytes(8), "csv", "The compressed data is cut off or damaged behind line "),
+    (gzip.compress(MANY)[:-9], "csv", "The compressed data is cut off or damaged after line "),
+    (gzip.compress(MANY)[:-8] + bytes(8), "csv", "The compressed data is cut off or damaged after line "),
     (b"\x1f\x8b" + bytes(100), "csv", "The compressed data is cut off or damaged"),
 ]
 
