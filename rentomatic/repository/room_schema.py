@@ -55,7 +55,8 @@ SELECT_COLUMNS = """
     WHERE attrelid = to_regclass('room') AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 SELECT_INDEXES = """
-    SELECT relname, amname, indisunique, indisvalid, indpred IS NULL, (
+    SELECT relname, amname, indisunique, indisvalid, indpred IS NULL,
+    EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid), (
         SELECT string_agg(pg_get_indexdef(indexrelid, number, false), ', ' ORDER BY number)
         FROM generate_series(1, indnkeyatts) AS number
     )
@@ -104,6 +105,7 @@ class PresentIndex(NamedTuple):
     is_unique: bool
     is_valid: bool
     is_complete: bool
+    is_of_constraint: bool
     keys: str
 
     @classmethod
@@ -130,6 +132,19 @@ class Index:
             and present.is_unique >= self.is_unique
             and present.is_complete
         )
+
+    def select_is_taken(self) -> str:
+        """Return the query for whether anything has its name, on whatever table."""
+        return f"SELECT to_regclass('{self.name}') IS NOT NULL"
+
+    def make(self, present: Sequence[PresentIndex], *, is_taken: bool) -> list[str]:
+        """Return the statements that make it, or make it valid, where the table has none that is like it and valid."""
+        for other in present:
+            if self.is_like(other):
+                return [f"REINDEX INDEX CONCURRENTLY {quoted(other.name)}"]
+        if any(other.name == self.name and not other.is_of_constraint for other in present):
+            return [f"DROP INDEX CONCURRENTLY {self.name}", self.create()]
+        return [self.create(is_named=not is_taken)]
 
     def create(self, *, is_named: bool = True) -> str:
         """Return the statement that makes it while others read and write; Postgres names it if its name is taken."""
@@ -178,6 +193,11 @@ def select_rooms_beyond(column: Column) -> str:
     if COLUMNS[column.name] != _INTEGERS or column.type not in _NUMBERS:
         return ""
     return f"SELECT code FROM room WHERE {column.name} NOT BETWEEN {INTEGER_MIN} AND {INTEGER_MAX}"
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL has it."""
+    return '"{}"'.format(name.replace('"', '""'))
 
 
 def name_some(names: Sequence[str], most: int = NAMED_MAX) -> str:

@@ -164,7 +164,8 @@ def _problem_of(index: Index, present: Sequence[PresentIndex], connection: Conne
     if any(each.is_valid for each in alike):
         return None
     said = f"The index {index.name} on room ({index.keys}) is {'not valid' if alike else 'missing'}"
-    remedies = [f'REINDEX INDEX CONCURRENTLY "{alike[0].name}"'] if alike else _create(index, present, connection)
+    ((is_taken,),) = connection.run(index.select_is_taken())
+    remedies = index.make(present, is_taken=is_taken)
     if index == CODE_INDEX and (codes := _few(connection, SELECT_REPEATED_CODES)):
         said += f"; repeated codes: {codes}"
         remedies.insert(0, f"Delete what is there twice, or give it codes of its own: {RENAME_REPEATED_CODES}")
@@ -174,13 +175,6 @@ def _problem_of(index: Index, present: Sequence[PresentIndex], connection: Conne
             remedies.insert(0, RENUMBER)
         remedies.append("manage.py migrate, which numbers new rooms")
     return said, "; ".join(remedies)
-
-
-def _create(index: Index, present: Sequence[PresentIndex], connection: Connection) -> list[str]:
-    if any(each.name == index.name for each in present):
-        return [f"DROP INDEX CONCURRENTLY {index.name}", index.create()]
-    ((is_taken,),) = connection.run(f"SELECT to_regclass('{index.name}') IS NOT NULL")  # by another table's
-    return [index.create(is_named=not is_taken)]
 
 
 def _few(connection: Connection, select: str) -> str:

@@ -290,6 +290,48 @@ def test_ids_that_are_not_unique_are_refused_with_their_rooms(
     assert sorted(room.code for room in walk(empty_database)) == ["A", "B", "C", CODE]
 
 
+@pytest.mark.parametrize("id_column", [PLAIN, SERIAL])
+@pytest.mark.parametrize("own", ["", "CREATE UNIQUE INDEX room_code_key ON room (code) WHERE price > 0"])
+def test_repeated_codes_are_refused_whatever_later_index_is_there(
+    empty_database: Mapping[str, str], connection: Connection, id_column: str, own: str
+) -> None:
+    connection.run(f"CREATE TABLE room ({id_column}, {OTHER_COLUMNS})")
+    connection.run(f"CREATE INDEX room_price_id_idx ON room (price, id); {own}")
+    connection.run("INSERT INTO room (id, code) VALUES (1, 'a'), (2, 'a')")
+
+    with pytest.raises(MigrationError, match="more than one room has a: give each a code of its own: ") as raised:
+        upgrade(empty_database, print)
+
+    follow(str(raised.value), connection)
+    upgrade(empty_database, print)
+    assert len({room.code for room in walk(empty_database)}) == 2
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "CREATE INDEX room_id_key ON room (id)",
+        (
+            "CREATE UNIQUE INDEX room_id_key ON room (id);"
+            " UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'room_id_key'::regclass"
+        ),
+        "CREATE TABLE room_id_key ()",
+        "ALTER TABLE room ADD CONSTRAINT room_id_key UNIQUE (code)",
+    ],
+)
+def test_the_advice_for_ids_works_whatever_has_the_name_of_their_index(
+    empty_database: Mapping[str, str], connection: Connection, taken: str
+) -> None:
+    connection.run(f"CREATE TABLE room (id integer NOT NULL, {OTHER_COLUMNS})")
+    connection.run(taken)
+
+    with pytest.raises(MigrationError, match="whose id is not unique and NOT NULL: ") as raised:
+        upgrade(empty_database, print)
+
+    follow(str(raised.value), connection)
+    upgrade(empty_database, print)
+
+
 @pytest.mark.parametrize("id_column", ["id integer", "id integer NOT NULL"])
 def test_an_id_that_might_be_repeated_is_refused(
     empty_database: Mapping[str, str], connection: Connection, id_column: str
