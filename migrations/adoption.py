@@ -110,14 +110,18 @@ def _refuse_kind(connection: sa.Connection) -> None:
 
 def _refuse_columns(connection: sa.Connection, columns: dict[str, Column]) -> None:
     wrong = [name for name in _FIRST_COLUMNS if name not in columns or columns[name].type not in COLUMNS[name]]
-    for name in wrong:
-        if name in columns and columns[name].type == "bigint":
-            _refuse_bigint(connection, columns[name])
-    if wrong:
-        names = ", ".join(wrong)
+    bigints = [columns[name] for name in ("price", "size") if name in wrong and _is_bigint(columns.get(name))]
+    if others := [name for name in wrong if columns.get(name) not in bigints]:
+        names = ", ".join(others)
         raise CommandError(f"There is a table room whose {names} are missing or of another type: rename or alter it")
     if columns["code"].is_nullable:
         raise CommandError(f"There is a table room whose code may be NULL: {require('code')}")
+    for column in bigints:
+        _refuse_bigint(connection, column)
+
+
+def _is_bigint(column: Column | None) -> bool:
+    return column is not None and column.type == "bigint"
 
 
 def _refuse_bigint(connection: sa.Connection, column: Column) -> None:

@@ -247,6 +247,12 @@ def test_repeated_codes_are_named_and_nothing_is_changed(
         (OTHER_COLUMNS.replace("price integer", "price text"), "price are missing or of another type"),
         (OTHER_COLUMNS.replace("varchar(36)", "uuid"), "code are missing or of another type"),
         (OTHER_COLUMNS.replace(" NOT NULL", ""), "code may be NULL"),
+        (OTHER_COLUMNS.replace("varchar(36)", "bigint"), "code are missing or of another type"),
+        (OTHER_COLUMNS.replace("latitude float8", "latitude bigint"), "latitude are missing or of another type"),
+        (
+            OTHER_COLUMNS.replace("code varchar(36)", "kode text").replace("price integer", "price bigint"),
+            "code are missing or of another type",
+        ),
     ],
 )
 def test_a_table_of_that_name_with_other_columns_is_left_alone(
