@@ -25,7 +25,7 @@ from rentomatic.repository.room_schema import (
     alter_type,
     name_some,
     require,
-    select_rooms_beyond,
+    select_unfit_rooms,
 )
 
 if TYPE_CHECKING:
@@ -125,11 +125,11 @@ def _is_bigint(column: Column | None) -> bool:
 
 
 def _refuse_bigint(connection: sa.Connection, column: Column) -> None:
-    beyond = _codes(connection, select_rooms_beyond(column))
+    beyond = _codes(connection, select_unfit_rooms(column))
     correction = f"correct that of {beyond}, which is beyond an integer, and then " if beyond else ""
     raise CommandError(
         f"There is a table room whose {column.name} is a bigint, and must be an integer: {correction}alter it, which"
-        f" keeps readers waiting while it rewrites the table: {alter_type(column.name)}"
+        f" keeps readers waiting while it rewrites the table: {alter_type(column)}"
     )
 
 

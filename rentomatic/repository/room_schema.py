@@ -27,7 +27,10 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     **{name: _TYPES.get(re.split(r"\W", Room.__annotations__[name])[0], _TEXTS) for name in ATTRIBUTES},
 }
 REQUIRED = ("id", "code")  # never NULL
-_NUMBERS = ("bigint", "numeric", "real", "double precision")  # types whose values may be beyond an integer
+_FRACTIONS = ("numeric", "real", "double precision")
+_NUMBERS = ("bigint", "integer", "smallint", *_FRACTIONS)
+# Of what another type has as text, as far as every number type reads it.
+_NUMERAL = "^ *[-+]?([0-9]{1,20}[.]?[0-9]{0,20}|[.][0-9]{1,20})([eE][-+]?[0-9]{1,2})? *$"
 
 EXTENSIONS = ("cube", "btree_gist")
 FUNCTIONS = {
@@ -176,10 +179,20 @@ def add_column(name: str) -> str:
     return f"ALTER TABLE room ADD COLUMN {name} {definitions.get(name) or COLUMNS[name][0]}"
 
 
-def alter_type(name: str) -> str:
+def alter_type(column: Column) -> str:
     """Return the statement that gives a column the type it should have; it rewrites the table."""
-    type_ = COLUMNS[name][0]
-    return f"ALTER TABLE room ALTER COLUMN {name} TYPE {type_} USING {name}::{type_}"
+    name, type_ = column.name, COLUMNS[column.name][0]
+    if _is_to_be_number(column):  # and its default need not be one
+        altered = f"DROP DEFAULT, ALTER COLUMN {name} TYPE {type_} USING {name}::text::numeric::{type_}"
+    else:
+        altered = f"TYPE {type_} USING {name}::{type_}"
+    return f"ALTER TABLE room ALTER COLUMN {name} {altered}"
+
+
+def lose_unfit(column: Column) -> Sequence[str]:
+    """Return the statements that set to NULL what the column's type cannot hold."""
+    drop = [f"ALTER TABLE room ALTER COLUMN {column.name} DROP NOT NULL"] if not column.is_nullable else []
+    return [*drop, f"UPDATE room SET {column.name} = NULL WHERE {_is_unfit(column)}"]
 
 
 def require(name: str) -> str:
@@ -188,11 +201,37 @@ def require(name: str) -> str:
     return f"{filled[name]}; ALTER TABLE room ALTER COLUMN {name} SET NOT NULL"
 
 
-def select_rooms_beyond(column: Column) -> str:
-    """Return the query for the codes of rooms whose value is beyond the column's type; empty if there are none."""
-    if COLUMNS[column.name] != _INTEGERS or column.type not in _NUMBERS:
+def select_unfit_rooms(column: Column) -> str:
+    """Return the query for the codes of rooms whose value the column's type cannot hold; empty if it holds all."""
+    condition = _is_unfit(column)
+    return f"SELECT code FROM room WHERE {condition} ORDER BY code" if condition else ""
+
+
+def select_rounded_rooms(column: Column) -> str:
+    """Return the query for the codes of rooms whose value the column's type rounds; empty if it rounds none."""
+    if COLUMNS[column.name] != _INTEGERS or (column.type in _NUMBERS and column.type not in _FRACTIONS):
         return ""
-    return f"SELECT code FROM room WHERE {column.name} NOT BETWEEN {INTEGER_MIN} AND {INTEGER_MAX}"
+    number = _number(column)
+    return f"SELECT code FROM room WHERE {number} <> round({number}) ORDER BY code"
+
+
+def _is_to_be_number(column: Column) -> bool:
+    return COLUMNS[column.name] != _TEXTS and column.type not in _NUMBERS
+
+
+def _number(column: Column) -> str:
+    if not _is_to_be_number(column):
+        return column.name
+    return f"CASE WHEN {column.name}::text ~ '{_NUMERAL}' THEN {column.name}::text::numeric END"
+
+
+def _is_unfit(column: Column) -> str:
+    conditions = []
+    if _is_to_be_number(column):
+        conditions.append(f"{column.name}::text !~ '{_NUMERAL}'")
+    if COLUMNS[column.name] == _INTEGERS:
+        conditions.append(f"{_number(column)} NOT BETWEEN {INTEGER_MIN} AND {INTEGER_MAX}")
+    return " OR ".join(conditions)
 
 
 def quoted(name: str) -> str:
@@ -202,4 +241,4 @@ def quoted(name: str) -> str:
 
 def name_some(names: Sequence[str], most: int = NAMED_MAX) -> str:
     """Name as many as is of use."""
-    return ", ".join(names[:most]) + (" and more" if len(names) > most else "")
+    return ", ".join(map(str, names[:most])) + (" and more" if len(names) > most else "")

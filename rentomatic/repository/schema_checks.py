@@ -31,9 +31,12 @@ from rentomatic.repository.room_schema import (
     PresentIndex,
     add_column,
     alter_type,
+    lose_unfit,
     name_some,
+    quoted,
     require,
-    select_rooms_beyond,
+    select_rounded_rooms,
+    select_unfit_rooms,
 )
 
 if TYPE_CHECKING:
@@ -122,7 +125,8 @@ def _find_wrong_columns(connection: Connection) -> Iterator[Problem]:
         if name not in columns:
             yield f"The column {name} is missing", _bring_back(name, [each for each in others if each.type in types])
         elif columns[name].type not in types:
-            yield _problem_of_type(columns[name], connection)
+            if "code" in columns:  # by which the rooms are named
+                yield _problem_of_type(columns[name], connection)
         elif name in REQUIRED and columns[name].is_nullable:
             yield f"The column {name} may be NULL", require(name)
 
@@ -130,19 +134,25 @@ def _find_wrong_columns(connection: Connection) -> Iterator[Problem]:
 def _bring_back(name: str, candidates: Sequence[Column]) -> str:
     if len(candidates) == 1:
         other = candidates[0].name
-        rename = f'ALTER TABLE room RENAME COLUMN "{other}" TO {name}'
+        rename = f"ALTER TABLE room RENAME COLUMN {quoted(other)} TO {name}"
         return f"If {other} is what was {name}: {rename}; or else: {add_column(name)}"
     return f"Its values are in a backup at best, its column comes by: {add_column(name)}"
 
 
 def _problem_of_type(column: Column, connection: Connection) -> Problem:
     said = f"The column {column.name} is of type {column.type}, and not {' or '.join(COLUMNS[column.name])}"
-    remedy = f"Readers wait while this rewrites the table: {alter_type(column.name)}"
-    select = select_rooms_beyond(column)
+    remedies = [f"Readers wait while this rewrites the table: {alter_type(column)}"]
+    select = select_rounded_rooms(column)
     if select and (codes := _few(connection, select)):
-        said += f"; rooms beyond it: {codes}"
-        remedy = f"Correct the {column.name} of the rooms that are beyond; {remedy}"
-    return said, remedy
+        said += f"; rooms with decimals: {codes}"
+        remedies = [f"Readers wait while this rewrites the table and rounds decimals: {alter_type(column)}"]
+    select = select_unfit_rooms(column)
+    if select and (codes := _few(connection, select)):
+        said += f"; rooms with no number that fits: {codes}"
+        correct = f"Correct the {column.name} of the rooms with no number that fits"
+        lost = f", or set it to NULL: {'; '.join(lose_unfit(column))}" if column.name not in REQUIRED else ""
+        remedies.insert(0, correct + lost)
+    return said, "; ".join(remedies)
 
 
 def _find_missing_parts(connection: Connection) -> Iterator[Problem]:
