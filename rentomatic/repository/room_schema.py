@@ -57,11 +57,14 @@ SELECT_COLUMNS = """
     SELECT attname, format_type(atttypid, NULL), NOT attnotnull FROM pg_attribute
     WHERE attrelid = to_regclass('room') AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
+# An index is read in either direction, but only as a whole.
 SELECT_INDEXES = """
-    SELECT relname, amname, indisunique, indisvalid, indpred IS NULL,
+    SELECT relname, amname, indisunique, indimmediate, indisvalid, indpred IS NULL,
     EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid), (
-        SELECT string_agg(pg_get_indexdef(indexrelid, number, false), ', ' ORDER BY number)
-        FROM generate_series(1, indnkeyatts) AS number
+        SELECT string_agg(concat(
+            pg_get_indexdef(indexrelid, number, false),
+            CASE WHEN (indoption[number - 1] & 1) <> (indoption[0] & 1) THEN ' in the other direction' END
+        ), ', ' ORDER BY number) FROM generate_series(1, indnkeyatts) AS number
     )
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
     WHERE indrelid = to_regclass('room')
@@ -106,6 +109,7 @@ class PresentIndex(NamedTuple):
     name: str
     method: str
     is_unique: bool
+    is_immediate: bool
     is_valid: bool
     is_complete: bool
     is_of_constraint: bool
@@ -133,6 +137,7 @@ class Index:
         return (
             (present.keys, present.method) == (self.keys, self.method)
             and present.is_unique >= self.is_unique
+            and present.is_immediate
             and present.is_complete
         )
 
@@ -144,10 +149,15 @@ class Index:
         """Return the statements that make it, or make it valid, where the table has none that is like it and valid."""
         for other in present:
             if self.is_like(other):
-                return [f"REINDEX INDEX CONCURRENTLY {quoted(other.name)}"]
+                return [f"REINDEX INDEX CONCURRENTLY {quoted(other.name)}", *self.drop_deferrable(present)]
         if any(other.name == self.name and not other.is_of_constraint for other in present):
-            return [f"DROP INDEX CONCURRENTLY {self.name}", self.create()]
-        return [self.create(is_named=not is_taken)]
+            return [f"DROP INDEX CONCURRENTLY {self.name}", self.create(), *self.drop_deferrable(present)]
+        return [self.create(is_named=not is_taken), *self.drop_deferrable(present)]
+
+    def drop_deferrable(self, present: Sequence[PresentIndex]) -> Sequence[str]:
+        """Return the statements that drop deferrable constraints on its keys, which ON CONFLICT refuses."""
+        names = [other.name for other in present if other.keys == self.keys and not other.is_immediate]
+        return [f"ALTER TABLE room DROP CONSTRAINT {quoted(name)}" for name in names]
 
     def create(self, *, is_named: bool = True) -> str:
         """Return the statement that makes it while others read and write; Postgres names it if its name is taken."""

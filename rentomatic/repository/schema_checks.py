@@ -172,7 +172,8 @@ def _find_missing_parts(connection: Connection) -> Iterator[Problem]:
 def _problem_of(index: Index, present: Sequence[PresentIndex], connection: Connection) -> Problem | None:
     alike = [each for each in present if index.is_like(each)]
     if any(each.is_valid for each in alike):
-        return None
+        drop = "; ".join(index.drop_deferrable(present))
+        return (f"A constraint on room ({index.keys}) is deferrable, with which imports fail", drop) if drop else None
     said = f"The index {index.name} on room ({index.keys}) is {'not valid' if alike else 'missing'}"
     ((is_taken,),) = connection.run(index.select_is_taken())
     remedies = index.make(present, is_taken=is_taken)

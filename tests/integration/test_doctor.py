@@ -9,14 +9,18 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from local.database import insert_rooms
+from manage import doctor
 from migrations import upgrade
+from rentomatic.domain.errors import SettingsError
 from rentomatic.domain.room_search import RoomSearch
 from rentomatic.repository import schema_checks
 from rentomatic.repository.postgres_connection import connect
 from rentomatic.repository.postgres_doctor import CHECKS, Verdict, examine
+from rentomatic.repository.postgres_room_writer import PostgresRoomWriter
 from rentomatic.repository.postgres_settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.conftest import free_port
@@ -438,6 +442,14 @@ BROKEN: Mapping[str, Sequence[tuple[str, Verdict, Sequence[str]]]] = {
             ),
         ),
         (
+            "DROP INDEX room_price_key_id_idx; CREATE INDEX ON room (COALESCE(price, 2147483648) DESC, id)",
+            *(Verdict.WRONG, ["room_price_key_id_idx", "is missing -> CREATE INDEX"]),
+        ),
+        (
+            "DROP INDEX room_code_key; ALTER TABLE room ADD CONSTRAINT room_code_key UNIQUE (code) DEFERRABLE",
+            *(Verdict.WRONG, ["room_code_key on room (code) is missing -> CREATE UNIQUE INDEX CONCURRENTLY ON"]),
+        ),
+        (
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'room_price_key_id_idx'::regclass",
             *(Verdict.WRONG, ["room_price_key_id_idx", "is not valid", "REINDEX INDEX CONCURRENTLY"]),
         ),
@@ -541,6 +553,38 @@ def test_a_unique_index_of_the_user_s_own_is_as_good(patient: dict[str, str], ow
     owner.run("DROP INDEX room_code_key; ALTER TABLE room ADD CONSTRAINT of_my_own UNIQUE (code)")
 
     assert {finding.verdict for finding in examine(patient)} == {Verdict.OK}
+
+
+@pytest.mark.parametrize("before", ["DROP INDEX room_code_key", "SELECT"])
+def test_rooms_are_imported_once_a_deferrable_constraint_is_gone(
+    patient: dict[str, str], owner: Connection, empty_database: Mapping[str, str], before: str
+) -> None:
+    owner.run(f"{before}; ALTER TABLE room ADD CONSTRAINT own UNIQUE (code) DEFERRABLE")
+    writer = PostgresRoomWriter(empty_database)
+
+    with pytest.raises(SettingsError, match=r"manage.py doctor says what to run"):
+        writer.write(ROOMS)
+    findings = examine(patient)
+    assert_only(findings, "indexes", Verdict.WRONG, 'ALTER TABLE room DROP CONSTRAINT "own"')
+    follow(findings[CHECKS.index("indexes")].remedy, owner, empty_database, patient)
+
+    assert {finding.verdict for finding in examine(patient)} == {Verdict.OK}
+    assert writer.write(ROOMS).added == len(ROOMS)
+
+
+def test_an_index_in_the_opposite_direction_is_as_good(patient: dict[str, str], owner: Connection) -> None:
+    owner.run("DROP INDEX room_price_key_id_idx; CREATE INDEX ON room (COALESCE(price, 2147483648) DESC, id DESC)")
+
+    assert {finding.verdict for finding in examine(patient)} == {Verdict.OK}
+
+
+def test_what_the_database_holds_is_printed_and_not_obeyed(patient: dict[str, str], owner: Connection) -> None:
+    owner.run("DROP INDEX room_code_key; INSERT INTO room (code) VALUES ('\x1b[31m'), ('\x1b[31m')")
+
+    output = CliRunner().invoke(doctor, env=patient).output
+
+    assert "repeated codes: \\x1b[31m\n" in output
+    assert "\x1b" not in output
 
 
 def test_every_index_of_the_newest_schema_is_missed(patient: dict[str, str], owner: Connection) -> None:
