@@ -14,7 +14,6 @@ from rentomatic.repository.room_schema import (
     ID_INDEX,
     NAMED_MAX,
     RENAME_REPEATED_CODES,
-    RENUMBER,
     SELECT_COLUMNS,
     SELECT_INDEXES,
     SELECT_KIND,
@@ -24,6 +23,7 @@ from rentomatic.repository.room_schema import (
     PresentIndex,
     alter_type,
     name_some,
+    renumber,
     require,
     select_unfit_rooms,
 )
@@ -104,7 +104,8 @@ def _refuse_kind(connection: sa.Connection) -> None:
     if kind:
         raise CommandError(
             f"The room table is {kind}, which is not supported: ids and codes cannot be unique in all of it, nor its"
-            f" indexes be built while others read. Use another database, or copy the rooms: {COPY_TO_TABLE}"
+            f" indexes be built while others read. Use another database, or copy the rooms while nobody writes:"
+            f" {COPY_TO_TABLE}"
         )
 
 
@@ -140,7 +141,7 @@ def _refuse_ids(connection: sa.Connection, column: Column) -> None:
         return
     rooms = _codes(connection, SELECT_ROOMS_OF_REPEATED_IDS)
     of_rooms = f", and the rooms {rooms} have none of their own" if rooms else ""
-    numbering = require("id") if column.is_nullable else RENUMBER if rooms else ""
+    numbering = require("id") if column.is_nullable else renumber(column) if rooms else ""
     steps = [*([numbering] if numbering else []), *([] if is_unique else _make(connection, ID_INDEX, present))]
     raise CommandError(f"There is a table room whose id is not unique and NOT NULL{of_rooms}: {'; '.join(steps)}")
 

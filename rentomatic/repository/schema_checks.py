@@ -20,7 +20,6 @@ from rentomatic.repository.room_schema import (
     ID_INDEX,
     INDEXES,
     RENAME_REPEATED_CODES,
-    RENUMBER,
     REQUIRED,
     SELECT_COLUMNS,
     SELECT_INDEXES,
@@ -34,6 +33,7 @@ from rentomatic.repository.room_schema import (
     lose_unfit,
     name_some,
     quoted,
+    renumber,
     require,
     select_rounded_rooms,
     select_unfit_rooms,
@@ -87,7 +87,7 @@ def judge_schema(connection: Connection) -> Finding:
     ((kind,),) = connection.run(SELECT_KIND)
     if kind:
         said = f"The room table is {kind}, which is not supported"
-        return Finding("schema", Verdict.WRONG, said, f"{COPY_TO_TABLE}; manage.py migrate")
+        return Finding("schema", Verdict.WRONG, said, f"While nobody writes: {COPY_TO_TABLE}; manage.py migrate")
     problems = [*_find_wrong_columns(connection), *_find_missing_parts(connection)]
     if problems:
         return combine("schema", Verdict.WRONG, problems)
@@ -119,7 +119,7 @@ def judge_queries(connection: Connection) -> Finding:
 
 
 def _find_wrong_columns(connection: Connection) -> Iterator[Problem]:
-    columns = {row[0]: Column(*row) for row in connection.run(SELECT_COLUMNS)}
+    columns = _columns(connection)
     others = [column for column in columns.values() if column.name not in COLUMNS]
     for name, types in COLUMNS.items():
         if name not in columns:
@@ -131,12 +131,17 @@ def _find_wrong_columns(connection: Connection) -> Iterator[Problem]:
             yield f"The column {name} may be NULL", require(name)
 
 
+def _columns(connection: Connection) -> dict[str, Column]:
+    return {row[0]: Column(*row) for row in connection.run(SELECT_COLUMNS)}
+
+
 def _bring_back(name: str, candidates: Sequence[Column]) -> str:
+    rewrites = ", while whose rewriting of the table readers wait" if name in REQUIRED else ""
     if len(candidates) == 1:
         other = candidates[0].name
         rename = f"ALTER TABLE room RENAME COLUMN {quoted(other)} TO {name}"
-        return f"If {other} is what was {name}: {rename}; or else: {add_column(name)}"
-    return f"Its values are in a backup at best, its column comes by: {add_column(name)}"
+        return f"If {other} is what was {name}: {rename}; or else{rewrites}: {add_column(name)}"
+    return f"Its values are in a backup at best, its column comes by the following{rewrites}: {add_column(name)}"
 
 
 def _problem_of_type(column: Column, connection: Connection) -> Problem:
@@ -183,7 +188,7 @@ def _problem_of(index: Index, present: Sequence[PresentIndex], connection: Conne
     if index == ID_INDEX:
         if codes := _few(connection, SELECT_ROOMS_OF_REPEATED_IDS):
             said += f"; rooms without an id of their own: {codes}"
-            remedies.insert(0, RENUMBER)
+            remedies.insert(0, renumber(_columns(connection)["id"]))
         remedies.append("manage.py migrate, which numbers new rooms")
     return said, "; ".join(remedies)
 
