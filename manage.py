@@ -218,9 +218,11 @@ def doctor() -> None:
 
     findings = examine(os.environ)
     for finding in findings:
-        click.echo(f"{finding.verdict:<12} {finding.check:<12} {finding.said}")
+        lines = [f"{finding.verdict:<12} {finding.check:<12} {finding.said}"]
         if finding.remedy:
-            click.echo(f"{'':<25} -> {finding.remedy}")
+            lines.append(f"{'':<25} -> {finding.remedy}")
+        for line in lines:  # whole, since a remedy is to be run; it may have names and values from the database
+            click.echo(printable(line, len(line)))
     if not is_named(os.environ):
         click.echo(_NONE_NAMED)
     if any(finding.verdict == Verdict.WRONG for finding in findings):

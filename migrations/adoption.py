@@ -8,30 +8,42 @@ import sqlalchemy as sa
 from alembic.util import CommandError
 
 from rentomatic.repository.room_schema import (
+    CODE_INDEX,
     COLUMNS,
     COPY_TO_TABLE,
     ID_INDEX,
     NAMED_MAX,
-    RENUMBER,
+    RENAME_REPEATED_CODES,
     SELECT_COLUMNS,
     SELECT_INDEXES,
     SELECT_KIND,
+    SELECT_REPEATED_CODES,
     SELECT_ROOMS_OF_REPEATED_IDS,
     Column,
     PresentIndex,
     alter_type,
     name_some,
+    renumber,
     require,
-    select_rooms_beyond,
+    select_unfit_rooms,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from rentomatic.repository.room_schema import Index
 
 # The columns of the first revision, which made the table of deployments older than these migrations.
 _FIRST_COLUMNS = ("id", "code", "size", "price", "longitude", "latitude")
-# The revision of a table that has lost its version: that of the last index that it has. Empty if there is no table.
+# The revision of a table that has lost its version: that of the last index that it has, where its codes are unique as
+# of the second revision. Empty if there is no table.
 SELECT_REVISION = """
+    WITH own AS (SELECT * FROM pg_index WHERE indrelid = to_regclass('room')), is_code_unique AS (
+        SELECT EXISTS (
+            SELECT FROM own JOIN pg_attribute ON attrelid = indrelid AND attnum = indkey[0] WHERE attname = 'code'
+            AND indnkeyatts = 1 AND indisunique AND indisvalid AND indimmediate AND indpred IS NULL
+        ) AS yes
+    )
     SELECT COALESCE((
         SELECT revision FROM (VALUES
             (1, 'room_place_idx', 'c3a91f6d2e80'),
@@ -40,11 +52,13 @@ SELECT_REVISION = """
         ) AS made (position, index, revision)
         WHERE to_regclass('room') IS NOT NULL AND (
             index IS NULL
-            OR EXISTS (SELECT FROM pg_index WHERE indrelid = to_regclass('room') AND indexrelid = to_regclass(index))
+            OR ((SELECT yes FROM is_code_unique) AND to_regclass(index) IN (SELECT indexrelid FROM own))
         )
         ORDER BY position LIMIT 1
     ), '')
 """
+_FIRST_REVISION = "4d4c19952a36"
+_LATER_INDEXES = {"room_price_id_idx", "room_place_idx"}  # whose names a later revision needs
 
 
 def revision_to_adopt(connection: sa.Connection) -> str:
@@ -59,6 +73,8 @@ def revision_to_adopt(connection: sa.Connection) -> str:
         columns = {row[0]: Column(*row) for row in connection.exec_driver_sql(SELECT_COLUMNS)}
         _refuse_columns(connection, columns)
         _refuse_ids(connection, columns["id"])
+        if revision == _FIRST_REVISION:
+            _refuse_later_indexes(connection)
     return revision
 
 
@@ -88,41 +104,62 @@ def _refuse_kind(connection: sa.Connection) -> None:
     if kind:
         raise CommandError(
             f"The room table is {kind}, which is not supported: ids and codes cannot be unique in all of it, nor its"
-            f" indexes be built while others read. Use another database, or copy the rooms: {COPY_TO_TABLE}"
+            f" indexes be built while others read. Use another database, or copy the rooms while nobody writes:"
+            f" {COPY_TO_TABLE}"
         )
 
 
 def _refuse_columns(connection: sa.Connection, columns: dict[str, Column]) -> None:
     wrong = [name for name in _FIRST_COLUMNS if name not in columns or columns[name].type not in COLUMNS[name]]
-    for name in wrong:
-        if name in columns and columns[name].type == "bigint":
-            _refuse_bigint(connection, columns[name])
-    if wrong:
-        names = ", ".join(wrong)
+    bigints = [columns[name] for name in ("price", "size") if name in wrong and _is_bigint(columns.get(name))]
+    if others := [name for name in wrong if columns.get(name) not in bigints]:
+        names = ", ".join(others)
         raise CommandError(f"There is a table room whose {names} are missing or of another type: rename or alter it")
     if columns["code"].is_nullable:
         raise CommandError(f"There is a table room whose code may be NULL: {require('code')}")
+    for column in bigints:
+        _refuse_bigint(connection, column)
+
+
+def _is_bigint(column: Column | None) -> bool:
+    return column is not None and column.type == "bigint"
 
 
 def _refuse_bigint(connection: sa.Connection, column: Column) -> None:
-    beyond = _codes(connection, select_rooms_beyond(column))
+    beyond = _codes(connection, select_unfit_rooms(column))
     correction = f"correct that of {beyond}, which is beyond an integer, and then " if beyond else ""
     raise CommandError(
         f"There is a table room whose {column.name} is a bigint, and must be an integer: {correction}alter it, which"
-        f" keeps readers waiting while it rewrites the table: {alter_type(column.name)}"
+        f" keeps readers waiting while it rewrites the table: {alter_type(column)}"
     )
 
 
 def _refuse_ids(connection: sa.Connection, column: Column) -> None:
-    indexes = map(PresentIndex.of, connection.exec_driver_sql(SELECT_INDEXES))
-    is_unique = any(ID_INDEX.is_like(index) and index.is_valid for index in indexes)
+    present = list(map(PresentIndex.of, connection.exec_driver_sql(SELECT_INDEXES)))
+    is_unique = any(ID_INDEX.is_like(index) and index.is_valid for index in present)
     if is_unique and not column.is_nullable:
         return
     rooms = _codes(connection, SELECT_ROOMS_OF_REPEATED_IDS)
     of_rooms = f", and the rooms {rooms} have none of their own" if rooms else ""
-    numbering = require("id") if column.is_nullable else RENUMBER if rooms else ""
-    steps = filter(None, (numbering, "" if is_unique else ID_INDEX.create()))
+    numbering = require("id") if column.is_nullable else renumber(column) if rooms else ""
+    steps = [*([numbering] if numbering else []), *([] if is_unique else _make(connection, ID_INDEX, present))]
     raise CommandError(f"There is a table room whose id is not unique and NOT NULL{of_rooms}: {'; '.join(steps)}")
+
+
+def _refuse_later_indexes(connection: sa.Connection) -> None:
+    present = list(map(PresentIndex.of, connection.exec_driver_sql(SELECT_INDEXES)))
+    if names := sorted(_LATER_INDEXES & {index.name for index in present}):
+        codes = _codes(connection, SELECT_REPEATED_CODES)
+        of_rooms = f", and more than one room has {codes}: give each a code of its own" if codes else ""
+        steps = [*([RENAME_REPEATED_CODES] if codes else []), *_make(connection, CODE_INDEX, present)]
+        raise CommandError(
+            f"There is a table room with {', '.join(names)} whose code has no valid unique index{of_rooms}:"
+            f" {'; '.join(steps)}"
+        )
+
+
+def _make(connection: sa.Connection, index: Index, present: Sequence[PresentIndex]) -> Sequence[str]:
+    return index.make(present, is_taken=connection.exec_driver_sql(index.select_is_taken()).scalar_one())
 
 
 def _codes(connection: sa.Connection, select: str) -> str:

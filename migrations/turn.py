@@ -50,7 +50,7 @@ def take_turn(connection: Connection, report: Callable[[str], None]) -> None:
 
 
 def is_not_locked(error: DBAPIError) -> bool:
-    """Say whether a lock could not be had, which another try may get."""
+    """Say whether a lock was not available, which another try may get."""
     fields = server_error(error.orig) if error.orig else None
     return fields is not None and fields.get("C") in _NOT_LOCKED
 

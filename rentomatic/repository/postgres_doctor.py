@@ -48,7 +48,7 @@ _CHECK_OF_PHASE = {
 }
 _GOOD = {
     "settings": "All are there and well-formed",
-    "credentials": "User and password or token could be had",
+    "credentials": "User and password or token are available",
     "name": "POSTGRES_HOSTNAME has an address",
     "port": "Something listens on POSTGRES_PORT",
     "TLS": "The certificate is trusted, and for this name",

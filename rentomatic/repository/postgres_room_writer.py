@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _BATCH = 5_000  # rooms
 _ANALYZED_FROM = 1_000  # rooms: of fewer the planner need not know at once
-_NO_UNIQUE_CODE = "42P10"
+_NO_UNIQUE_CODE = ("42P10", "55000")  # nothing rules out repeated codes; or it is deferrable, which does not count
 
 # Whatever the role's default: another isolation would compare with what was there before the lock.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
@@ -150,8 +150,11 @@ def _upsert(connection: Connection) -> None:
     try:
         _run(connection, _UPSERT)
     except RepositoryError as error:
-        if error.sqlstate == _NO_UNIQUE_CODE:
-            raise SettingsError(["The codes of the table room are not unique: run manage.py migrate"]) from error
+        if error.sqlstate in _NO_UNIQUE_CODE:
+            said = (
+                "The table room has no unique index on code that imports work with: manage.py doctor says what to run"
+            )
+            raise SettingsError([said]) from error
         raise
 
 

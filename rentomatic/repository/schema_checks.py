@@ -20,7 +20,6 @@ from rentomatic.repository.room_schema import (
     ID_INDEX,
     INDEXES,
     RENAME_REPEATED_CODES,
-    RENUMBER,
     REQUIRED,
     SELECT_COLUMNS,
     SELECT_INDEXES,
@@ -31,9 +30,13 @@ from rentomatic.repository.room_schema import (
     PresentIndex,
     add_column,
     alter_type,
+    lose_unfit,
     name_some,
+    quoted,
+    renumber,
     require,
-    select_rooms_beyond,
+    select_rounded_rooms,
+    select_unfit_rooms,
 )
 
 if TYPE_CHECKING:
@@ -84,7 +87,7 @@ def judge_schema(connection: Connection) -> Finding:
     ((kind,),) = connection.run(SELECT_KIND)
     if kind:
         said = f"The room table is {kind}, which is not supported"
-        return Finding("schema", Verdict.WRONG, said, f"{COPY_TO_TABLE}; manage.py migrate")
+        return Finding("schema", Verdict.WRONG, said, f"While nobody writes: {COPY_TO_TABLE}; manage.py migrate")
     problems = [*_find_wrong_columns(connection), *_find_missing_parts(connection)]
     if problems:
         return combine("schema", Verdict.WRONG, problems)
@@ -116,33 +119,45 @@ def judge_queries(connection: Connection) -> Finding:
 
 
 def _find_wrong_columns(connection: Connection) -> Iterator[Problem]:
-    columns = {row[0]: Column(*row) for row in connection.run(SELECT_COLUMNS)}
+    columns = _columns(connection)
     others = [column for column in columns.values() if column.name not in COLUMNS]
     for name, types in COLUMNS.items():
         if name not in columns:
             yield f"The column {name} is missing", _bring_back(name, [each for each in others if each.type in types])
         elif columns[name].type not in types:
-            yield _problem_of_type(columns[name], connection)
+            if "code" in columns:  # by which the rooms are named
+                yield _problem_of_type(columns[name], connection)
         elif name in REQUIRED and columns[name].is_nullable:
             yield f"The column {name} may be NULL", require(name)
 
 
+def _columns(connection: Connection) -> dict[str, Column]:
+    return {row[0]: Column(*row) for row in connection.run(SELECT_COLUMNS)}
+
+
 def _bring_back(name: str, candidates: Sequence[Column]) -> str:
+    rewrites = ", while whose rewriting of the table readers wait" if name in REQUIRED else ""
     if len(candidates) == 1:
         other = candidates[0].name
-        rename = f'ALTER TABLE room RENAME COLUMN "{other}" TO {name}'
-        return f"If {other} is what was {name}: {rename}; or else: {add_column(name)}"
-    return f"Its values are in a backup at best, its column comes by: {add_column(name)}"
+        rename = f"ALTER TABLE room RENAME COLUMN {quoted(other)} TO {name}"
+        return f"If {other} is what was {name}: {rename}; or else{rewrites}: {add_column(name)}"
+    return f"Its values are in a backup at best, its column comes by the following{rewrites}: {add_column(name)}"
 
 
 def _problem_of_type(column: Column, connection: Connection) -> Problem:
     said = f"The column {column.name} is of type {column.type}, and not {' or '.join(COLUMNS[column.name])}"
-    remedy = f"Readers wait while this rewrites the table: {alter_type(column.name)}"
-    select = select_rooms_beyond(column)
+    remedies = [f"Readers wait while this rewrites the table: {alter_type(column)}"]
+    select = select_rounded_rooms(column)
     if select and (codes := _few(connection, select)):
-        said += f"; rooms beyond it: {codes}"
-        remedy = f"Correct the {column.name} of the rooms that are beyond; {remedy}"
-    return said, remedy
+        said += f"; rooms with decimals: {codes}"
+        remedies = [f"Readers wait while this rewrites the table and rounds decimals: {alter_type(column)}"]
+    select = select_unfit_rooms(column)
+    if select and (codes := _few(connection, select)):
+        said += f"; rooms with no number that fits: {codes}"
+        correct = f"Correct the {column.name} of the rooms with no number that fits"
+        lost = f", or set it to NULL: {'; '.join(lose_unfit(column))}" if column.name not in REQUIRED else ""
+        remedies.insert(0, correct + lost)
+    return said, "; ".join(remedies)
 
 
 def _find_missing_parts(connection: Connection) -> Iterator[Problem]:
@@ -162,25 +177,20 @@ def _find_missing_parts(connection: Connection) -> Iterator[Problem]:
 def _problem_of(index: Index, present: Sequence[PresentIndex], connection: Connection) -> Problem | None:
     alike = [each for each in present if index.is_like(each)]
     if any(each.is_valid for each in alike):
-        return None
+        drop = "; ".join(index.drop_deferrable(present))
+        return (f"A constraint on room ({index.keys}) is deferrable, with which imports fail", drop) if drop else None
     said = f"The index {index.name} on room ({index.keys}) is {'not valid' if alike else 'missing'}"
-    remedies = [f'REINDEX INDEX CONCURRENTLY "{alike[0].name}"'] if alike else _create(index, present, connection)
+    ((is_taken,),) = connection.run(index.select_is_taken())
+    remedies = index.make(present, is_taken=is_taken)
     if index == CODE_INDEX and (codes := _few(connection, SELECT_REPEATED_CODES)):
         said += f"; repeated codes: {codes}"
         remedies.insert(0, f"Delete what is there twice, or give it codes of its own: {RENAME_REPEATED_CODES}")
     if index == ID_INDEX:
         if codes := _few(connection, SELECT_ROOMS_OF_REPEATED_IDS):
             said += f"; rooms without an id of their own: {codes}"
-            remedies.insert(0, RENUMBER)
+            remedies.insert(0, renumber(_columns(connection)["id"]))
         remedies.append("manage.py migrate, which numbers new rooms")
     return said, "; ".join(remedies)
-
-
-def _create(index: Index, present: Sequence[PresentIndex], connection: Connection) -> list[str]:
-    if any(each.name == index.name for each in present):
-        return [f"DROP INDEX CONCURRENTLY {index.name}", index.create()]
-    ((is_taken,),) = connection.run(f"SELECT to_regclass('{index.name}') IS NOT NULL")  # by another table's
-    return [index.create(is_named=not is_taken)]
 
 
 def _few(connection: Connection, select: str) -> str:

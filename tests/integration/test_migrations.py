@@ -247,6 +247,12 @@ def test_repeated_codes_are_named_and_nothing_is_changed(
         (OTHER_COLUMNS.replace("price integer", "price text"), "price are missing or of another type"),
         (OTHER_COLUMNS.replace("varchar(36)", "uuid"), "code are missing or of another type"),
         (OTHER_COLUMNS.replace(" NOT NULL", ""), "code may be NULL"),
+        (OTHER_COLUMNS.replace("varchar(36)", "bigint"), "code are missing or of another type"),
+        (OTHER_COLUMNS.replace("latitude float8", "latitude bigint"), "latitude are missing or of another type"),
+        (
+            OTHER_COLUMNS.replace("code varchar(36)", "kode text").replace("price integer", "price bigint"),
+            "code are missing or of another type",
+        ),
     ],
 )
 def test_a_table_of_that_name_with_other_columns_is_left_alone(
@@ -268,6 +274,7 @@ def test_a_table_of_that_name_with_other_columns_is_left_alone(
         ("id integer", (None, 1, None)),
         ("id integer UNIQUE", (None, 1, None)),
         ("id serial", (1, 7, 7)),
+        ("id integer GENERATED ALWAYS AS IDENTITY", (1, 7, 7)),
     ],
 )
 def test_ids_that_are_not_unique_are_refused_with_their_rooms(
@@ -275,7 +282,9 @@ def test_ids_that_are_not_unique_are_refused_with_their_rooms(
 ) -> None:
     connection.run(f"CREATE TABLE room ({id_column}, {OTHER_COLUMNS})")
     for code, number in zip("ABC", ids, strict=True):
-        connection.run("INSERT INTO room (id, code) VALUES (:number, :code)", number=number, code=code)
+        connection.run(
+            "INSERT INTO room (id, code) OVERRIDING SYSTEM VALUE VALUES (:number, :code)", number=number, code=code
+        )
     before = describe(connection), connection.run("SELECT * FROM room ORDER BY code")
 
     with pytest.raises(
@@ -288,6 +297,48 @@ def test_ids_that_are_not_unique_are_refused_with_their_rooms(
     upgrade(empty_database, print)
     insert_rooms(connection, [a_room()])
     assert sorted(room.code for room in walk(empty_database)) == ["A", "B", "C", CODE]
+
+
+@pytest.mark.parametrize("id_column", [PLAIN, SERIAL])
+@pytest.mark.parametrize("own", ["", "CREATE UNIQUE INDEX room_code_key ON room (code) WHERE price > 0"])
+def test_repeated_codes_are_refused_whatever_later_index_is_there(
+    empty_database: Mapping[str, str], connection: Connection, id_column: str, own: str
+) -> None:
+    connection.run(f"CREATE TABLE room ({id_column}, {OTHER_COLUMNS})")
+    connection.run(f"CREATE INDEX room_price_id_idx ON room (price, id); {own}")
+    connection.run("INSERT INTO room (id, code) VALUES (1, 'a'), (2, 'a')")
+
+    with pytest.raises(MigrationError, match="more than one room has a: give each a code of its own: ") as raised:
+        upgrade(empty_database, print)
+
+    follow(str(raised.value), connection)
+    upgrade(empty_database, print)
+    assert len({room.code for room in walk(empty_database)}) == 2
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "CREATE INDEX room_id_key ON room (id)",
+        (
+            "CREATE UNIQUE INDEX room_id_key ON room (id);"
+            " UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'room_id_key'::regclass"
+        ),
+        "CREATE TABLE room_id_key ()",
+        "ALTER TABLE room ADD CONSTRAINT room_id_key UNIQUE (code)",
+    ],
+)
+def test_the_advice_for_ids_works_whatever_has_the_name_of_their_index(
+    empty_database: Mapping[str, str], connection: Connection, taken: str
+) -> None:
+    connection.run(f"CREATE TABLE room (id integer NOT NULL, {OTHER_COLUMNS})")
+    connection.run(taken)
+
+    with pytest.raises(MigrationError, match="whose id is not unique and NOT NULL: ") as raised:
+        upgrade(empty_database, print)
+
+    follow(str(raised.value), connection)
+    upgrade(empty_database, print)
 
 
 @pytest.mark.parametrize("id_column", ["id integer", "id integer NOT NULL"])
@@ -343,7 +394,7 @@ def test_what_is_not_an_ordinary_table_is_refused_by_what_it_is(
     if "PARTITION" in statement:
         connection.run("ALTER TABLE room ATTACH PARTITION rooms DEFAULT")
 
-    with pytest.raises(MigrationError, match=f"The room table is {kind}.*, which is not supported") as raised:
+    with pytest.raises(MigrationError, match=f"The room table is {kind}.* while nobody writes: CREATE") as raised:
         upgrade(empty_database, print)
 
     follow(str(raised.value), connection)

@@ -264,14 +264,19 @@ def test_memory_does_not_depend_on_how_many_rooms_there_are(
     assert peak(20_000) < 1.3 * peak(2_000)
 
 
-@pytest.mark.parametrize("revision", [None, "4d4c19952a36"])
-def test_a_table_that_is_missing_or_too_old_is_said_with_the_remedy(
-    empty_database: Mapping[str, str], revision: str | None
-) -> None:
-    if revision:
-        upgrade(empty_database, print, revision=revision)
-
+def test_a_table_that_is_missing_is_said_with_the_remedy(empty_database: Mapping[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"run manage.py migrate$"):
+        PostgresRoomWriter(empty_database).write(COMING)
+
+
+@pytest.mark.parametrize("revision", ["4d4c19952a36", "head"])
+def test_a_table_without_a_unique_code_is_for_the_doctor(
+    empty_database: Mapping[str, str], connection: Connection, revision: str
+) -> None:
+    upgrade(empty_database, print, revision=revision)
+    connection.run("DROP INDEX IF EXISTS room_code_key")
+
+    with pytest.raises(SettingsError, match=r"no unique index on code.*: manage.py doctor says what to run$"):
         PostgresRoomWriter(empty_database).write(COMING)
 
 
