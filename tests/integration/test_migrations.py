@@ -169,6 +169,19 @@ def test_a_table_numbered_by_hand_is_adopted_whatever_its_numbers(
     assert connection.run("SELECT id FROM room WHERE code <> 'old'") == [[1]]
 
 
+def test_a_table_that_was_once_serial_numbers_new_rooms_after_the_highest(
+    empty_database: Mapping[str, str], connection: Connection
+) -> None:
+    connection.run(f"CREATE TABLE room ({SERIAL}, {OTHER_COLUMNS})")
+    connection.run("ALTER TABLE room ALTER id SET DEFAULT 1")
+    connection.run("INSERT INTO room (id, code) VALUES (7, 'old'), (9, 'older')")
+
+    upgrade(empty_database, print)
+    insert_rooms(connection, [a_room(), a_room(code="newest")])
+
+    assert connection.run("SELECT id FROM room ORDER BY id") == [[7], [9], [10], [11]]
+
+
 @pytest.mark.parametrize("own", ["ALTER TABLE room ADD UNIQUE (code)", "CREATE UNIQUE INDEX of_my_own ON room (code)"])
 def test_a_code_that_is_unique_already_gets_no_second_index(
     empty_database: Mapping[str, str], connection: Connection, own: str
