@@ -278,7 +278,7 @@ def _error(file: RoomFile, response: ResponseFailure) -> Exception:
             return RoomFileError(f"{file.name} was not imported. {response.message}{see}")
         case RepositoryError() as error:
             return RoomFileError(
-                f"{error.explanation}. Nothing is half imported: fix this and run the command again{see}"
+                f"{error.explanation}. Nothing is half imported: run the command again when this is fixed{see}"
             )
         case OSError(strerror=reason) as error if not isinstance(error, BrokenPipeError):
             return RoomFileError(f"Nothing was imported: the output cannot be written ({reason})")
