@@ -62,7 +62,7 @@ def unpacked(row: Sequence[bytes | None], limit: int = sys.maxsize, *, with_chor
     """Return the rooms of a row that was packed, but not more than the limit.
 
     Raises:
-        CorruptDataError: text is not UTF-8, or a number is none that JSON has.
+        CorruptDataError: text is not UTF-8, or a number is not finite.
         UnavailableError: this is not what the server has packed: its bytes were changed on the way.
     """
     if len(row) != len(packed(with_chords=with_chords)):

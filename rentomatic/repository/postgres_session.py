@@ -133,7 +133,7 @@ class PostgresSession:
     def _fetch(self, statement: Statement, decode: Callable[[Row], T], deadline: float) -> T:
         if kept := self._take_good(deadline):
             try:
-                return self._run(kept, statement, decode, deadline)
+                return self._run(kept, statement, decode)
             except (UnavailableError, TimedOutError, CorruptDataError) as error:
                 # A connection that died while it was kept, or now: once more, on one that was alive a moment ago.
                 # One that is still open brought the server's own answer, and too late is too late.
@@ -141,7 +141,7 @@ class PostgresSession:
                 if kept.connection.is_open or is_too_late or deadline - time.monotonic() < _LEAST_S:
                     raise
             self._count(SessionEvent.RETRY)
-        return self._run(self._open(deadline), statement, decode, deadline)
+        return self._run(self._open(deadline), statement, decode)
 
     def _take_good(self, deadline: float) -> _Kept | None:
         """Return a kept connection that can be used; close those that cannot."""
@@ -173,7 +173,7 @@ class PostgresSession:
     def _has_one_too_many(self) -> bool:
         return len(self._kept) > self._settings.pool_size or not self._kept[0].is_fresh(self._settings)
 
-    def _run(self, kept: _Kept, statement: Statement, decode: Callable[[Row], T], deadline: float) -> T:
+    def _run(self, kept: _Kept, statement: Statement, decode: Callable[[Row], T]) -> T:
         """Run the statement and keep the connection, if nothing that was sent or received can still be on its way.
 
         That is so after success, and after an error of severity ERROR, behind which pg8000 has read all there was.
@@ -183,7 +183,6 @@ class PostgresSession:
         try:
             with translated(Progress("query")):
                 try:
-                    kept.connection.socket.deadline = deadline
                     value = decode(kept.connection.fetch(statement))
                 except DatabaseError as error:
                     is_clean = (server_error(error) or {}).get("V") == "ERROR"
