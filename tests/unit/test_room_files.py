@@ -124,13 +124,13 @@ def test_empty_lines_are_counted_and_skipped() -> None:
 def test_a_row_with_other_cells_than_the_header_is_a_problem_of_its_own() -> None:
     short, long, good = rows_of("a,b\n1\n1,2,3\n1,2\n")
 
-    assert short.problem == (
+    assert short.parse_error == (
         "",
         ["1"],
         "Must have 2 cells, as line 1 has, and has 1",
         "Must have 2 cells, as line 1 has",
     )
-    assert long.problem == (
+    assert long.parse_error == (
         "",
         ["1", "2", "3"],
         "Must have 2 cells, as line 1 has, and has 3",
@@ -148,7 +148,7 @@ def test_a_line_or_item_that_is_no_object_is_a_problem_of_its_own() -> None:
     for data, format_ in (('[1]\n{"a": 2}', "ndjson"), ('[[1], {"a": 2}]', "json")):
         problem, good = rows_of(data, format_)
 
-        assert problem.problem == ("", [1], "Must be an object")
+        assert problem.parse_error == ("", [1], "Must be an object")
         assert (good.number, good.values) == (2, {"a": 2})
 
 
@@ -186,8 +186,8 @@ def test_the_values_of_a_feature_are_its_properties_its_id_and_its_place() -> No
 def test_a_feature_that_is_no_room_is_a_problem_of_its_own(feature: Any, column: str, reason: str) -> None:
     (row,) = rows_of(json.dumps({"type": "FeatureCollection", "features": [feature]}), "geojson")
 
-    assert row.problem is not None
-    assert (row.unit, row.number, row.problem[0], row.problem[2]) == ("item", 1, column, reason)
+    assert row.parse_error is not None
+    assert (row.unit, row.number, row.parse_error[0], row.parse_error[2]) == ("item", 1, column, reason)
 
 
 MANY = b"code,price\n" + b"a,1\n" * 100_000
