@@ -25,13 +25,13 @@ soak: $(VENV)/.installed ## ten thousand requests with faults, ours beside a pla
 	@$(BIN)/python -m tests.soak
 
 scale: $(VENV)/.installed ## the time of each kind of query on ten thousand and on a million rooms
-	@$(BIN)/python -m tests.scale
+	@$(BIN)/python -m benchmarks.scale
 
 bench: $(VENV)/.installed ## cold starts and warm requests, ours beside what people would pick instead
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m benchmarks
 
 rehearse: $(VENV)/.installed $(LOCALSTACK)/.installed $(MINISTACK)/.installed ## deploy both stacks to three stand-ins for AWS, with each parameter; writes docs/rehearsal.md
-	@$(BIN)/python -m tests.rehearsal
+	@$(BIN)/python -m tests.deployment.rehearsal
 
 check: $(VENV)/.installed $(CHECKOV)/.installed
 	@$(BIN)/ruff format --check
@@ -49,12 +49,12 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 		--output-file layers/dependencies/requirements.txt
 	@$(BIN)/uv pip compile --group pyproject.toml:migrate $(LOCK) --constraint requirements-dev.txt \
 		--output-file functions/migrate/requirements.txt
-	@$(BIN)/uv pip compile tests/checkov/requirements.in $(LOCK) --output-file tests/checkov/requirements.txt
-	@$(BIN)/uv pip compile tests/emulators/localstack/pyproject.toml --project tests/emulators/localstack $(LOCK) \
-		--output-file tests/emulators/localstack/requirements.txt
-	@$(BIN)/uv pip compile tests/emulators/ministack/requirements.in $(LOCK) \
-		--output-file tests/emulators/ministack/requirements.txt
-	@for peer in tests/bench/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
+	@$(BIN)/uv pip compile tests/deployment/checkov/requirements.in $(LOCK) --output-file tests/deployment/checkov/requirements.txt
+	@$(BIN)/uv pip compile tests/deployment/emulators/localstack/pyproject.toml --project tests/deployment/emulators/localstack $(LOCK) \
+		--output-file tests/deployment/emulators/localstack/requirements.txt
+	@$(BIN)/uv pip compile tests/deployment/emulators/ministack/requirements.in $(LOCK) \
+		--output-file tests/deployment/emulators/ministack/requirements.txt
+	@for peer in benchmarks/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
 		--constraint requirements-dev.txt --output-file $$peer/requirements.txt || exit 1; done
 
 # Universal: one file for every platform and Python. Hashes, but no address of any registry.
@@ -77,10 +77,10 @@ $(VENV)/.installed: requirements-dev.txt
 	@touch $@
 
 # Each of its own: they pin a hundred packages, some of them to versions that others have left behind.
-$(CHECKOV)/.installed: tests/checkov/requirements.txt $(VENV)/.installed
+$(CHECKOV)/.installed: tests/deployment/checkov/requirements.txt $(VENV)/.installed
 	$(set_up)
 
-$(LOCALSTACK)/.installed $(MINISTACK)/.installed: $(VENV)/%/.installed: tests/emulators/%/requirements.txt $(VENV)/.installed
+$(LOCALSTACK)/.installed $(MINISTACK)/.installed: $(VENV)/%/.installed: tests/deployment/emulators/%/requirements.txt $(VENV)/.installed
 	$(set_up)
 
 define set_up

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from rentomatic.domain.printable_text import printable
-from rentomatic.serializers.file_formats import READABLE, WRITABLE
+from rentomatic.serializers.files.formats import READABLE, WRITABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,10 +87,10 @@ def serve(host: str, port: int) -> None:
     The rooms are in an embedded Postgres under .data/, which is started, migrated and, if it is new,
     given a few sample rooms; or in the database that POSTGRES_HOSTNAME and the other settings name.
     """
-    from local.database import database
-    from local.gateway import ensure_port_is_free
-    from local.gateway import serve as serve_api
-    from local.postgres import interrupted_by_the_end_of
+    from devtools.database import database
+    from devtools.embedded_postgres import interrupted_by_the_end_of
+    from devtools.gateway import ensure_port_is_free
+    from devtools.gateway import serve as serve_api
 
     try:
         ensure_port_is_free(host, port)
@@ -117,8 +117,8 @@ def migrate(*, sql: bool) -> None:
     Its rooms are kept. With READER_SECRET_ID, the role that the API reads with gets the password in that secret, and
     with READER_CONNECTION_LIMIT as many connections. With READER_AUTH=iam it logs in by IAM instead, on RDS.
     """
-    from local.database import is_named
-    from migrations import upgrade, upgrade_sql
+    from devtools.database import is_named
+    from schema import upgrade, upgrade_sql
 
     with _errors_in_one_line():
         if sql:
@@ -140,9 +140,9 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
     They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being
     served or not.
     """
-    from local.amounts import amount
-    from local.database import is_named, shared_database
-    from local.generated_rooms import add_generated_rooms
+    from devtools.amounts import amount
+    from devtools.database import is_named, shared_database
+    from devtools.generated_rooms import add_generated_rooms
 
     if is_named(os.environ) and not yes:
         click.confirm(f"Add {amount(number, 'room')} to the database that the settings name?", abort=True)
@@ -171,7 +171,7 @@ def import_(
     FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went in, 1 if nothing did, and 3 if they
     went in but the summary could not be written.
     """
-    from local.room_files import RoomFile, import_rooms, room_database
+    from devtools.room_files import RoomFile, import_rooms, room_database
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
 
     request = build_room_import_request(mapping, code_from, **how)
@@ -193,7 +193,7 @@ def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     It is compressed if its name ends with .gz; - is the standard output. A spreadsheet may run codes that begin as
     formulas do, unless they are written --for-spreadsheets. Do not import that file: its codes have the apostrophes.
     """
-    from local.room_files import ensure_folder, export_rooms, named_format, room_database
+    from devtools.room_files import ensure_folder, export_rooms, named_format, room_database
 
     def say(text: str) -> None:
         _echo(text, err=True)
@@ -213,26 +213,26 @@ def doctor() -> None:
 
     Each check says what is wrong and what to do. The exit status is 1 if anything is wrong; warnings do not count.
     """
-    from local.database import is_named
-    from rentomatic.repository.postgres_doctor import Verdict, examine
+    from devtools.database import is_named
+    from rentomatic.postgres.doctor import Verdict, examine
 
     findings = examine(os.environ)
-    for finding in findings:
-        lines = [f"{finding.verdict:<12} {finding.check:<12} {finding.said}"]
-        if finding.remedy:
-            lines.append(f"{'':<25} -> {finding.remedy}")
+    for result in findings:
+        lines = [f"{result.verdict:<12} {result.check:<12} {result.message}"]
+        if result.remedy:
+            lines.append(f"{'':<25} -> {result.remedy}")
         for line in lines:  # whole, since a remedy is to be run; it may have names and values from the database
             click.echo(printable(line, len(line)))
     if not is_named(os.environ):
         click.echo(_NONE_NAMED)
-    if any(finding.verdict == Verdict.WRONG for finding in findings):
+    if any(result.verdict == Verdict.WRONG for result in findings):
         sys.exit(1)
 
 
 @main.command()
 def documents() -> None:
     """Write the API's documents from the code."""
-    from local.documents import documents as write
+    from devtools.api_documents import documents as write
 
     for file, text in write().items():
         file.write_text(text, encoding="utf-8")
@@ -253,7 +253,7 @@ def costs(*, rates: tuple[float, ...], write: bool) -> None:
 
     The prices are those in docs/prices.csv.
     """
-    from local.costs import PAGE, RATES, PriceError, page, table
+    from devtools.costs import PAGE, RATES, PriceError, page, table
 
     if write:
         PAGE.write_text(page(), encoding="utf-8")
@@ -275,7 +275,7 @@ def delete_versions(*, function: str, keep: int, is_dry_run: bool) -> None:
     A version that an alias names stays, whatever its age. Deployments keep old versions, to roll back to; with
     SnapStart each costs by the hour.
     """
-    from local.lambda_versions import LambdaVersionsError, delete_old_versions
+    from devtools.lambda_versions import LambdaVersionsError, delete_old_versions
 
     try:
         deleted = delete_old_versions(function, keep, is_dry_run=is_dry_run)
@@ -291,7 +291,7 @@ def delete_versions(*, function: str, keep: int, is_dry_run: bool) -> None:
 @click.option("--delete-data", is_flag=True, help="Delete the embedded database, too.")
 def down(*, delete_data: bool) -> None:
     """Stop an embedded Postgres that was left running."""
-    from local.postgres import stop_left_behind
+    from devtools.embedded_postgres import stop_left_behind
 
     with _errors_in_one_line():
         stopped = stop_left_behind(DATA)
@@ -304,11 +304,11 @@ def down(*, delete_data: bool) -> None:
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
     """Report what a user can mend, without a traceback."""
-    from local.generated_rooms import RoomsAreThereError
-    from local.postgres import PostgresError
-    from local.room_files import RoomFileError
-    from migrations import MigrationError
+    from devtools.embedded_postgres import PostgresError
+    from devtools.generated_rooms import RoomsAreThereError
+    from devtools.room_files import RoomFileError
     from rentomatic.domain.errors import RepositoryError
+    from schema import MigrationError
 
     try:
         yield
@@ -320,7 +320,7 @@ def _errors_in_one_line() -> Iterator[None]:
 
 
 def _echo(text: str, *, err: bool = False) -> None:
-    from local.room_files import discard_output
+    from devtools.room_files import discard_output
 
     try:
         click.echo(_printable_lines(text), err=err)

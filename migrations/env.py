@@ -13,11 +13,11 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from migrations.adoption import number_new_rooms, revision_to_adopt
-from migrations.reader import READER, give_login
-from migrations.turn import SQL, holders_of_room, is_not_locked, take_turn
-from rentomatic.repository.credentials import credentials_of
-from rentomatic.repository.postgres_connection import dbapi_connection
+from rentomatic.postgres.connection import dbapi_connection
+from rentomatic.postgres.credentials import credentials_from_settings
+from schema.adoption import number_new_rooms, revision_to_adopt
+from schema.lock import SQL, acquire_migration_lock, holders_of_room, is_not_locked
+from schema.reader_login import READER, give_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def _migrate() -> None:
 @contextmanager
 def _connection() -> Iterator[Connection]:
     deadline = _attributes.get("deadline", math.inf)
-    settings = credentials_of(_attributes.get("configuration", os.environ)).read(deadline)
+    settings = credentials_from_settings(_attributes.get("configuration", os.environ)).read(deadline)
     with dbapi_connection(settings, deadline) as dbapi:
         engine = create_engine("postgresql+pg8000://", poolclass=NullPool, creator=lambda: dbapi)
         with engine.connect() as connection:
@@ -60,7 +60,7 @@ def _connection() -> Iterator[Connection]:
 
 
 def _run(connection: Connection) -> None:
-    take_turn(connection, _report)
+    acquire_migration_lock(connection, _report)
     context.configure(connection=connection, on_version_apply=_report_step)
     if "login" not in _attributes:  # a command of Alembic's own
         context.run_migrations()

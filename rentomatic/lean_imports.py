@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Later:
+class LazyAttribute:
     """Stands in for a class or function of a module, which is imported when it is used."""
 
     def __init__(self, module_name: str, name: str) -> None:
@@ -36,7 +36,7 @@ class Later:
 
 
 @contextmanager
-def instead_of_the_real(*stand_ins: ModuleType) -> Iterator[None]:
+def stub_modules(*stand_ins: ModuleType) -> Iterator[None]:
     """Let modules stand in for the real ones of their names, unless those are there, while others are imported."""
     used = {module.__name__: module for module in stand_ins if module.__name__ not in sys.modules}
     sys.modules.update(used)
@@ -69,7 +69,7 @@ def package(name: str, **origins: str | None) -> ModuleType:
         if wanted not in origins:
             raise AttributeError(wanted)
         origin = origins[wanted]
-        return getattr(import_module(f"{name}.{origin}"), wanted) if origin else Later(name, wanted)
+        return getattr(import_module(f"{name}.{origin}"), wanted) if origin else LazyAttribute(name, wanted)
 
     vars(stand_in)["__getattr__"] = take
     return stand_in

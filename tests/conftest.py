@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +16,14 @@ from hypothesis import HealthCheck, settings
 from moto.server import ThreadedMotoServer
 from pg8000.native import Connection, identifier, literal
 
-from local.database import insert_rooms
-from local.postgres import embedded_postgres_server
-from migrations import upgrade
-from rentomatic.repository import secretsmanager
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
-from tests.canaries import HOST, PASSWORD
+from devtools.database import insert_rooms
+from devtools.embedded_postgres import embedded_postgres_server
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.credentials import secrets_manager as secretsmanager
+from rentomatic.postgres.settings import read_postgres_settings
+from schema import upgrade
+from tests.support.canaries import HOST, PASSWORD
+from tests.support.commands import clean_environ
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +32,8 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room import Room
     from tests.contracts.room_search import Change
+
+pytest_plugins = ["tests.support.invocation"]
 
 ROOT = Path(__file__).resolve().parent.parent
 LAMBDA_PYTHON = (3, 13)  # what is built is for
@@ -131,3 +138,34 @@ def change_table(admin: Connection) -> Change:
         admin.run("DELETE FROM room WHERE code = ANY(CAST(:codes AS text[]))", codes=list(removed))
 
     return change
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of the repository as git would clone it, with this one's virtual environment."""
+    clone = tmp_path / "rentomatic"
+    left_out = shutil.ignore_patterns(".git", ".venv", ".data", ".aws-sam", ".*_cache", ".hypothesis", "__pycache__")
+    shutil.copytree(ROOT, clone, ignore=left_out)
+    (clone / ".venv").symlink_to(ROOT / ".venv")
+    os.utime(clone / "requirements-dev.txt", (0, 0))  # or make would install what is installed
+    return clone
+
+
+@pytest.fixture(scope="session")
+def lambda_python() -> str:
+    """The Python that Lambda has, which `sam build` needs."""
+    python = shutil.which("python3.13")
+    # pyenv has a command for each version, and only some of them run.
+    if python is None or subprocess.run([python, "--version"], capture_output=True, check=False).returncode:
+        pytest.skip("sam build needs a python3.13 on PATH, and there is none")
+    return python
+
+
+@pytest.fixture(scope="session")
+def artifact(tmp_path_factory: pytest.TempPathFactory, lambda_python: str) -> Path:  # noqa: ARG001 - found, or all of it is skipped
+    """What `sam build` makes: a folder for each function and layer."""
+    folder = tmp_path_factory.mktemp("sam") / "build"
+    command = [sys.executable, "-m", "samcli", "build", "--build-dir", str(folder)]
+    result = subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return folder

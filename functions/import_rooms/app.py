@@ -21,13 +21,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes import S3Event
 
 from rentomatic.domain.errors import RepositoryError
-from rentomatic.repository.postgres_room_writer import PostgresRoomWriter
+from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import UnusableFileError, build_room_import_request
 from rentomatic.responses import ResponseFailure
-from rentomatic.serializers.file_formats import format_of
-from rentomatic.serializers.file_reading import read_rows
-from rentomatic.serializers.import_report import SUFFIX, report_line, serialize_count, serialize_refusal
+from rentomatic.serializers.files.formats import format_of
+from rentomatic.serializers.files.import_report import SUFFIX, report_line, serialize_count, serialize_row_error
+from rentomatic.serializers.files.readers import read_rows
 from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_s3 import S3Client
 
-    from rentomatic.domain.room_import import Refusal, RefusalCount
+    from rentomatic.domain.room_import import RowError, RowErrorCount
     from rentomatic.requests.room_import import Row
 
 _INCOMING = "incoming/"
@@ -88,10 +88,10 @@ class _Report:
         self._key = report_key(key)
         self._file = file
 
-    def add(self, refusal: Refusal) -> None:
-        self._file.write(serialize_refusal(refusal).encode())
+    def add(self, refusal: RowError) -> None:
+        self._file.write(serialize_row_error(refusal).encode())
 
-    def finish(self, counts: Sequence[RefusalCount]) -> None:
+    def finish(self, counts: Sequence[RowErrorCount]) -> None:
         self._file.writelines(serialize_count(count).encode() for count in counts)
         if self._file.tell():  # else there is nothing to lose
             self._put()

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from crhelper import CfnResource
 
-from migrations import MigrationError, upgrade
 from rentomatic.domain.errors import RepositoryError
+from schema import MigrationError, upgrade
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

@@ -20,21 +20,21 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from rentomatic import lean_imports
 from rentomatic.domain.errors import RepositoryError
-from rentomatic.repository.postgresrepo import PostgresRepo
-from rentomatic.requests.room_search import build_room_search_request
-from rentomatic.responses import ResponseFailure, ResponseTypes
-from rentomatic.serializers.entity_tag import entity_tag, has_entity
-from rentomatic.serializers.http_page import encode_page
-from rentomatic.serializers.http_request import HttpRequest, InvalidHeaderError
-from rentomatic.serializers.http_response import (
+from rentomatic.http.etags import entity_tag, matches_etag
+from rentomatic.http.pagination import encode_page
+from rentomatic.http.problems import (
     METHOD_NOT_ALLOWED,
     NOT_ACCEPTABLE,
     PROBLEM,
     STATUS_CODES,
     encode_failure,
-    is_ours,
+    is_server_error,
 )
-from rentomatic.serializers.room_formats import FORMATS, wanted_format
+from rentomatic.http.request import HttpRequest, InvalidHeaderError
+from rentomatic.repository.postgresrepo import PostgresRepo
+from rentomatic.requests.room_search import build_room_search_request
+from rentomatic.responses import ResponseFailure, ResponseTypes
+from rentomatic.serializers.formats import FORMATS, wanted_format
 from rentomatic.use_cases.readiness import readiness_use_case
 from rentomatic.use_cases.room_detail import room_detail_use_case
 from rentomatic.use_cases.room_search import room_search_use_case
@@ -45,7 +45,7 @@ _OTHER_EVENTS = (
 )
 
 # Powertools' resolver, without those for other services and without their events.
-with lean_imports.instead_of_the_real(
+with lean_imports.stub_modules(
     lean_imports.package("aws_lambda_powertools.event_handler"),
     lean_imports.package(
         "aws_lambda_powertools.utilities.data_classes",
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from rentomatic.serializers.room_formats import Format
+    from rentomatic.serializers.formats import Format
 
 _RETRY_AFTER_S = (1, 5)
 _UNCACHED = {"Cache-Control": "no-store"}
@@ -82,12 +82,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _examine(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     # 3 ms to import: no request pays for it.
-    from rentomatic.repository.postgres_doctor import Verdict, examine  # noqa: PLC0415
+    from rentomatic.postgres.doctor import Verdict, examine  # noqa: PLC0415
 
     findings = examine(os.environ, _seconds_left(context))
-    verdicts = {finding.check: finding.verdict for finding in findings}
+    verdicts = {result.check: result.verdict for result in findings}
     _logger().info("Doctor", extra={"verdicts": verdicts})  # what findings say may name hosts
-    return {"is_good": Verdict.WRONG not in verdicts.values(), "findings": [asdict(finding) for finding in findings]}
+    return {"is_good": Verdict.WRONG not in verdicts.values(), "findings": [asdict(result) for result in findings]}
 
 
 def _list_rooms() -> Response[str]:
@@ -124,7 +124,7 @@ def _answer_room(request: HttpRequest, format_: Format, body: str, headers: dict
         "ETag": entity_tag(body, headers),
         "Vary": "Accept, Origin",
     }
-    if has_entity(request.header("if-none-match"), headers["ETag"]):
+    if matches_etag(request.header("if-none-match"), headers["ETag"]):
         return Response(304, headers=headers, body="")
     return Response(200, format_.content_type, body, headers)
 
@@ -161,7 +161,7 @@ def _answer_file(name: str, content_type: str, headers: Mapping[str, str] = Mapp
 
 def _answer_failure(response: ResponseFailure, headers: Mapping[str, str] = MappingProxyType({})) -> Response[str]:
     headers = {**_UNCACHED, **headers}
-    if is_ours(response):
+    if is_server_error(response):
         _log(response)
     if response.type == ResponseTypes.UNAVAILABLE_ERROR:
         # Not all at once: those who were refused together would come back together.

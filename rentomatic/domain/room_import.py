@@ -9,7 +9,7 @@ from rentomatic.domain.printable_text import printable
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RowError:
     """One thing that is wrong with one row, which is not imported.
 
     Attributes:
@@ -33,7 +33,7 @@ class Refusal:
 
 
 @dataclass(frozen=True)
-class RefusalCount:
+class RowErrorCount:
     """How often something was wrong.
 
     Attributes:
@@ -62,7 +62,7 @@ class ImportSummary:
     Attributes:
         read: How many rows it has.
         refused: How many of them are no rooms.
-        unknown: The attributes for which no row has a column: not known of new rooms, and as they were in others.
+        missing_columns: The attributes that no row has a column for: unknown in new rooms, unchanged in others.
         columns: If there are such attributes, what the first row has, one of which may be meant; some 20 of them, as
             they can be printed.
         reasons: What was wrong, most frequent first.
@@ -73,6 +73,6 @@ class ImportSummary:
     changed: int
     unchanged: int
     refused: int
-    unknown: tuple[str, ...] = ()
+    missing_columns: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    reasons: tuple[RefusalCount, ...] = ()
+    reasons: tuple[RowErrorCount, ...] = ()

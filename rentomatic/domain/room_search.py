@@ -73,7 +73,7 @@ class RoomPage:
 
     Attributes:
         search: What was searched for.
-        numbers: What the repository tells each room from the others by, rising in the order of insertion.
+        row_ids: What the repository tells each room from the others by, rising in the order of insertion.
         chords: Of the unit sphere, from each room to the centre of the circle; None if there is no circle.
         has_more: Whether there are rooms behind the last one.
         count: How many rooms match, on all pages; None if that was not asked.
@@ -81,7 +81,7 @@ class RoomPage:
 
     search: RoomSearch
     rooms: Sequence[Room]
-    numbers: Sequence[int]
+    row_ids: Sequence[int]
     chords: Sequence[float] | None = None
     has_more: bool = False
     count: int | None = None
@@ -93,7 +93,7 @@ class RoomPage:
         return replace(
             self,
             rooms=self.rooms[:number],
-            numbers=self.numbers[:number],
+            row_ids=self.row_ids[:number],
             chords=None if self.chords is None else self.chords[:number],
             has_more=True,
         )
@@ -104,7 +104,7 @@ class RoomPage:
         if not self.has_more:
             return None
         chord = None if self.chords is None else self.chords[-1]
-        return (*(sort_value(self.rooms[-1], key, chord) for key in self.search.order), self.numbers[-1])
+        return (*(sort_value(self.rooms[-1], key, chord) for key in self.search.order), self.row_ids[-1])
 
     @property
     def distances_m(self) -> Sequence[float] | None:

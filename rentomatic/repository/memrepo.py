@@ -35,7 +35,7 @@ class MemRepo:
 
     def __init__(self, data: Sequence[Mapping[str, Any]]) -> None:
         self.data = data
-        self._numbers: dict[str, int] = {}
+        self._row_ids: dict[str, int] = {}
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:
         criteria = parse_filters(filters)
@@ -44,7 +44,7 @@ class MemRepo:
     def search(self, search: RoomSearch) -> RoomPage:
         rooms = self._rooms()
         for room in rooms:  # a room keeps its number when others come and go
-            self._numbers.setdefault(str(room.code), len(self._numbers))
+            self._row_ids.setdefault(str(room.code), len(self._row_ids))
         found = [room for room in rooms if _meets_all(room, search.criteria) and _is_there(room, search)]
         positions = {room.code: self._position(room, search) for room in found}
         key = partial(_sort_key, search)
@@ -56,7 +56,7 @@ class MemRepo:
         page = RoomPage(
             search,
             rooms=behind,
-            numbers=[self._numbers[str(room.code)] for room in behind],
+            row_ids=[self._row_ids[str(room.code)] for room in behind],
             chords=[_chord(room, search.circle) for room in behind] if search.circle else None,
             count=len(found) if search.is_counted else None,
         )
@@ -69,12 +69,12 @@ class MemRepo:
         pass
 
     def write(
-        self, rooms: Iterable[Room], unknown: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
+        self, rooms: Iterable[Room], missing_columns: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
     ) -> WrittenRooms:
         there = {str(room.code): room for room in self._rooms()}
         coming = {str(room.code): room for room in rooms}
         for code in coming.keys() & there.keys():
-            coming[code] = replace(coming[code], **{name: getattr(there[code], name) for name in unknown()})
+            coming[code] = replace(coming[code], **{name: getattr(there[code], name) for name in missing_columns()})
         added = sum(code not in there for code in coming)
         unchanged = sum(there.get(code) == room for code, room in coming.items())
         if not is_dry_run:
@@ -86,7 +86,7 @@ class MemRepo:
 
     def _position(self, room: Room, search: RoomSearch) -> Position:
         chord = _chord(room, search.circle) if search.circle else None
-        return (*(sort_value(room, key, chord) for key in search.order), self._numbers[str(room.code)])
+        return (*(sort_value(room, key, chord) for key in search.order), self._row_ids[str(room.code)])
 
 
 def _meets_all(room: Room, criteria: Sequence[Criterion]) -> bool:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.room_filters import parse_filters
 from rentomatic.domain.room_search import RoomPage
-from rentomatic.repository.packed_rooms import unpacked
-from rentomatic.repository.postgres_session import PostgresSession, SessionEvent
-from rentomatic.repository.room_sql import build_check, build_get, build_list, build_search
+from rentomatic.postgres.room_sql import build_check, build_get, build_list, build_search
+from rentomatic.postgres.session import PostgresSession, SessionEvent
+from rentomatic.postgres.wire.column_codec import decode_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rentomatic.domain.room import Room
     from rentomatic.domain.room_search import RoomSearch
-    from rentomatic.repository.one_round_trip import Row
+    from rentomatic.postgres.wire.pipelined_connection import Row
 
 
 class PostgresRepo:
@@ -27,7 +27,7 @@ class PostgresRepo:
     Args:
         configuration: `POSTGRES_USER`, `POSTGRES_PASSWORD`, `POSTGRES_HOSTNAME`, `POSTGRES_PORT` and
             `APPLICATION_DB`, and maybe more: see `read_postgres_settings`, `read_session_settings` and
-            `credentials_of`. Where and as whom is read by each connect, the rest once.
+            `credentials_from_settings`. Where and as whom is read by each connect, the rest once.
         remaining_s: How many seconds the caller of the moment has left; as many as the settings allow
             if there is none.
         count: Is told what happens that the caller does not see, for a metric.
@@ -42,17 +42,17 @@ class PostgresRepo:
         self._session = PostgresSession(configuration, remaining_s, count)
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:
-        return list(self._session.fetch(build_list(parse_filters(filters)), unpacked).rooms)
+        return list(self._session.fetch(build_list(parse_filters(filters)), decode_columns).rooms)
 
     def search(self, search: RoomSearch) -> RoomPage:
         return self._session.fetch(build_search(search), lambda row: _page(search, row))
 
     def get(self, code: str) -> Room | None:
-        rooms = self._session.fetch(build_get(code), unpacked).rooms
+        rooms = self._session.fetch(build_get(code), decode_columns).rooms
         return rooms[0] if rooms else None
 
     def check(self) -> None:
-        self._session.fetch(build_check(), unpacked)
+        self._session.fetch(build_check(), decode_columns)
 
     def close(self) -> None:
         """Close the connections that are kept; the next call opens another."""
@@ -62,5 +62,5 @@ class PostgresRepo:
 def _page(search: RoomSearch, row: Row) -> RoomPage:
     count = int.from_bytes(row.pop() or b"") if search.is_counted else None
     has_chords = search.circle is not None
-    rooms, numbers, chords, has_more = unpacked(row, search.limit, with_chords=has_chords)
-    return RoomPage(search, rooms, numbers, chords if has_chords else None, has_more, count)
+    rooms, row_ids, chords, has_more = decode_columns(row, search.limit, with_chords=has_chords)
+    return RoomPage(search, rooms, row_ids, chords if has_chords else None, has_more, count)

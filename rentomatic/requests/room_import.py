@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rentomatic.domain.printable_text import printable
-from rentomatic.domain.room_import import Refusal
-from rentomatic.domain.rooms import ATTRIBUTES
+from rentomatic.domain.room_columns import ATTRIBUTES
+from rentomatic.domain.room_import import RowError
 from rentomatic.requests.room_list import RoomListInvalidRequest
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Row(NamedTuple):
     unit: str = "line"
     problem: tuple[str, Any, str] | tuple[str, Any, str, str] | None = None
 
-    def refusal(self, column: str, value: object, reason: str, counted_as: str = "") -> Refusal:
-        return Refusal(self.unit, self.number, column, value, reason, counted_as)
+    def refusal(self, column: str, value: object, reason: str, counted_as: str = "") -> RowError:
+        return RowError(self.unit, self.number, column, value, reason, counted_as)
 
 
 @dataclass(frozen=True)

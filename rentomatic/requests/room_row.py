@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.geography import Place
+from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import CODE_MAX, FIELDS, NEVER_NEGATIVE, Integer, Text
-from rentomatic.domain.rooms import ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rentomatic.domain.room_import import Refusal
+    from rentomatic.domain.room_import import RowError
     from rentomatic.requests.room_import import RoomImportRequest, Row
 
 # Decimal() and float() also take "1_0", "nan", "infinity" and the digits of other scripts; and an exponent of ten
@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][
 _TOGETHER = {"latitude": "longitude", "longitude": "latitude"}
 
 
-def read_attributes(row: Row, request: RoomImportRequest) -> tuple[dict[str, Any], list[Refusal]]:
+def read_attributes(row: Row, request: RoomImportRequest) -> tuple[dict[str, Any], list[RowError]]:
     """Return the attributes of a room, None where they are not known, and everything that is wrong with them."""
     if row.problem:
         return {}, [row.refusal(*row.problem)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from rentomatic.domain.rooms import Rooms
+from rentomatic.domain.room_columns import RoomColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def show_all(rooms: Sequence[Room], distances_m: Sequence[float] | None = None) 
     Raises:
         ValueError: there are more rooms than distances, or fewer.
     """
-    columns = Rooms.of(rooms).columns(MEMBERS)
+    columns = RoomColumns.of(rooms).columns(MEMBERS)
     if distances_m is None:
         return list(map(ShownRoom, *columns))
     rounded = [round(distance_m, _DISTANCE_DIGITS) for distance_m in distances_m]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
-from rentomatic.domain.room_import import ImportSummary, RefusalCount
-from rentomatic.domain.rooms import ATTRIBUTES
+from rentomatic.domain.room_columns import ATTRIBUTES
+from rentomatic.domain.room_import import ImportSummary, RowErrorCount
 from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.requests.room_row import read_attributes
 from rentomatic.responses import (
@@ -23,7 +23,7 @@ from rentomatic.responses import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from rentomatic.domain.room_import import Refusal, WrittenRooms
+    from rentomatic.domain.room_import import RowError, WrittenRooms
     from rentomatic.requests.room_import import RoomImportRequest, Row
     from rentomatic.requests.room_list import RoomListInvalidRequest
 
@@ -36,7 +36,7 @@ class RoomWriter(Protocol):
     """Rooms that can be brought up to date."""
 
     def write(
-        self, rooms: Iterable[Room], unknown: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
+        self, rooms: Iterable[Room], missing_columns: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
     ) -> WrittenRooms:
         """Add each room whose code is new, behind the others and in this order; change what differs; leave the rest.
 
@@ -45,8 +45,8 @@ class RoomWriter(Protocol):
 
         Args:
             rooms: With a code each, as text, that no other of them has. They are many: they are read as they come.
-            unknown: Returns, after the last of them, the attributes that no source of theirs has: rooms that are there
-                keep them.
+            missing_columns: Called after the last room; returns the attributes that the source lacks, which existing
+                rooms keep.
             is_dry_run: Whether to write nothing, and only count.
 
         Raises:
@@ -68,10 +68,10 @@ class SeenCodes(Protocol):
 class ImportReport(Protocol):
     """Where users read what is wrong with rows."""
 
-    def add(self, refusal: Refusal) -> None:
+    def add(self, refusal: RowError) -> None:
         """Add one thing that is wrong; an error of any kind stops the import."""
 
-    def finish(self, counts: Sequence[RefusalCount]) -> None:
+    def finish(self, counts: Sequence[RowErrorCount]) -> None:
         """Put everything where it is safe: no room is written before this has returned.
 
         It is called once, after the last refusal. If the rooms cannot be written it may not be called at all.
@@ -101,7 +101,7 @@ def room_import_use_case(
         return build_response_from_invalid_request(request)
     reading = _Reading(codes, request, report)
     try:
-        written = writer.write(reading.rooms(rows), reading.unknown, is_dry_run=request.is_dry_run)
+        written = writer.write(reading.rooms(rows), reading.missing_columns, is_dry_run=request.is_dry_run)
     except UnusableFileError as error:
         return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
@@ -148,7 +148,7 @@ class _Reading:
                 raise UnusableFileError(f"In {refusals[0]}")
         self._refuse_missing_columns()
 
-    def unknown(self) -> tuple[str, ...]:
+    def missing_columns(self) -> tuple[str, ...]:
         """Return the attributes that no row has a column for; of a place both halves or none."""
         columns = self._request.columns
         names = [name for name in ATTRIBUTES if self._read and name != "code" and columns[name] in self._missing]
@@ -156,12 +156,12 @@ class _Reading:
         return tuple(name for name in names if not (is_half and name in ("latitude", "longitude")))
 
     def summary(self, written: WrittenRooms) -> ImportSummary:
-        unknown = self.unknown()
-        columns = self._some_columns() if unknown else ()
+        missing_columns = self.missing_columns()
+        columns = self._some_columns() if missing_columns else ()
         counts = (self._read, written.added, written.changed, written.unchanged, self._refused)
-        return ImportSummary(*counts, unknown, columns, self._reason_counts())
+        return ImportSummary(*counts, missing_columns, columns, self._reason_counts())
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: RowError) -> None:
         if self._reasons.total() < REFUSALS_MAX:
             self._report.add(refusal)
         self._reasons[refusal.column, refusal.counted_as or refusal.reason] += 1
@@ -169,11 +169,11 @@ class _Reading:
     def _finish_report(self) -> None:
         self._report.finish(self._reason_counts() if self._reasons.total() > REFUSALS_MAX else ())
 
-    def _reason_counts(self) -> tuple[RefusalCount, ...]:
+    def _reason_counts(self) -> tuple[RowErrorCount, ...]:
         reasons = self._reasons.most_common()
-        return tuple(RefusalCount(column or None, reason, count) for (column, reason), count in reasons)
+        return tuple(RowErrorCount(column or None, reason, count) for (column, reason), count in reasons)
 
-    def _room(self, row: Row) -> tuple[Room | None, list[Refusal]]:
+    def _room(self, row: Row) -> tuple[Room | None, list[RowError]]:
         attributes, refusals = read_attributes(row, self._request)
         code = attributes.get("code")
         column = self._request.columns["code"]
@@ -183,7 +183,7 @@ class _Reading:
             attributes["code"] = self._derived_code(row)
         return (None, refusals) if refusals else (Room.from_dict(attributes), [])
 
-    def _repetition(self, row: Row, code: str, *, is_good: bool) -> list[Refusal]:
+    def _repetition(self, row: Row, code: str, *, is_good: bool) -> list[RowError]:
         """Refuse a code that an earlier row has which is good."""
         times, number = self._codes.enter(code, row.number) if is_good else (2, self._codes.find(code))
         if times == 1 or number is None:

@@ -9,21 +9,21 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from rentomatic.domain.room import Room
 from rentomatic.requests.room_search import ALLOWED
-from tests.e2e.chromium import PROGRAM, a_page
+from tests.support.chromium import PROGRAM, a_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pg8000.native import Connection
 
-    from tests.e2e.chromium import Page
+    from tests.support.chromium import Page
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium or Chrome on PATH")
 
-SAMPLE = Path(__file__).resolve().parents[2] / "local" / "sample_rooms.json"
+SAMPLE = Path(__file__).resolve().parents[2] / "devtools" / "sample_rooms.json"
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.database import insert_rooms
-from local.documents import FOLDER
+from devtools.api_documents import FOLDER
+from devtools.database import insert_rooms
 from tests.contracts.room_repository import a_room
-from tests.e2e.emulator import AS_ON_LAMBDA, Emulator, emulated
-from tests.events import STATUS, an_event
+from tests.support.emulator import AS_ON_LAMBDA, Emulator, emulated
+from tests.support.events import STATUS, an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -154,4 +154,4 @@ class TestRotated:
 
         assert emulator(an_event())["statusCode"] == 200
         assert emulator.runtime() == process
-        assert '"CredentialsRenewals":[1.0]' in emulator.output
+        assert '"CredentialRefreshes":[1.0]' in emulator.output

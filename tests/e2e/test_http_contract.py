@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from rentomatic.domain.geography import chord_of
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_filters import InvalidFiltersError
 from rentomatic.domain.room_search import RoomPage
 from tests.contracts.room_repository import OTHER_CODE, RepositoryOf, RoomRepositoryContract, a_room
 from tests.contracts.room_search import Change, RoomSearchContract, SearchableOf
-from tests.e2e.conftest import get
+from tests.support.commands import get
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

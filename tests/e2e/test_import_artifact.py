@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import ROOT
-from tests.e2e.conftest import clean_environ
+from tests.support.commands import clean_environ
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ SCRIPT = """
 import json, sys
 sys.path += json.load(sys.stdin)
 import app
-from local.runner import LocalLambdaContext
+from devtools.runner import LocalLambdaContext
 context = LocalLambdaContext("ImportFunction", 512, 900)
 print(json.dumps(app.handler({"Event": "s3:TestEvent"}, context)))
 """

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from local.documents import FOLDER
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from devtools.api_documents import FOLDER
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
 from tests.conftest import free_port
-from tests.e2e.conftest import Command, clean_environ, get, running
+from tests.support.commands import Command, clean_environ, get, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -409,7 +409,7 @@ def test_the_sql_is_that_for_an_empty_database_or_for_the_one_that_the_settings_
 
     for_one_that_is_up_to_date = manage(clone, "migrate", "--sql", environ=empty_database).stdout
 
-    assert for_an_empty_one == (clone / "local/docker/schema.sql").read_text()
+    assert for_an_empty_one == (clone / "devtools/docker/schema.sql").read_text()
     assert "CREATE TABLE room" in for_an_empty_one
     assert "room" not in for_one_that_is_up_to_date
 
@@ -456,7 +456,7 @@ def test_a_generation_that_is_stopped_adds_nothing_and_says_so(
 
 @pytest.mark.parametrize("command", ["serve", "doctor", "generate"])
 def test_ctrl_c_while_a_command_is_being_imported_is_one_line(clone: Path, command: str) -> None:
-    (clone / "local" / "database.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    (clone / "devtools" / "database.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
 
     result = manage(clone, command)
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
 from tests.conftest import ROOT
-from tests.e2e.conftest import clean_environ, get
 from tests.e2e.test_manage import assert_one_clear_line, manage, run_sql, serving
+from tests.support.commands import clean_environ, get
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

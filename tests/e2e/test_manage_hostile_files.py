@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
-from tests.e2e.conftest import clean_environ
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
 from tests.e2e.test_manage import assert_one_clear_line, manage, run_sql
 from tests.e2e.test_manage_files import CSV, database, rooms_of
+from tests.support.commands import clean_environ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

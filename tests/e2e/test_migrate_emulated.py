@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rentomatic.repository.postgres_doctor import NEWEST_REVISION
+from rentomatic.postgres.doctor import NEWEST_REVISION
 from rentomatic.repository.postgresrepo import PostgresRepo
-from tests.canaries import SECRET
-from tests.cloudformation import SIGNATURE, CloudFormation, cloudformation
 from tests.conftest import ROOT, free_port
-from tests.e2e.conftest import clean_environ
-from tests.e2e.emulator import AS_ON_LAMBDA, Emulator, emulated
-from tests.events import an_event
+from tests.support.canaries import SECRET
+from tests.support.cloudformation import SIGNATURE, CloudFormation, cloudformation
+from tests.support.commands import clean_environ
+from tests.support.emulator import AS_ON_LAMBDA, Emulator, emulated
+from tests.support.events import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
 pytestmark = AS_ON_LAMBDA
 

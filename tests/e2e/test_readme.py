@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from migrations import upgrade
-from migrations.reader import READER
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
+from schema import upgrade
+from schema.reader_login import READER
 from tests.conftest import free_port
-from tests.e2e.conftest import clean_environ, running
+from tests.support.commands import clean_environ, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ RUN_BELOW = ("make run", "curl ", "ogrinfo ", ".venv/bin/python manage.py ", ".v
 RUN_ELSEWHERE = {
     "make test": "it is what runs this",
     "make soak": "it takes minutes; tests/soak/test_soak.py runs it in small",
-    "make bench": "it takes minutes; tests/bench/test_bench.py tests what it says",
+    "make bench": "it takes minutes; tests/integration/test_benchmark.py tests what it says",
     "export PATH": "it is a setting, which `make test` makes too",
     "sam build": "test_emulator.py runs it",
     "sam deploy": "it needs an AWS account; test_stack.py creates the stack in moto",
@@ -157,7 +157,7 @@ print(*(room.floor for room in rooms.search(request.search).rooms))
 
     assert result.stdout == "3 2\n"
     subprocess.run([".venv/bin/python", "manage.py", "documents"], cwd=clone, capture_output=True, check=True)
-    schemas = json.loads((clone / "functions/rooms/openapi.json").read_text())["components"]["schemas"]
+    schemas = json.loads((clone / "rentomatic/http/openapi.json").read_text())["components"]["schemas"]
     assert schemas["Room"]["properties"]["floor"]["description"] == "0 is the ground floor"
     assert "floor" in schemas["Feature"]["properties"]["properties"]["required"]
     contracts = ["tests/unit/test_memrepo.py", "tests/integration/test_postgresrepo.py", "-kSearched", "-q"]

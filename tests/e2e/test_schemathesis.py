@@ -7,9 +7,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from rentomatic.domain.room import Room
-from tests.e2e.conftest import ROOT, clean_environ
+from tests.conftest import ROOT
+from tests.support.commands import clean_environ
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +21,7 @@ CONFIGURATION = ROOT / "tests" / "e2e" / "schemathesis.toml"
 
 
 def test_schemathesis_finds_nothing(api: str, admin: Connection, tmp_path: Path) -> None:
-    sample = json.loads((ROOT / "local" / "sample_rooms.json").read_text(encoding="utf-8"))
+    sample = json.loads((ROOT / "devtools" / "sample_rooms.json").read_text(encoding="utf-8"))
     insert_rooms(admin, [Room.from_dict(fields) for fields in sample])
     schemathesis = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)]
 

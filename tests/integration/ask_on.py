@@ -7,9 +7,9 @@ import sys
 from itertools import cycle
 from threading import Thread
 
+from devtools.runner import LocalLambdaContext
 from functions.rooms.app import handler
-from local.runner import LocalLambdaContext
-from tests.events import an_event
+from tests.support.events import an_event
 
 QUESTIONS = (
     an_event(limit="20"),

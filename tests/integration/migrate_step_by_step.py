@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from migrations import upgrade
+from schema import upgrade
 
 
 def report(step: str) -> None:

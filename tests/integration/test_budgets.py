@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from tests.conftest import LAMBDA_PYTHON, ROOT
 from tests.contracts.room_repository import a_room
-from tests.events import an_event
+from tests.support.events import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

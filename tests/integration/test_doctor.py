@@ -12,28 +12,34 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from manage import doctor
-from migrations import upgrade
 from rentomatic.domain.errors import SettingsError
 from rentomatic.domain.room_search import RoomSearch
-from rentomatic.repository import schema_checks
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_doctor import CHECKS, Verdict, examine
-from rentomatic.repository.postgres_room_writer import PostgresRoomWriter
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.doctor import CHECKS, Verdict, examine, schema_checks
+from rentomatic.postgres.room_writer import PostgresRoomWriter
+from rentomatic.postgres.settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
+from schema import upgrade
 from tests.conftest import free_port
 from tests.contracts.room_repository import a_room
-from tests.events import an_event
-from tests.injectors import TlsProxy, listener_that_says, make_authority, make_certificate, mute_listener, refusal
+from tests.support.events import an_event
+from tests.support.injectors import (
+    TlsProxy,
+    listener_that_says,
+    make_authority,
+    make_certificate,
+    mute_listener,
+    refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
-    from rentomatic.repository.postgres_doctor import Finding
+    from rentomatic.postgres.doctor import CheckResult
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
     Invoke = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -74,39 +80,39 @@ def patient(empty_database: Mapping[str, str], owner: Connection) -> dict[str, s
     }
 
 
-def assert_only(findings: Sequence[Finding], check: str, verdict: Verdict, *words: str) -> None:
+def assert_only(findings: Sequence[CheckResult], check: str, verdict: Verdict, *words: str) -> None:
     """Check that all is well but for one check, which says these words, and those that need it to be right."""
-    assert [finding.check for finding in findings] == list(CHECKS)
+    assert [result.check for result in findings] == list(CHECKS)
     needing = CHAIN[CHAIN.index(check) + 1 :] if check in CHAIN and verdict == Verdict.WRONG else []
-    assert {finding.check: finding.verdict for finding in findings if finding.verdict != "ok"} == {
+    assert {result.check: result.verdict for result in findings if result.verdict != "ok"} == {
         check: verdict,
         **dict.fromkeys(needing, Verdict.NOT_CHECKED),
     }
     assert_says(findings, check, *words)
 
 
-def assert_stops_at(findings: Sequence[Finding], check: str, *words: str) -> None:
+def assert_stops_at(findings: Sequence[CheckResult], check: str, *words: str) -> None:
     """Check that all is well before a check, which says these words, and that nothing is checked after it."""
     position = CHECKS.index(check)
     verdicts = [*[Verdict.OK] * position, Verdict.WRONG, *[Verdict.NOT_CHECKED] * (len(CHECKS) - position - 1)]
-    assert [(finding.check, finding.verdict) for finding in findings] == list(zip(CHECKS, verdicts, strict=True))
+    assert [(result.check, result.verdict) for result in findings] == list(zip(CHECKS, verdicts, strict=True))
     assert_says(findings, check, *words)
 
 
-def assert_says(findings: Sequence[Finding], check: str, *words: str) -> None:
-    (text,) = (f"{finding.said} -> {finding.remedy}" for finding in findings if finding.check == check)
+def assert_says(findings: Sequence[CheckResult], check: str, *words: str) -> None:
+    (text,) = (f"{result.message} -> {result.remedy}" for result in findings if result.check == check)
     for word in words:
         assert word in text
-    for finding in findings:
-        assert CANARY not in repr(finding)
-        assert finding.said
-        assert bool(finding.remedy) == (finding.verdict in {Verdict.WARNING, Verdict.WRONG})
+    for result in findings:
+        assert CANARY not in repr(result)
+        assert result.message
+        assert bool(result.remedy) == (result.verdict in {Verdict.WARNING, Verdict.WRONG})
 
 
 def test_nothing_is_wrong_with_a_role_and_a_database_as_the_readme_makes_them(patient: dict[str, str]) -> None:
     findings = examine(patient)
 
-    assert [(finding.check, finding.verdict) for finding in findings] == [(check, Verdict.OK) for check in CHECKS]
+    assert [(result.check, result.verdict) for result in findings] == [(check, Verdict.OK) for check in CHECKS]
 
 
 @pytest.mark.parametrize(
@@ -129,12 +135,12 @@ def test_every_wrong_setting_is_named(migrated: Mapping[str, str], change: dict[
 def test_a_secret_that_cannot_be_read_leaves_the_settings_unchecked(
     migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rentomatic.repository.secretsmanager._fetch", lambda *_: CANARY)
+    monkeypatch.setattr("rentomatic.postgres.credentials.secrets_manager._fetch", lambda *_: CANARY)
 
     settings, credentials, *others = examine({**migrated, "POSTGRES_SECRET_ID": "rooms"})
 
     assert (settings.verdict, credentials.verdict) == (Verdict.NOT_CHECKED, Verdict.WRONG)
-    assert {finding.verdict for finding in others} == {Verdict.NOT_CHECKED}
+    assert {result.verdict for result in others} == {Verdict.NOT_CHECKED}
     assert_says([credentials], "credentials", "is not a JSON object", "POSTGRES_SECRET_ID")
 
 
@@ -154,7 +160,7 @@ def test_a_closed_port_is_told_from_a_name(migrated: Mapping[str, str]) -> None:
 def test_a_user_by_iam_who_is_not_in_the_role_of_rds_is_told(
     patient: dict[str, str], owner: Connection, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rentomatic.repository.iam._sign", lambda *_: CANARY)
+    monkeypatch.setattr("rentomatic.postgres.credentials.iam._sign", lambda *_: CANARY)
     # By its Unix socket, where Postgres trusts everybody: it does not know IAM.
     by_iam = {**patient, "POSTGRES_HOSTNAME": server["POSTGRES_HOSTNAME"], "POSTGRES_AUTH": "iam"}
     by_iam["POSTGRES_SSLMODE"] = "verify-full"
@@ -163,11 +169,11 @@ def test_a_user_by_iam_who_is_not_in_the_role_of_rds_is_told(
         assert_only(examine(by_iam), "login", Verdict.WRONG, 'not in rds_iam -> GRANT rds_iam TO "Patient"')
 
         owner.run('GRANT rds_iam TO "Patient"')
-        assert {finding.verdict for finding in examine(by_iam)} == {Verdict.OK}
+        assert {result.verdict for result in examine(by_iam)} == {Verdict.OK}
     finally:
         owner.run("DROP ROLE rds_iam")
 
-    assert {finding.verdict for finding in examine(by_iam)} == {Verdict.OK}  # a Postgres that is not of RDS
+    assert {result.verdict for result in examine(by_iam)} == {Verdict.OK}  # a Postgres that is not of RDS
 
 
 @pytest.mark.parametrize(("sslmode", "check"), [("disable", "login"), ("verify-full", "TLS")])
@@ -212,7 +218,7 @@ def test_tls_that_trusts_anybody_is_a_warning(patient: dict[str, str], owner: Co
         remedied = follow(findings[CHECKS.index("TLS")].remedy, owner, {}, trusting)
 
         assert_only(findings, "TLS", Verdict.WARNING, "POSTGRES_SSLMODE is require", "verify-full")
-        assert {finding.verdict for finding in examine(good)} == {Verdict.OK}
+        assert {result.verdict for result in examine(good)} == {Verdict.OK}
         assert remedied == {**good, "POSTGRES_HOSTNAME": "127.1"}
 
 
@@ -256,7 +262,7 @@ def test_a_server_that_refuses_has_a_remedy_by_its_reason(
     assert_stops_at(findings, "login", sqlstate, remedy)
 
 
-# What may go wrong in a database, by the check that finds it: how it is brought about, and what the finding says.
+# What may go wrong in a database, by the check that finds it: how it is brought about, and what the result says.
 BROKEN: Mapping[str, Sequence[tuple[str, Verdict, Sequence[str]]]] = {
     "grants": [
         (
@@ -494,12 +500,12 @@ def test_what_is_wrong_in_the_database_is_found_and_its_remedy_works(  # noqa: P
     said = []
 
     assert_only(findings, check, verdict, *words)
-    while problems := [finding for finding in findings if finding.remedy]:
-        assert problems[0].said not in said
-        said.append(problems[0].said)
+    while problems := [result for result in findings if result.remedy]:
+        assert problems[0].message not in said
+        said.append(problems[0].message)
         patient = follow(problems[0].remedy, owner, empty_database, patient)
         findings = examine(patient)
-    assert {finding.verdict for finding in findings} == {Verdict.OK}
+    assert {result.verdict for result in findings} == {Verdict.OK}
     assert PostgresRepo(patient).search(RoomSearch(is_counted=True)).count == count
 
 
@@ -558,13 +564,13 @@ def test_indexes_are_told_by_what_they_index(patient: dict[str, str], owner: Con
     owner.run(f"ALTER TABLE room ALTER latitude TYPE {type_}, ALTER longitude TYPE {type_}")
     owner.run("ALTER TABLE room ALTER id TYPE bigint, ALTER price TYPE smallint")
 
-    assert {finding.verdict for finding in examine(patient)} == {Verdict.OK}
+    assert {result.verdict for result in examine(patient)} == {Verdict.OK}
 
 
 def test_a_unique_index_of_the_user_s_own_is_as_good(patient: dict[str, str], owner: Connection) -> None:
     owner.run("DROP INDEX room_code_key; ALTER TABLE room ADD CONSTRAINT of_my_own UNIQUE (code)")
 
-    assert {finding.verdict for finding in examine(patient)} == {Verdict.OK}
+    assert {result.verdict for result in examine(patient)} == {Verdict.OK}
 
 
 @pytest.mark.parametrize("before", ["DROP INDEX room_code_key", "SELECT"])
@@ -580,14 +586,14 @@ def test_rooms_are_imported_once_a_deferrable_constraint_is_gone(
     assert_only(findings, "indexes", Verdict.WRONG, 'ALTER TABLE room DROP CONSTRAINT "own"')
     follow(findings[CHECKS.index("indexes")].remedy, owner, empty_database, patient)
 
-    assert {finding.verdict for finding in examine(patient)} == {Verdict.OK}
+    assert {result.verdict for result in examine(patient)} == {Verdict.OK}
     assert writer.write(ROOMS).added == len(ROOMS)
 
 
 def test_an_index_in_the_opposite_direction_is_as_good(patient: dict[str, str], owner: Connection) -> None:
     owner.run("DROP INDEX room_price_key_id_idx; CREATE INDEX ON room (COALESCE(price, 2147483648) DESC, id DESC)")
 
-    assert {finding.verdict for finding in examine(patient)} == {Verdict.OK}
+    assert {result.verdict for result in examine(patient)} == {Verdict.OK}
 
 
 def test_what_the_database_holds_is_printed_and_not_obeyed(patient: dict[str, str], owner: Connection) -> None:
@@ -615,7 +621,7 @@ def test_the_table_of_the_first_revision_needs_migrating(empty_database: Mapping
 
     findings = examine(empty_database)
 
-    wrong = [finding.check for finding in findings if finding.verdict == Verdict.WRONG]
+    wrong = [result.check for result in findings if result.verdict == Verdict.WRONG]
     assert wrong == ["time-outs", "migrations"]
     assert_says(findings, "migrations", "is of revision 4d4c19952a36", "manage.py migrate")
     assert_says(findings, "schema", "Needs the migrations to be right")
@@ -631,7 +637,7 @@ def test_a_request_must_end_before_api_gateway_gives_up(patient: dict[str, str],
 
     assert_only(findings, "time-outs", Verdict.WRONG, "POSTGRES_TIMEOUT_S is 30", "after 29 s")
     remedied = follow(findings[CHECKS.index("time-outs")].remedy, owner, {}, patient)
-    assert {finding.verdict for finding in examine(remedied)} == {Verdict.OK}
+    assert {result.verdict for result in examine(remedied)} == {Verdict.OK}
 
 
 def test_a_check_that_postgres_does_not_answer_is_wrong_and_ends_it(patient: dict[str, str], owner: Connection) -> None:
@@ -651,13 +657,13 @@ def test_the_function_answers_the_doctor_s_event_and_logs_one_line_that_names_no
     answer = invoke(an_event("doctor"))
 
     assert answer["is_good"] is False
-    assert [finding["check"] for finding in answer["findings"]] == list(CHECKS)
+    assert [result["check"] for result in answer["findings"]] == list(CHECKS)
     assert answer["findings"][5].keys() == {"check", "verdict", "said", "remedy"}
     output = capsys.readouterr().out
     assert CANARY not in output + json.dumps(answer)
     assert not any(value in output for value in ("127.0.0.1", "visitor"))
     (line,) = map(json.loads, output.splitlines())
-    assert line["verdicts"] == {finding["check"]: finding["verdict"] for finding in answer["findings"]}
+    assert line["verdicts"] == {result["check"]: result["verdict"] for result in answer["findings"]}
     assert line["function_request_id"]
 
 

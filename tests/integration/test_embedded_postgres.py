@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from local import postgres
-from local.postgres import (
+from devtools import embedded_postgres
+from devtools.embedded_postgres import (
     PostgresError,
     embedded_postgres_server,
     interrupted_by_the_end_of,
     stop_left_behind,
 )
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ def test_the_end_of_somebody_else_s_server_interrupts_nobody(tmp_path: Path, mon
     with embedded_postgres_server(tmp_path / "postgres"):
         monkeypatch.setattr(os, "getpid", lambda: 1)  # of a process that did not start it
         with interrupted_by_the_end_of(tmp_path / "postgres"):
-            monkeypatch.setattr(postgres, "_process_over", lambda _: None)
+            monkeypatch.setattr(embedded_postgres, "_process_over", lambda _: None)
             signal.raise_signal(signal.SIGCHLD)
 
 

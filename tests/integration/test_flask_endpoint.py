@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from flask import Flask, Response, request
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from rentomatic.repository.postgresrepo import PostgresRepo
 from rentomatic.requests.room_list import build_room_list_request
 from rentomatic.responses import ResponseTypes
@@ -16,7 +16,7 @@ from rentomatic.serializers.room import RoomJsonEncoder
 from rentomatic.use_cases.room_list import room_list_use_case
 from tests.conftest import free_port
 from tests.contracts.room_repository import OTHER_CODE, a_room
-from tests.events import an_event
+from tests.support.events import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

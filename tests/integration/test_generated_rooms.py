@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from local.cities import CITIES
-from local.generated_rooms import RoomsAreThereError, add_generated_rooms
-from migrations import upgrade
+from devtools.cities import CITIES
+from devtools.generated_rooms import RoomsAreThereError, add_generated_rooms
 from rentomatic.domain.room import Room
 from rentomatic.repository.postgresrepo import PostgresRepo
+from schema import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

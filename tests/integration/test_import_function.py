@@ -13,12 +13,12 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
-from local.runner import LocalLambdaContext
+from devtools.runner import LocalLambdaContext
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.repository.postgresrepo import PostgresRepo
-from tests.canaries import assert_no_canary
 from tests.contracts.room_repository import a_room
-from tests.events import an_event
+from tests.support.canaries import assert_no_canary
+from tests.support.events import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,7 +105,7 @@ def report_of(s3: S3Client, key: str) -> list[Any]:
 
 def outcome(read: int = 1, added: int = 1, unchanged: int = 0, reasons: Sequence[Any] = ()) -> dict[str, Any]:
     counts = {"read": read, "added": added, "changed": 0, "unchanged": unchanged, "refused": len(reasons)}
-    return {**counts, "unknown": [], "columns": [], "reasons": list(reasons)}
+    return {**counts, "missing_columns": [], "columns": [], "reasons": list(reasons)}
 
 
 def test_a_file_that_lands_is_imported_and_reported_of(

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.database import insert_rooms
-from local.runner import LocalLambdaContext
-from migrations import upgrade
+from devtools.database import insert_rooms
+from devtools.runner import LocalLambdaContext
 from rentomatic.repository.postgresrepo import PostgresRepo
-from tests.cloudformation import SIGNATURE, CloudFormation, cloudformation
+from schema import upgrade
 from tests.conftest import free_port
 from tests.contracts.room_repository import CODE, a_room
-from tests.events import an_event
+from tests.support.cloudformation import SIGNATURE, CloudFormation, cloudformation
+from tests.support.events import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
 
-    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
     Invoke = Callable[..., Any]
 

@@ -9,12 +9,12 @@ import pytest
 from alembic.script import ScriptDirectory
 from pg8000.native import identifier
 
-from local.database import insert_rooms
-from migrations import MigrationError, upgrade, upgrade_sql
+from devtools.database import insert_rooms
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.domain.geography import Circle, Place
 from rentomatic.domain.room_search import DISTANCE, RoomSearch, SortKey
 from rentomatic.repository.postgresrepo import PostgresRepo
+from schema import MigrationError, upgrade, upgrade_sql
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
 
 if TYPE_CHECKING:
@@ -458,8 +458,8 @@ def test_the_schema_for_docker_compose_is_that_of_the_migrations() -> None:
 
     upgrade_sql(output)
 
-    assert (ROOT / "local/docker/schema.sql").read_text() == output.getvalue(), (
-        "run: .venv/bin/python manage.py migrate --sql > local/docker/schema.sql"
+    assert (ROOT / "devtools/docker/schema.sql").read_text() == output.getvalue(), (
+        "run: .venv/bin/python manage.py migrate --sql > devtools/docker/schema.sql"
     )
 
 

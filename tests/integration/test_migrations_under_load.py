@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 import pytest
 from alembic.script import ScriptDirectory
 
-import migrations.turn
-from migrations import MigrationError, upgrade
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
-from tests.children import Child, child
+import schema.lock
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
+from schema import MigrationError, upgrade
 from tests.conftest import ROOT
+from tests.support.children import Child, child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
 REVISIONS = [script.revision for script in ScriptDirectory(ROOT / "migrations").walk_revisions()]
 READERS = 3
@@ -135,7 +135,7 @@ def test_a_migration_that_a_reader_holds_up_gives_up_before_others_wait_too_long
     start_readers: Callable[[int], Readers],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(migrations.turn, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '300ms'")
+    monkeypatch.setattr(schema.lock, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '300ms'")
     make_table(connection, BY_HAND, 2_000)
     readers = start_readers(2_000)
     connection.run("BEGIN")
@@ -159,7 +159,7 @@ def test_a_migration_that_a_reader_holds_up_gives_up_before_others_wait_too_long
 def test_a_migration_that_a_reader_holds_up_tries_again(
     empty_database: Mapping[str, str], connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrations.turn, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '300ms'")
+    monkeypatch.setattr(schema.lock, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '300ms'")
     connection.run(f"CREATE TABLE room ({BY_HAND}, {COLUMNS})")
     connection.run("BEGIN")
     connection.run("SELECT FROM room")

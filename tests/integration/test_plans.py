@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pg8000.native import identifier, literal
 
-from local.generated_rooms import add_generated_rooms
-from migrations import upgrade
+from benchmarks.scale.kinds import indexed_kinds
+from devtools.generated_rooms import add_generated_rooms
 from rentomatic.domain.geography import Box, Circle, Place
 from rentomatic.domain.room_search import RoomSearch, SortKey
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
-from rentomatic.repository.room_sql import build_get, build_search
-from tests.scale.kinds import indexed_kinds
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.room_sql import build_get, build_search
+from rentomatic.postgres.settings import read_postgres_settings
+from schema import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,7 +105,7 @@ def _plan(catalogue: Connection, asks: RoomSearch | str) -> Iterator[Mapping[str
     """Yield the nodes of the plan, from the outermost on."""
     statement = build_get(asks) if isinstance(asks, str) else build_search(asks)
     # What the server keeps may get one plan for all values, any other gets a plan for these.
-    mode = "force_generic_plan" if statement.is_kept else "force_custom_plan"
+    mode = "force_generic_plan" if statement.prepare else "force_custom_plan"
     catalogue.run(f"SET plan_cache_mode = {mode}")
     catalogue.run(f"PREPARE planned AS {statement.sql}")
     values = ", ".join(map(literal, (0, *statement.values)))  # the first is the echo

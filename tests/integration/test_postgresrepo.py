@@ -9,19 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pg8000.native import literal
 
-from local.database import insert_rooms
-from migrations import upgrade
+from devtools.database import insert_rooms
 from rentomatic import __version__
 from rentomatic.domain.errors import RepositoryError, SettingsError, UnavailableError
 from rentomatic.domain.room_filters import parse_filters
-from rentomatic.repository import one_round_trip
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
+from rentomatic.postgres.wire import pipelined_connection as one_round_trip
 from rentomatic.repository.postgresrepo import PostgresRepo
-from tests.canaries import PASSWORD
+from schema import upgrade
 from tests.contracts.room_repository import RepositoryOf, RoomRepositoryContract, a_room, integers
 from tests.contracts.room_search import Change, RoomSearchContract, SearchableOf
-from tests.injectors import Proxy
+from tests.support.canaries import PASSWORD
+from tests.support.injectors import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -12,12 +12,12 @@ from alembic import command
 from alembic.config import Config
 from pg8000.native import DatabaseError, identifier, literal
 
-from local.postgres import embedded_postgres_server
-from migrations import MigrationError, upgrade
+from devtools.embedded_postgres import embedded_postgres_server
 from rentomatic.domain.errors import RepositoryError, SettingsError
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_doctor import examine
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.doctor import examine
+from rentomatic.postgres.settings import read_postgres_settings
+from schema import MigrationError, upgrade
 from tests.conftest import ROOT, free_port
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
 CANARY = "canary-p$ss'word-ü"
 BEFORE = "c3a91f6d2e80"

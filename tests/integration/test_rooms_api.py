@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
-from tests.events import an_event
+from tests.support.events import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
     Invoke = Callable[..., dict[str, Any]]
 

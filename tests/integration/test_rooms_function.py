@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.database import insert_rooms
-from migrations import upgrade
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from devtools.database import insert_rooms
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
-from tests.canaries import HOST, PASSWORD
+from schema import upgrade
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
-from tests.events import FOLDER, OF_ITS_OWN, STATUS, an_event
-from tests.integration.conftest import REQUEST_ID
+from tests.support.canaries import HOST, PASSWORD
+from tests.support.events import FOLDER, OF_ITS_OWN, STATUS, an_event
+from tests.support.invocation import REQUEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,17 +11,17 @@ import pytest
 from botocore.exceptions import ClientError
 from pg8000.native import identifier, literal
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from rentomatic.domain.errors import SettingsError, UnavailableError
-from rentomatic.repository import secretsmanager
+from rentomatic.postgres.credentials import secrets_manager as secretsmanager
+from rentomatic.postgres.credentials.secrets_manager import SecretsManagerCredentials
 from rentomatic.repository.postgresrepo import PostgresRepo
-from rentomatic.repository.secretsmanager import SecretsManagerCredentials
 from tests.contracts.room_repository import a_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
 
 class FakeSecretsManager:

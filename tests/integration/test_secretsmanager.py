@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from local.database import insert_rooms
-from tests.canaries import SECRET
+from devtools.database import insert_rooms
 from tests.contracts.room_repository import a_room
-from tests.events import an_event
+from tests.support.canaries import SECRET
+from tests.support.events import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

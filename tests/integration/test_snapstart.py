@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from tests.conftest import ROOT
 from tests.contracts.room_repository import a_room
-from tests.events import an_event
+from tests.support.events import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +27,7 @@ SCRIPT = """
 import json, os, random, sys
 from awslambdaric import lambda_runtime_hooks_runner as hooks
 from functions.rooms import app
-from local.runner import LocalLambdaContext
+from devtools.runner import LocalLambdaContext
 
 event = json.load(sys.stdin)
 hooks.run_before_snapshot()

@@ -11,17 +11,18 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from local.database import insert_rooms
+from devtools.database import insert_rooms
 from rentomatic.domain.errors import SettingsError, UnavailableError
-from rentomatic.repository import iam, postgres_connection
+from rentomatic.postgres import connection as postgres_connection
+from rentomatic.postgres.credentials import iam
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import a_room
-from tests.injectors import TlsProxy, make_authority, make_certificate
+from tests.support.injectors import TlsProxy, make_authority, make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rentomatic.repository.one_round_trip import OneRoundTripConnection as Connection
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
     Serve = Callable[[str, int], dict[str, str]]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from local.runner import LocalLambdaContext
-from tests.events import an_event
+from devtools.runner import LocalLambdaContext
+from tests.support.events import an_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from pg8000.native import identifier
 
 from tests.soak import questions
 from tests.soak.surroundings import PASSWORD
-from tests.streams import twice, whole_answer, with_repeated_stretch, with_row, without_stretch
+from tests.support.streams import twice, whole_answer, with_repeated_stretch, with_row, without_stretch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.soak.questions import Question
     from tests.soak.surroundings import Surroundings
-    from tests.streams import Row
+    from tests.support.streams import Row
 
     Meanwhile = Callable[[], None]
     Around = Callable[[Surroundings, Random], AbstractContextManager[Meanwhile]]

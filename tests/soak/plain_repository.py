@@ -11,7 +11,7 @@ from pg8000.native import Connection
 
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_search import RoomPage
-from rentomatic.repository.postgres_errors import Progress, translated
+from rentomatic.postgres.errors import ConnectionPhase, translate_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,10 +46,10 @@ class PlainRepo:
         rooms = self.list(
             {f"{criterion.field}__{criterion.operator}": criterion.value for criterion in search.criteria}
         )
-        return RoomPage(search, rooms, numbers=range(len(rooms)))
+        return RoomPage(search, rooms, row_ids=range(len(rooms)))
 
     def _run(self, sql: str, parameters: Mapping[str, Any]) -> Any:
-        with translated(Progress("query")):
+        with translate_errors(ConnectionPhase("query")):
             try:
                 return self._connected().run(sql, **parameters)
             except InterfaceError:

@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from tests.injectors import Proxy, TlsProxy, make_authority, make_certificate
 from tests.soak.driver import Driver
 from tests.soak.execution_environment import ExecutionEnvironment
 from tests.soak.figures import Figures
 from tests.soak.secrets_service import SecretsService
 from tests.soak.surroundings import Surroundings, rotate
+from tests.support.injectors import Proxy, TlsProxy, make_authority, make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from pg8000.exceptions import Error
 from pg8000.native import identifier, literal
 
-from local.database import insert_rooms
-from local.postgres import embedded_postgres_server
-from migrations import upgrade
+from devtools.database import insert_rooms
+from devtools.embedded_postgres import embedded_postgres_server
 from rentomatic.domain.errors import RepositoryError
-from rentomatic.repository.postgres_connection import connect
-from rentomatic.repository.postgres_settings import read_postgres_settings
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
+from schema import upgrade
 from tests.soak.questions import NAN_PRICE, NOT_UTF8_PRICE, numbered_room
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from pg8000.native import Connection
 
-    from tests.injectors import Proxy
     from tests.soak.secrets_service import SecretsService
+    from tests.support.injectors import Proxy
 
 PASSWORD = "open sesame"
 

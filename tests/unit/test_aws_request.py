@@ -11,8 +11,8 @@ from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rentomatic.repository import aws_request
-from rentomatic.repository.aws_request import AwsError, can_request, request, signed
+from rentomatic.postgres.credentials import aws_request
+from rentomatic.postgres.credentials.aws_request import AwsError, can_request, request, signed
 from tests.soak.secrets_service import SecretsService
 
 if TYPE_CHECKING:

@@ -12,7 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samtranslator.yaml_helper import yaml_parse
 
-from local.costs import COLD_MS, PAGE, PRICES, RATES, WARM_MS, Load, PriceError, billed_ms, options, page, stacks, table
+from devtools.costs import (
+    COLD_MS,
+    PAGE,
+    PRICES,
+    RATES,
+    WARM_MS,
+    Load,
+    PriceError,
+    billed_ms,
+    options,
+    page,
+    stacks,
+    table,
+)
 from tests.conftest import ROOT
 
 RATE = st.floats(0, 126)  # at which API Gateway's second price begins

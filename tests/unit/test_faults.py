@@ -8,7 +8,7 @@ from tests.conftest import ROOT
 
 
 def test_every_row_is_worked_through_by_a_test_with_its_number() -> None:
-    table = (ROOT / "tests" / "FAULTS.md").read_text(encoding="utf-8")
+    table = (ROOT / "tests" / "faults" / "FAULTS.md").read_text(encoding="utf-8")
     sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
     # The name of a test, or the id of one of its parameters.
     names = re.findall(r'(?:def test_|")(row(?:_\d+)(?:_and_\d+)*)', sources)

@@ -13,17 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rentomatic.domain.printable_text import printable
-from rentomatic.domain.room_import import ImportSummary, RefusalCount
+from rentomatic.domain.room_import import ImportSummary, RowErrorCount
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import COLUMNS_MAX, RoomImportRequest, UnusableFileError
-from rentomatic.serializers.file_reading import read_rows
-from rentomatic.serializers.import_report import report_line, serialize_count, serialize_refusal
+from rentomatic.serializers.files.import_report import report_line, serialize_count, serialize_row_error
+from rentomatic.serializers.files.readers import read_rows
 from rentomatic.use_cases.room_import import room_import_use_case
-from tests.import_reports import ListedReport
+from tests.support.import_reports import ListedReport
 
 if TYPE_CHECKING:
-    from rentomatic.domain.room_import import Refusal
+    from rentomatic.domain.room_import import RowError
 
 JSON_FORMATS = ("ndjson", "json", "geojson")
 
@@ -39,7 +39,7 @@ class CountingBytes(io.BytesIO):
         return number
 
 
-def import_of(data: bytes, format_: str = "csv", **how: Any) -> tuple[Any, list[Refusal]]:
+def import_of(data: bytes, format_: str = "csv", **how: Any) -> tuple[Any, list[RowError]]:
     report = ListedReport()
     rows = read_rows(io.BufferedReader(CountingBytes(data)), format_)
     with SqliteSeenCodes() as codes:
@@ -106,7 +106,7 @@ def test_a_row_of_very_many_cells_is_refused_alone() -> None:
 
     assert response.value.added == 2
     assert refusal.reason == "Must have 2 cells, as line 1 has, and has 1000001"
-    assert len(serialize_refusal(refusal)) < 1_000
+    assert len(serialize_row_error(refusal)) < 1_000
 
 
 def test_a_row_cannot_go_on_over_lines_for_ever() -> None:
@@ -152,7 +152,7 @@ def test_a_value_that_python_cannot_hold_refuses_its_row_alone(
 
     assert response.value.added == 2
     assert (refusal.number, refusal.column, refusal.reason) == (2, column, reason)
-    assert len(serialize_refusal(refusal)) < 1_000
+    assert len(serialize_row_error(refusal)) < 1_000
 
 
 @pytest.mark.parametrize("format_", JSON_FORMATS)
@@ -191,7 +191,7 @@ def test_whatever_values_json_has_there_is_a_summary_and_a_report(format_: str, 
     else:
         assert response.value["message"].startswith("No row has any column ")
     for refusal in refusals:
-        line = serialize_refusal(refusal)
+        line = serialize_row_error(refusal)
         assert json.loads(line)["reason"] == refusal.reason
         assert line[:-1].isprintable()
         assert str(refusal).isprintable()
@@ -229,7 +229,7 @@ def test_names_of_columns_in_errors_are_escaped(header: str) -> None:
 
 
 def test_a_count_of_refusals_is_a_line_of_json() -> None:
-    assert json.loads(serialize_count(RefusalCount("price", "Must be a number", 12))) == {
+    assert json.loads(serialize_count(RowErrorCount("price", "Must be a number", 12))) == {
         "column": "price",
         "reason": "Must be a number",
         "count": 12,

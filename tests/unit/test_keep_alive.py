@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 
-from rentomatic.repository.deadline_socket import DeadlineSocket, keep_alive
+from rentomatic.postgres.wire.deadline_socket import DeadlineSocket, keep_alive
 
 
 def test_a_silent_connection_is_probed_long_before_a_nat_gateway_forgets_it() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from samcli.lib.utils.stream_writer import StreamWriter
 
-from local.runner import InProcessRunner, LocalLambdaContext
+from devtools.runner import InProcessRunner, LocalLambdaContext
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from alembic.script import ScriptDirectory
 
-from rentomatic.repository.room_schema import FUNCTIONS
-from rentomatic.repository.schema_checks import REVISIONS
+from rentomatic.postgres.doctor.schema_checks import REVISIONS
+from rentomatic.postgres.room_schema import FUNCTIONS
 from tests.conftest import ROOT
 
 MIGRATIONS = ScriptDirectory(str(ROOT / "migrations"))

@@ -4,11 +4,11 @@ import pytest
 from pg8000.exceptions import DatabaseError, InterfaceError
 
 from rentomatic.domain.errors import UnavailableError
-from rentomatic.repository.postgres_errors import Progress, translated
+from rentomatic.postgres.errors import ConnectionPhase, translate_errors
 
 
 def fail_within(error: BaseException) -> None:
-    with translated(Progress("query")):
+    with translate_errors(ConnectionPhase("query")):
         raise error
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rentomatic.domain.errors import SettingsError
-from rentomatic.repository.postgres_settings import (
+from rentomatic.postgres.settings import (
     PostgresSettings,
     SessionSettings,
     read_postgres_settings,

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from rentomatic.domain.errors import CorruptDataError, RepositoryError, SettingsError, TimedOutError, UnavailableError
+from rentomatic.http.problems import METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, STATUS_CODES, encode_failure
 from rentomatic.requests.room_list import RoomListInvalidRequest
 from rentomatic.responses import (
     ResponseFailure,
@@ -13,7 +14,6 @@ from rentomatic.responses import (
     build_response_from_error,
     build_response_from_invalid_request,
 )
-from rentomatic.serializers.http_response import METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, STATUS_CODES, encode_failure
 
 FAILURES = [ResponseTypes.PARAMETERS_ERROR, ResponseTypes.RESOURCE_ERROR, ResponseTypes.SYSTEM_ERROR]
 

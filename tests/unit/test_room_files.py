@@ -16,21 +16,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rentomatic.domain.room_import import ImportSummary, Refusal, WrittenRooms
+from rentomatic.domain.room_import import ImportSummary, RowError, WrittenRooms
 from rentomatic.domain.room_search import RoomPage, RoomSearch
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import RoomImportRequest, Row, UnusableFileError
-from rentomatic.serializers.file_formats import READABLE, WRITABLE, format_of
-from rentomatic.serializers.file_reading import read_rows
-from rentomatic.serializers.file_writing import spell_rooms
-from rentomatic.serializers.import_report import serialize_refusal
-from rentomatic.serializers.room_formats import JSON
+from rentomatic.serializers.files.formats import READABLE, WRITABLE, format_of
+from rentomatic.serializers.files.import_report import serialize_row_error
+from rentomatic.serializers.files.readers import read_rows
+from rentomatic.serializers.files.writers import serialize_rooms
+from rentomatic.serializers.formats import JSON
 from rentomatic.use_cases.room_export import room_export_use_case
 from rentomatic.use_cases.room_import import room_import_use_case
 from tests.conftest import ROOT
 from tests.contracts.room_writer import room_lists
-from tests.import_reports import ListedReport
+from tests.support.import_reports import ListedReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,7 +52,7 @@ def values_of(data: bytes | str, format_: str = "csv") -> list[Any]:
     return [row.values for row in rows_of(data, format_)]
 
 
-def import_of(data: bytes, format_: str, repo: MemRepo, **how: Any) -> tuple[Any, list[Refusal]]:
+def import_of(data: bytes, format_: str, repo: MemRepo, **how: Any) -> tuple[Any, list[RowError]]:
     report = ListedReport()
     rows = read_rows(stream_of(data), format_)
     with SqliteSeenCodes() as codes:
@@ -250,7 +250,7 @@ def test_whatever_the_bytes_they_are_rows_or_an_unusable_file(data: bytes, forma
 @pytest.mark.parametrize("format_", WRITABLE)
 def test_what_is_exported_is_imported_as_it_was_and_once_more_changes_nothing(format_: str, rooms: list[Room]) -> None:
     repo = MemRepo([])
-    data = b"".join(spell_rooms(room_export_use_case(MemRepo([room.to_dict() for room in rooms])), format_))
+    data = b"".join(serialize_rooms(room_export_use_case(MemRepo([room.to_dict() for room in rooms])), format_))
 
     first, refusals = import_of(data, format_, repo)
     again, _ = import_of(data, format_, repo)
@@ -261,7 +261,9 @@ def test_what_is_exported_is_imported_as_it_was_and_once_more_changes_nothing(fo
 
 @given(rooms=room_lists)
 def test_csv_for_spreadsheets_has_an_apostrophe_before_formulas_only(rooms: list[Room]) -> None:
-    texts = [b"".join(spell_rooms([rooms], "csv", is_for_spreadsheets=is_safe)).decode() for is_safe in (False, True)]
+    texts = [
+        b"".join(serialize_rooms([rooms], "csv", is_for_spreadsheets=is_safe)).decode() for is_safe in (False, True)
+    ]
 
     header, *plain = csv.reader(io.StringIO(texts[0], newline=""))
     safe_header, *safe = csv.reader(io.StringIO(texts[1], newline=""))
@@ -291,8 +293,8 @@ def test_an_export_is_made_of_all_pages() -> None:
 
 def test_a_refusal_is_a_line_of_json_with_a_value_that_may_be_cut() -> None:
     lines = [
-        serialize_refusal(Refusal("line", 2, "price", "x" * 1000, "Must be a number")),
-        serialize_refusal(Refusal("item", 3, "", {"a": Decimal("1.5")}, "Must be a Feature")),
+        serialize_row_error(RowError("line", 2, "price", "x" * 1000, "Must be a number")),
+        serialize_row_error(RowError("item", 3, "", {"a": Decimal("1.5")}, "Must be a Feature")),
     ]
 
     assert [json.loads(line) for line in lines] == [

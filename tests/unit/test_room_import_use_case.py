@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from rentomatic.domain.errors import UnavailableError
 from rentomatic.domain.room import Room
-from rentomatic.domain.room_import import ImportSummary, Refusal, RefusalCount, WrittenRooms
+from rentomatic.domain.room_import import ImportSummary, RowError, RowErrorCount, WrittenRooms
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import RoomImportRequest, Row, UnusableFileError, build_room_import_request
 from rentomatic.responses import ResponseFailure, ResponseSuccess, ResponseTypes
 from rentomatic.use_cases.room_import import REFUSALS_MAX, room_import_use_case
-from tests.import_reports import ListedReport
+from tests.support.import_reports import ListedReport
 
 Values = Mapping[str, Any]
 A_ROW = {"code": "a", "size": "20", "price": "40", "latitude": "53.55", "longitude": "9.99"}
@@ -39,7 +39,7 @@ class Import:
             self.response = room_import_use_case(self.repo, codes, RoomImportRequest(**how), numbered, self.report)
 
     @property
-    def refusals(self) -> list[Refusal]:
+    def refusals(self) -> list[RowError]:
         return self.report.refusals
 
     @property
@@ -120,7 +120,7 @@ def test_a_value_that_no_room_has_refuses_its_row_and_no_other(column: str, valu
     imported = Import({**A_ROW, "code": "b"}, {**A_ROW, column: value}, {**A_ROW, "code": "c"})
 
     assert imported.codes == ["b", "c"]
-    assert imported.refusals == [Refusal("line", 3, column, value, reason)]
+    assert imported.refusals == [RowError("line", 3, column, value, reason)]
     assert isinstance(imported.response, ResponseSuccess)
     assert (imported.response.value.read, imported.response.value.refused) == (3, 1)
 
@@ -147,7 +147,7 @@ def test_a_dry_run_finds_what_is_wrong_and_changes_nothing() -> None:
     imported = Import(A_ROW, {**A_ROW, "code": "b", "price": "?"}, is_dry_run=True)
 
     assert isinstance(imported.response, ResponseSuccess)
-    reasons = (RefusalCount("price", "Must be a number: digits, and a point before decimals", 1),)
+    reasons = (RowErrorCount("price", "Must be a number: digits, and a point before decimals", 1),)
     assert imported.response.value == ImportSummary(2, added=1, changed=0, unchanged=0, refused=1, reasons=reasons)
     assert (imported.rooms, len(imported.refusals)) == ([], 1)
 
@@ -203,8 +203,8 @@ def test_of_very_many_refusals_the_first_are_reported_and_all_are_counted() -> N
     imported = Import(*rows)
 
     counts = (
-        RefusalCount("price", "Must be a number: digits, and a point before decimals", number),
-        RefusalCount("code", "Must be in the file once", number),
+        RowErrorCount("price", "Must be a number: digits, and a point before decimals", number),
+        RowErrorCount("code", "Must be in the file once", number),
     )
     assert [refusal.number for refusal in imported.refusals] == [3 + each // 2 for each in range(REFUSALS_MAX)]
     assert imported.report.finished == [counts]
@@ -321,7 +321,7 @@ def test_an_attribute_that_no_row_has_a_column_for_is_said() -> None:
     imported = Import({"code": "a", "price": "1"})
 
     assert isinstance(imported.response, ResponseSuccess)
-    assert imported.response.value.unknown == ("size", "longitude", "latitude")
+    assert imported.response.value.missing_columns == ("size", "longitude", "latitude")
     assert imported.response.value.columns == ("code", "price")
 
 
@@ -329,7 +329,7 @@ def test_of_half_a_place_none_is_taken_for_missing() -> None:
     imported = Import({"code": "a", "price": "1", "latitude": ""})
 
     assert isinstance(imported.response, ResponseSuccess)
-    assert imported.response.value.unknown == ("size",)
+    assert imported.response.value.missing_columns == ("size",)
 
 
 def test_no_rows_are_no_rooms() -> None:

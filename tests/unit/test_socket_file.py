@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rentomatic.repository.deadline_socket import SocketFile
+from rentomatic.postgres.wire.deadline_socket import SocketFile
 
 
 class Pieces:

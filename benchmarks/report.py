@@ -1,0 +1,125 @@
+"""The tables: what was to be reached, every median, and how they grow."""
+
+from __future__ import annotations
+
+import platform
+import re
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from benchmarks.artifacts import FASTAPI, FLOOR, OURS, PEERS, POWERTOOLS, ROOT, TUNED
+from benchmarks.measurements import COLD, FIRST, over
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    Medians = Mapping[tuple[str, str], float]
+
+# What part of a peer's time ours may take at most.
+MOST: Mapping[str, Mapping[str, float]] = {
+    row: dict(zip((POWERTOOLS, FASTAPI, FLOOR), most, strict=True))
+    for row, most in {
+        COLD[True]: (0.55, 0.3, 0.65),
+        COLD[False]: (0.9, 0.3, 1.2),
+        FIRST: (0.9, 0.15, 1.2),
+        "warm, 1,000 rooms": (0.5, 0.2, 0.9),
+        "warm, 10,000 rooms": (0.4, 0.2, 0.75),
+        "one room by code": (0.9, 0.15, 1.2),
+    }.items()
+}
+_LOCKS = ("layers/dependencies/requirements.txt", "benchmarks/peers/*/requirements.txt")
+_LIBRARIES = (
+    *("pg8000", "aws-lambda-powertools", "msgspec", "psycopg", "orjson", "fastapi", "mangum", "sqlalchemy"),
+    *("flask", "psycopg2-binary", "apig-wsgi"),
+)
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How much of a peer's time ours takes.
+
+    Attributes:
+        most: What it may be.
+    """
+
+    row: str
+    peer: str
+    value: float
+    most: float
+
+    @property
+    def is_reached(self) -> bool:
+        return self.value <= self.most
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} of {self.most}" if self.is_reached else f"**{self.value:.2f}** of {self.most}, missed"
+
+
+def ratios(medians: Medians) -> list[Ratio]:
+    return [
+        Ratio(row, peer, medians[row, OURS] / medians[row, peer], most)
+        for row, peers in MOST.items()
+        for peer, most in peers.items()
+    ]
+
+
+def ratio_table(found: Iterable[Ratio]) -> str:
+    cells = {(ratio.row, ratio.peer): str(ratio) for ratio in found}
+    peers = (POWERTOOLS, FASTAPI, FLOOR)
+    return _table([f"against {peer}" for peer in peers], {row: [cells[row, peer] for peer in peers] for row in MOST})
+
+
+def tuned_table(medians: Medians) -> str:
+    """Return the ratios to the peers that are tuned further, for which nothing was to be reached."""
+    cells = {row: [f"{medians[row, OURS] / medians[row, peer]:.2f}" for peer in TUNED] for row in MOST}
+    return _table([f"against {peer}" for peer in TUNED], cells)
+
+
+def median_table(medians: Medians, rows: Iterable[str]) -> str:
+    """Return figures of every target: milliseconds, where a row says nothing else."""
+    targets = (OURS, *PEERS)
+    return _table(targets, {row: [number(medians[row, target]) for target in targets] for row in rows})
+
+
+def growth_table(medians: Medians, rows: Iterable[str], few: str, many: str) -> str:
+    """Return the figures over two databases beside each other, for ours and for the floor."""
+    targets = (OURS, FLOOR)
+    head = [f"{target}, {what}" for target in targets for what in (few, many, "ratio")]
+    cells = {}
+    for row in rows:
+        pairs = [(medians[row, target], medians[row, over(many, target)]) for target in targets]
+        cells[row] = [cell for small, large in pairs for cell in (number(small), number(large), f"{large / small:.1f}")]
+    return _table(head, cells)
+
+
+def number(value: float) -> str:
+    """Spell a figure as exactly as it can be trusted."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def machine(postgres_version: str) -> str:
+    """Return what all of it ran on."""
+    cpu = Path("/proc/cpuinfo")
+    models = re.findall(r"^model name\s*: (.*)", cpu.read_text(), re.MULTILINE) if cpu.exists() else []
+    locked = {
+        name: pinned
+        for pattern in _LOCKS
+        for lock in ROOT.glob(pattern)
+        for name, pinned in re.findall(r"^([\w.-]+)==([\w.]+)", lock.read_text(), re.MULTILINE)
+    }
+    versions = [
+        *(f"Python {platform.python_version()}", f"Postgres {postgres_version}"),
+        *(f"{name} {locked[name]}" for name in _LIBRARIES),
+        f"boto3 {version('boto3')}",
+    ]
+    return f"{psutil.cpu_count()} cores, {(models or [platform.machine()])[0]}; {', '.join(versions)}"
+
+
+def _table(head: Iterable[str], rows: Mapping[str, Sequence[str]]) -> str:
+    names = list(head)
+    lines = [["", *names], ["---", *["--:"] * len(names)], *([row, *cells] for row, cells in rows.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

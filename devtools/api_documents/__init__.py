@@ -1,0 +1,67 @@
+"""The documents of the API, from the declarations that the code runs on: `python manage.py documents`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from devtools.api_documents.openapi import openapi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FOLDER = Path(__file__).resolve().parents[2] / "rentomatic" / "http"
+_SOURCES = Path(__file__).parent
+
+
+def documents() -> Mapping[Path, str]:
+    """Return the text of each document, by the file that the function serves."""
+    document = openapi()
+    return {
+        FOLDER / "openapi.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
+        FOLDER / "docs.html": _page(document),
+    }
+
+
+def _page(document: Mapping[str, Any]) -> str:
+    templates = Environment(
+        loader=FileSystemLoader(_SOURCES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    templates.filters["prose"] = _prose
+    style, script = ((_SOURCES / name).read_text(encoding="utf-8") for name in ("docs.css", "docs.js"))
+    page = templates.get_template("docs.html.jinja").render(
+        document=document,
+        dumps=_pretty,
+        style=Markup(style),  # noqa: S704 - this repository's own, as is the next
+        script=Markup(script),  # noqa: S704
+        policy=_policy(style, script),
+    )
+    return page.replace("\r\n", "\n")  # those of CSV, which no HTML parser keeps
+
+
+def _policy(style: str, script: str) -> str:
+    """Return a content security policy for nothing but this style, this script and requests to where they are from."""
+    return (
+        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
+        "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _source(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _prose(text: str) -> Markup:
+    """Return text in HTML, what stands in backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,98 @@
+"""The database that `manage.py serve` reads: an embedded one, or one of the user's."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devtools.embedded_postgres import embedded_postgres_server, running_postgres_server
+from rentomatic.domain.room import Room
+from rentomatic.domain.room_columns import ATTRIBUTES
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.credentials import credentials_from_settings
+from rentomatic.serializers.room import RoomJsonEncoder
+from schema import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pg8000.native import Connection
+
+_SAMPLE = Path(__file__).with_name("sample_rooms.json")
+_COLUMNS = ", ".join(ATTRIBUTES)
+_INSERT = f"""
+    INSERT INTO room ({_COLUMNS})
+    SELECT {_COLUMNS}
+    FROM json_populate_recordset(CAST(NULL AS room), CAST(:rooms AS json))
+"""  # noqa: S608 - of names that are our own
+
+
+@contextmanager
+def database(environ: Mapping[str, str], data: Path, report: Callable[[str], None]) -> Iterator[Mapping[str, str]]:
+    """Provide a database with a room table until the block is left.
+
+    It is the one that `POSTGRES_HOSTNAME` or `POSTGRES_SECRET_ID` names. A room table that it has is
+    left as it is; one that it lacks is made. If neither is set, it is an embedded one, up to date.
+    A table that is made here, or is the embedded one, gets a few sample rooms when it has none.
+
+    Args:
+        environ: The Postgres settings by variable.
+        data: Where the embedded database is kept.
+        report: Is told what is being done.
+
+    Yields:
+        The Postgres settings by variable.
+
+    Raises:
+        PostgresError: the embedded server does not start.
+        MigrationError, RepositoryError: the database cannot be used.
+    """
+    if is_named(environ):
+        if not _has_table(environ):
+            _prepare(environ, report)
+        yield environ
+        return
+    with embedded_postgres_server(data, report=report) as configuration:
+        _prepare(configuration, report)
+        yield configuration
+
+
+@contextmanager
+def shared_database(
+    environ: Mapping[str, str], data: Path, report: Callable[[str], None]
+) -> Iterator[Mapping[str, str]]:
+    """Provide what `database` does, also while another process serves from the embedded one."""
+    running = None if is_named(environ) else running_postgres_server(data)
+    if running:
+        yield running
+        return
+    with database(environ, data, report) as configuration:
+        yield configuration
+
+
+def is_named(environ: Mapping[str, str]) -> bool:
+    """Say whether the settings name a database; if not, the embedded one is meant."""
+    return bool(environ.get("POSTGRES_HOSTNAME") or environ.get("POSTGRES_SECRET_ID"))
+
+
+def _has_table(configuration: Mapping[str, str]) -> bool:
+    with connect(credentials_from_settings(configuration).read()) as connection:
+        ((table,),) = connection.run("SELECT to_regclass('room')")
+    return table is not None
+
+
+def _prepare(configuration: Mapping[str, str], report: Callable[[str], None]) -> None:
+    upgrade(configuration, report)
+    with connect(credentials_from_settings(configuration).read()) as connection:
+        ((is_empty,),) = connection.run("SELECT NOT EXISTS (SELECT FROM room)")
+        if is_empty:
+            rooms = [Room.from_dict(fields) for fields in json.loads(_SAMPLE.read_text(encoding="utf-8"))]
+            insert_rooms(connection, rooms)
+            report(f"Added {len(rooms)} sample rooms")
+
+
+def insert_rooms(connection: Connection, rooms: Sequence[Room]) -> None:
+    """Add rooms, in their order."""
+    connection.run(_INSERT, rooms=json.dumps(rooms, cls=RoomJsonEncoder))

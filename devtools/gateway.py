@@ -1,0 +1,60 @@
+"""SAM CLI's local API Gateway over functions that run in this process: `sam local start-api`, no Docker.
+
+The names imported here are SAM CLI's inside, not its interface: `make test` fails when an update moves them.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from flask import request
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
+from samcli.local.apigw.local_apigw_service import LocalApigwService
+from samcli.local.docker.exceptions import ProcessSigTermException
+from werkzeug import serving
+
+from devtools.runner import InProcessRunner
+from devtools.signals import signals_held
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from flask import Response
+
+
+def ensure_port_is_free(host: str, port: int) -> None:
+    """Raise OSError if something listens there: the server would only say so after all else has started."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def serve(template: Path, host: str, port: int) -> None:
+    """Serve the routes of the template's API until SIGINT or SIGTERM."""
+    # Of its server's lines those of requests only, which have arguments: manage.py has said where it listens.
+    logging.getLogger("werkzeug").addFilter(lambda record: bool(record.args))
+    serving._log_add_style = sys.stderr.isatty()  # noqa: SLF001 - else colours go into files, too
+    with signals_held():  # an exception that one raises in a collector's callback is lost
+        stacks, _ = SamLocalStackProvider.get_stacks(str(template))
+        root = template.parent
+        runner = InProcessRunner(SamFunctionProvider(stacks), root, sources=(root / "functions", root / "rentomatic"))
+        api = ApiProvider(stacks, cwd=str(root)).api
+        service = LocalApigwService(api, runner, host=host, port=port)
+        service.create()
+        service._app.after_request(_without_length_of_head)  # noqa: SLF001 - it makes it, and has it nowhere else
+    with suppress(ProcessSigTermException):
+        service.run()
+
+
+def _without_length_of_head(answer: Response) -> Response:
+    """Leave out the length of an answer to HEAD, which is that of the body it has not (RFC 9110, section 8.6)."""
+    if request.method == "HEAD":
+        answer.automatically_set_content_length = False
+        del answer.headers["Content-Length"]
+    return answer

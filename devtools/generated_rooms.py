@@ -1,0 +1,81 @@
+"""Rooms by the million that nobody has to let: the same for the same seed, on every machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devtools.amounts import amount
+from devtools.cities import CITIES
+from rentomatic.domain.errors import RepositoryError
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.credentials import credentials_from_settings
+from rentomatic.postgres.errors import ConnectionPhase, translate_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pg8000.native import Connection
+
+_INSERT = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
+_BATCH = 100_000  # rooms
+_UNIQUE_VIOLATION = "23505"
+
+
+class RoomsAreThereError(Exception):
+    """Rooms of this seed have been added before."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(f"Rooms of seed {seed} are in this database already: choose another --seed.")
+
+
+def add_generated_rooms(
+    configuration: Mapping[str, str], number: int, seed: int, report: Callable[[str], None] = lambda _: None
+) -> None:
+    """Add rooms that are plausible, in one transaction, and tell the planner of them.
+
+    Most are in some cities and small, a few lack a price or a place. The first rooms of more are those of fewer.
+
+    Args:
+        configuration: The Postgres settings by variable, of who owns the table.
+        number: How many.
+        seed: Other rooms for another one.
+        report: Is told how far it has come.
+
+    Raises:
+        RoomsAreThereError: nothing was added.
+        RepositoryError: nothing was added; or all, if the last report was of all.
+    """
+    try:
+        with (
+            translate_errors(ConnectionPhase("query")),
+            connect(credentials_from_settings(configuration).read()) as connection,
+        ):
+            connection.run("SET statement_timeout = 0")
+            _add(connection, number, seed, report)
+            connection.run("VACUUM ANALYZE room")
+    except RepositoryError as error:
+        if error.sqlstate == _UNIQUE_VIOLATION:
+            raise RoomsAreThereError(seed) from None
+        raise
+
+
+def _add(connection: Connection, number: int, seed: int, report: Callable[[str], None]) -> None:
+    connection.run("BEGIN")
+    for first in range(1, number + 1, _BATCH):
+        last = min(first + _BATCH - 1, number)
+        _insert(connection, first, last, seed)
+        report(f"Added {last:,} of {amount(number, 'room')}")
+    connection.run("COMMIT")
+
+
+def _insert(connection: Connection, first: int, last: int, seed: int) -> None:
+    connection.run(
+        _INSERT,
+        first=first,
+        last=last,
+        seed=str(seed),
+        cities=len(CITIES),
+        norths=[round(latitude * 1_000_000) for _, latitude, _ in CITIES],
+        easts=[round(longitude * 1_000_000) for _, _, longitude in CITIES],
+    )

@@ -1,0 +1,338 @@
+"""What `manage.py import` and `manage.py export` do: files in and out of a database."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import secrets
+import sqlite3
+import stat
+import sys
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import click
+
+from devtools.amounts import amount
+from devtools.database import is_named, shared_database
+from rentomatic.domain.errors import RepositoryError
+from rentomatic.postgres.room_writer import PostgresRoomWriter
+from rentomatic.repository.postgresrepo import PostgresRepo
+from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.room_import import UnusableFileError
+from rentomatic.responses import ResponseFailure
+from rentomatic.serializers.files.formats import format_of
+from rentomatic.serializers.files.import_report import SUFFIX, serialize_count, serialize_row_error
+from rentomatic.serializers.files.readers import read_rows
+from rentomatic.serializers.files.writers import serialize_rooms
+from rentomatic.use_cases.room_export import room_export_use_case
+from rentomatic.use_cases.room_import import REFUSALS_MAX, room_import_use_case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from io import BufferedReader
+    from typing import Self, TextIO
+
+    from click._termui_impl import ProgressBar
+
+    from rentomatic.domain.room import Room
+    from rentomatic.domain.room_import import ImportSummary, RowError, RowErrorCount
+    from rentomatic.requests.room_import import RoomImportRequest, Row
+
+    Say = Callable[[str], None]
+
+_STDIO = "-"
+_SAID_EVERY = 100_000  # rows
+_SHOWN_EVERY = 1_000  # rows
+
+
+class RoomFileError(Exception):
+    """A file was not imported or exported; the text says why."""
+
+    exit_status = 1
+
+
+class SummaryError(RoomFileError):
+    """A file was imported, and the summary could not be written."""
+
+    exit_status = 3
+
+
+@contextmanager
+def room_database(environ: Mapping[str, str], data: Path, say: Say) -> Iterator[Mapping[str, str]]:
+    """Provide the settings of the database that `environ` names, as it is; of the embedded one if it names none."""
+    if is_named(environ):
+        yield environ
+        return
+    with shared_database(environ, data, say) as configuration:
+        yield configuration
+
+
+@dataclass(frozen=True)
+class RoomFile:
+    """A file to import rooms from.
+
+    Attributes:
+        name: For who reads of it.
+        stream: Its bytes.
+        format_: One of those that can be read.
+        report: Where to write what is wrong with rows, if anything is.
+    """
+
+    name: str
+    stream: BufferedReader
+    format_: str
+    report: Path
+
+    @classmethod
+    def of(cls, stream: BufferedReader, format_: str | None, report: Path | None) -> Self:
+        """Return an open file, in the format that its name has, and a report in the current folder, if none are given.
+
+        Raises:
+            RoomFileError: the name has no format, or the report is the file or in no folder.
+        """
+        name = "stdin" if stream.name == "<stdin>" else str(stream.name)
+        report = report or Path(Path(name).name + SUFFIX)
+        ensure_folder(report)
+        if report.exists() and os.path.samestat(report.stat(), os.fstat(stream.fileno())):
+            raise RoomFileError(f"{report} is what is imported: name another file with --report")
+        return cls(name, stream, format_ or named_format(name), report)
+
+
+def ensure_folder(file: Path) -> None:
+    """Raise RoomFileError if there is no folder for a file: to write it would only say so after all else is done."""
+    if not file.parent.is_dir():
+        raise RoomFileError(f"There is no folder {file.parent}")
+
+
+def named_format(name: str) -> str:
+    """Return the format that a file's name has.
+
+    Raises:
+        RoomFileError: it has none.
+    """
+    try:
+        return format_of(name)
+    except UnusableFileError as error:
+        raise RoomFileError(f"{error}; or give --format") from None
+
+
+def discard_output() -> None:
+    """Discard what the standard output did not take, or Python tries again at its end and exits with another status."""
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: RoomImportRequest, say: Say) -> None:
+    """Import the rooms of a file.
+
+    Args:
+        configuration: The Postgres settings by variable, of who owns the table.
+        file: Is read once.
+        request: How.
+        say: Is told how far it has come, and what became of it.
+
+    Raises:
+        SummaryError: the rooms were imported, and `say` failed then.
+        RoomFileError: nothing was imported.
+    """
+    with ExitStack() as stack:
+        codes = stack.enter_context(_seen_codes())
+        report = stack.enter_context(_Report(file.report))
+        progress = _with_progress(_rows(file), file.stream, say)
+        rows = stack.enter_context(closing(progress))  # its line ends before anything else is said
+        writer = PostgresRoomWriter(configuration, report=say)
+        response = room_import_use_case(writer, codes, request, rows, report)
+        if isinstance(response, ResponseFailure):
+            raise _error(file, response)
+    try:
+        _tell(response.value, request, file.report, say)
+    except OSError as error:
+        done = "checked" if request.is_dry_run else "imported"
+        raise SummaryError(f"{file.name} was {done}, but the summary cannot be written: {error.strerror}") from error
+
+
+def export_rooms(
+    configuration: Mapping[str, str], file: str, format_: str, say: Say, *, is_for_spreadsheets: bool = False
+) -> None:
+    """Write all rooms to a file, compressed if its name ends with .gz; whole, or not at all.
+
+    `is_for_spreadsheets` is as of `serialize_rooms`.
+
+    Raises:
+        RepositoryError, RoomFileError: nothing was written, but for the standard output.
+    """
+    repo = PostgresRepo(configuration)
+    number = 0
+
+    def counted() -> Iterator[Sequence[Room]]:
+        nonlocal number
+        for rooms in room_export_use_case(repo):
+            yield rooms
+            number += len(rooms)
+            if number % _SAID_EVERY == 0:
+                say(f"Wrote {number:,} rooms")
+
+    try:
+        with _file_errors("stdout" if file == _STDIO else file), _written(file) as output:
+            output.writelines(serialize_rooms(counted(), format_, is_for_spreadsheets=is_for_spreadsheets))
+    finally:
+        repo.close()
+    say(f"Exported {amount(number, 'room')}")
+
+
+@contextmanager
+def _file_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # of who reads no further, which click ends quietly
+        raise
+    except OSError as error:
+        raise RoomFileError(f"{name}: {error}") from error
+
+
+def _rows(file: RoomFile) -> Iterator[Row]:
+    with _file_errors(file.name):
+        yield from read_rows(file.stream, file.format_)
+
+
+@contextmanager
+def _seen_codes() -> Iterator[SqliteSeenCodes]:
+    try:
+        with SqliteSeenCodes() as codes:
+            yield codes
+    except sqlite3.Error as error:
+        raise RoomFileError(
+            f"Nothing was imported: the codes of the file cannot be kept in a temporary file ({error}): "
+            "make room in the folder for temporary files, or name another with SQLITE_TMPDIR"
+        ) from error
+
+
+class _Report:
+    """The file with what is wrong with rows: there is none if nothing is, not even an older one."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._output: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        with self._errors():
+            if self._file.is_file():  # not a device, such as /dev/null
+                self._file.unlink()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._output:
+            with suppress(OSError):  # of an import that has failed already
+                self._output.close()
+
+    def add(self, refusal: RowError) -> None:
+        with self._errors():
+            # What nobody had a moment ago is made here, and not where a link leads.
+            self._output = self._output or self._file.open("w" if self._file.exists() else "x", encoding="utf-8")
+            self._output.write(serialize_row_error(refusal))
+
+    def finish(self, counts: Sequence[RowErrorCount]) -> None:
+        if not self._output:
+            return
+        with self._errors():
+            self._output.writelines(map(serialize_count, counts))
+            self._output.flush()
+            if stat.S_ISREG(os.fstat(self._output.fileno()).st_mode):  # nothing else can be synchronized
+                os.fsync(self._output.fileno())
+            self._output.close()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise RoomFileError(
+                f"Nothing was imported: the report {self._file} cannot be written ({error.strerror}); "
+                "make room, or name another file with --report"
+            ) from error
+
+
+def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Generator[Row]:
+    if not sys.stdout.isatty() or not stream.seekable():
+        for number, row in enumerate(rows, start=1):
+            yield row
+            if number % _SAID_EVERY == 0:
+                say(f"Read {number:,} rows")
+        return
+    bar: ProgressBar[int] = click.progressbar(length=os.fstat(stream.fileno()).st_size, label="Reading")
+    with bar:
+        for number, row in enumerate(rows, start=1):
+            yield row
+            if number % _SHOWN_EVERY == 0:
+                bar.update(stream.raw.tell() - bar.pos)
+        bar.update(stream.raw.tell() - bar.pos)
+
+
+def _error(file: RoomFile, response: ResponseFailure) -> Exception:
+    see = f"; what is wrong with rows is in {file.report}" if file.report.is_file() else ""
+    match response.exception:
+        case None:
+            return RoomFileError(f"{file.name} was not imported. {response.message}{see}")
+        case RepositoryError() as error:
+            return RoomFileError(
+                f"{error.explanation}. Nothing is half imported: run the command again when this is fixed{see}"
+            )
+        case OSError(strerror=reason) as error if not isinstance(error, BrokenPipeError):
+            return RoomFileError(f"Nothing was imported: the output cannot be written ({reason})")
+        case error:
+            return error
+
+
+def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say: Say) -> None:
+    if not summary.read:
+        say("The file has no rows")
+        return
+    would = " would be" if request.is_dry_run else ""
+    say(
+        f"Read {amount(summary.read, 'row')}: {amount(summary.added, 'room')}{would} added, "
+        f"{summary.changed:,} changed, {summary.unchanged:,} unchanged; {amount(summary.refused, 'row')} refused"
+    )
+    if sum(reason.count for reason in summary.reasons) > REFUSALS_MAX:
+        say(f"The first {REFUSALS_MAX:,} things that are wrong are in {report}. All of them are:")
+        for reason in summary.reasons:
+            say(f"{reason.count:>13,} {f'column {reason.column}: ' if reason.column else ''}{reason.reason}")
+    elif summary.refused:
+        say(f"What is wrong with them is in {report}")
+    if summary.missing_columns:
+        say(
+            f"No row has a column for {', '.join(summary.missing_columns)}: unknown in new rooms, as before in others; "
+            f"--map names the columns to take (there are {', '.join(summary.columns)})"
+        )
+
+
+@contextmanager
+def _written(file: str) -> Iterator[BinaryIO]:
+    if file == _STDIO:
+        try:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        except OSError:
+            discard_output()
+            raise
+        return
+    if Path(file).exists() and not Path(file).is_file():  # a device or a pipe, which nothing can replace
+        with Path(file).open("wb") as device:
+            yield device
+        return
+    # Not tempfile's: its files are for their owner only, and this one is to be as any that the user makes.
+    part = Path(file).with_name(f".export-{secrets.token_hex(16)}.part")
+    with part.open("xb") as plain:
+        try:
+            if file.lower().endswith(".gz"):
+                with gzip.GzipFile(fileobj=plain, mode="wb", filename="", mtime=0) as packed:
+                    yield cast("BinaryIO", packed)
+            else:
+                yield plain
+            plain.flush()
+            part.replace(file)
+        except BaseException:
+            part.unlink()
+            raise

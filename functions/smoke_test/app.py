@@ -1,0 +1,191 @@
+"""Asks a new version golden queries before anybody else may, and tells CodeDeploy what came of it.
+
+The queries hold for any rooms, and for none. CodeDeploy user guide, "AppSpec 'hooks' section", has the hook's side;
+until it is told something, CodeDeploy waits for an hour.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from mypy_boto3_lambda import LambdaClient
+
+    Ask = Callable[..., "Answer"]
+
+_RESERVE_S = 36  # for the longest answer, and to tell CodeDeploy
+_PAUSE_S = 1
+_OK = 200
+_ASLEEP = (503, 504)
+_ROOM = {"code", "size", "price", "latitude", "longitude"}
+_HAMBURG = "53.55,9.99"
+_LIMIT = 5
+
+_log = logging.getLogger()
+
+
+class NoTimeLeftError(Exception):
+    """What is left is needed to tell CodeDeploy."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query is answered with.
+
+    Attributes:
+        query: The path, and the parameters.
+        status: Of HTTP; 0 if the version gave no answer at all.
+        content: The body, as Python has it; or what Lambda says instead.
+    """
+
+    query: str
+    status: int
+    content: Any
+
+    def fault(self, expected: str) -> str:
+        return f"{self.query}: {expected} expected, {self.status} answered with {str(self.content)[:300]}"
+
+
+def handler(event: dict[str, str], context: LambdaContext) -> None:
+    """Report `Succeeded` or `Failed` for the deployment that the event names."""
+    try:
+        faults = list(_examine(context))
+    except Exception:  # noqa: BLE001 - whatever it is, CodeDeploy is told
+        _log.exception("The queries could not be asked")
+        faults = ["The queries could not be asked"]
+    for fault in faults:
+        _log.error(fault)
+    _codedeploy().put_lifecycle_event_hook_execution_status(
+        deploymentId=event["DeploymentId"],
+        lifecycleEventHookExecutionId=event["LifecycleEventHookExecutionId"],
+        status="Failed" if faults else "Succeeded",
+    )
+
+
+def _examine(context: LambdaContext) -> Iterator[str]:
+    def ask(path: str, **parameters: str) -> Answer:
+        if _seconds_left(context) < _RESERVE_S:
+            raise NoTimeLeftError
+        return _ask(path, parameters)
+
+    yield from examine(ask)
+
+
+def _seconds_left(context: LambdaContext) -> float:
+    return context.get_remaining_time_in_millis() / 1000
+
+
+def examine(ask: Ask) -> Iterator[str]:
+    """Yield what is wrong with the answers of a version."""
+    try:
+        ready = _ask_until_awake(ask)
+        if ready.status != _OK:
+            yield ready.fault("200")
+            return
+        yield from _examine_pages(ask)
+        yield from _problem(ask("/rooms", filter_prize__lt="1"), 400)
+        yield from _problem(ask(f"/rooms/{uuid4()}"), 404)
+    except NoTimeLeftError:
+        yield "There was no time left: the database is asleep, or the version is slow"
+
+
+def _ask_until_awake(ask: Ask) -> Answer:
+    """Ask whether rooms can be read, again while the database may be waking up."""
+    while (answer := ask("/health/ready")).status in _ASLEEP:
+        _log.warning(answer.fault("200"))
+        time.sleep(_PAUSE_S)
+    return answer
+
+
+def _examine_pages(ask: Ask) -> Iterator[str]:
+    limit = str(_LIMIT)
+    page = ask("/rooms", limit=limit)
+    yield from _rooms(page, _ROOM)
+    filtered = ask("/rooms", filter_price__lt="1000000", sort="price", limit=limit)
+    yield from _rooms(filtered, _ROOM, ascending="price")
+    nearest = ask("/rooms", near=_HAMBURG, sort="distance", limit=limit)
+    yield from _rooms(nearest, _ROOM | {"distance_m"}, ascending="distance_m")
+    if page.status == _OK and page.content:
+        yield from _examine_room(ask, page.content[0])
+
+
+def _examine_room(ask: Ask, room: dict[str, Any]) -> Iterator[str]:
+    # By a filter if its code does not fit in a path.
+    if set(room["code"]) & set("/?#%"):
+        answer = ask("/rooms", filter_code__eq=room["code"])
+        found = answer.content
+    else:
+        answer = ask(f"/rooms/{room['code']}")
+        found = [answer.content]
+    if answer.status != _OK or room not in found:
+        yield answer.fault("200 and the room of the page")
+
+
+def _problem(answer: Answer, expected: int) -> Iterator[str]:
+    if answer.status != expected or not (isinstance(answer.content, dict) and "type" in answer.content):
+        yield answer.fault(f"{expected} and a problem")
+
+
+def _rooms(answer: Answer, members: set[str], ascending: str = "") -> Iterator[str]:
+    rooms = answer.content
+    if answer.status != _OK or not isinstance(rooms, list) or len(rooms) > _LIMIT:
+        yield answer.fault(f"200 and up to {_LIMIT} rooms")
+    elif any(not isinstance(room, dict) or set(room) < members for room in rooms):
+        yield answer.fault(f"rooms with {sorted(members)}")
+    elif ascending and [room[ascending] for room in rooms] != sorted(room[ascending] for room in rooms):
+        yield answer.fault(f"rooms in the order of {ascending}")
+
+
+def _ask(path: str, parameters: dict[str, str]) -> Answer:
+    query = f"{path}?{urlencode(parameters)}" if parameters else path
+    invoked = _lambda().invoke(
+        FunctionName=os.environ["NEW_VERSION"], Payload=json.dumps(proxy_event(path, parameters)).encode()
+    )
+    answer = json.loads(invoked["Payload"].read())
+    if "FunctionError" in invoked:
+        return Answer(query, 0, answer)
+    return Answer(query, answer["statusCode"], json.loads(answer["body"]))
+
+
+def proxy_event(path: str, parameters: dict[str, str]) -> dict[str, Any]:
+    """Return the event of a GET (API Gateway developer guide, "Input format of a Lambda function")."""
+    headers = {"Accept": "application/json", "Host": "smoke-test.invalid", "X-Forwarded-Proto": "https"}
+    return {
+        "resource": "/{proxy+}",
+        "path": path,
+        "httpMethod": "GET",
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": parameters or None,
+        "multiValueQueryStringParameters": {name: [value] for name, value in parameters.items()} or None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {"requestId": str(uuid4()), "path": path, "stage": "smoke-test"},
+        "body": None,
+        "isBase64Encoded": False,
+    }
+
+
+@cache
+def _lambda() -> LambdaClient:
+    # The version answers within 28 s. Nothing is asked twice: an answer that does not come is a fault.
+    return boto3.client("lambda", config=Config(connect_timeout=5, read_timeout=31, retries={"total_max_attempts": 1}))
+
+
+@cache
+def _codedeploy() -> Any:
+    return boto3.client("codedeploy", config=Config(connect_timeout=2, read_timeout=2))

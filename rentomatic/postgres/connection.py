@@ -1,0 +1,139 @@
+"""Connections to Postgres, over pg8000, on sockets that keep a deadline."""
+
+from __future__ import annotations
+
+import math
+import ssl
+import time
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from rentomatic import __version__
+from rentomatic.domain.errors import SettingsError
+from rentomatic.postgres.errors import ConnectionPhase, translate_errors
+from rentomatic.postgres.wire.deadline_socket import (
+    DeadlineSocket,
+    connect_tcp,
+    connect_unix,
+    keep_alive,
+    resolve,
+    start_tls,
+)
+from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import pg8000.dbapi
+
+    from rentomatic.postgres.settings import PostgresSettings
+
+C = TypeVar("C")
+CONNECT_S = 60  # an Aurora that sleeps takes half of it to wake (Aurora user guide, "Scaling to zero")
+_RDS_ROOTS = Path(__file__).with_name("rds_roots.pem")
+
+
+def connect(
+    settings: PostgresSettings, deadline: float = math.inf, progress: ConnectionPhase | None = None
+) -> PipelinedConnection:
+    """Open a connection.
+
+    Args:
+        settings: Where, and as whom.
+        deadline: When to give up, as `time.monotonic` counts.
+        progress: Is told the phase.
+
+    Raises:
+        RepositoryError: the database cannot be reached, or does not let the user in; it says why.
+    """
+    connection, _ = _connect(PipelinedConnection, settings, deadline, progress or ConnectionPhase())
+    return connection
+
+
+@contextmanager
+def dbapi_connection(settings: PostgresSettings, deadline: float = math.inf) -> Iterator[pg8000.dbapi.Connection]:
+    """Open a connection with the interface of PEP 249, which SQLAlchemy needs, for statements that take minutes.
+
+    However the block is left, the socket is closed then, without a word to the server: nothing is waited for.
+
+    Args:
+        settings: As for `connect`.
+        deadline: When all of it must have come to an end, as `time.monotonic` counts.
+
+    Raises:
+        RepositoryError: as by `connect`.
+    """
+    import pg8000.dbapi  # noqa: PLC0415 - not on the function's path
+
+    connecting_until = min(deadline, time.monotonic() + CONNECT_S)
+    connection, sock = _connect(pg8000.dbapi.Connection, settings, connecting_until, ConnectionPhase())
+    try:
+        sock.deadline = deadline
+        keep_alive(sock)
+        yield connection
+    finally:
+        sock.close()
+
+
+def _connect(
+    class_: Callable[..., C], settings: PostgresSettings, deadline: float, progress: ConnectionPhase
+) -> tuple[C, DeadlineSocket]:
+    with translate_errors(progress):
+        sock = _open_socket(settings, deadline, progress)
+        progress.phase = "auth"
+        try:
+            connection = class_(
+                user=settings.user,
+                password=settings.password,
+                database=settings.database,
+                sock=sock,
+                ssl_context=False,  # the socket has TLS already, if it is to have any
+                application_name=f"rentomatic/{__version__}",
+                # The database may keep another encoding; the server converts.
+                startup_params={"client_encoding": "UTF8"},
+            )
+        except BaseException:
+            sock.close()
+            raise
+    return connection, sock
+
+
+def _open_socket(settings: PostgresSettings, deadline: float, progress: ConnectionPhase) -> DeadlineSocket:
+    if settings.unix_socket:
+        progress.phase = "connect"
+        return connect_unix(settings.unix_socket, deadline)
+    progress.phase = "dns"
+    addresses = resolve(settings.hostname, settings.port, deadline)
+    progress.phase = "connect"
+    plain = connect_tcp(addresses, deadline)
+    if settings.sslmode == "disable":
+        return plain
+    progress.phase = "tls"
+    try:
+        return start_tls(plain, _tls_context(settings.sslmode, settings.sslrootcert), settings.hostname)
+    except BaseException:
+        plain.close()
+        raise
+
+
+@cache
+def _tls_context(sslmode: str, sslrootcert: str) -> ssl.SSLContext:
+    """Return what sslmode means in libpq (PostgreSQL manual, "SSL Support"): with a file, `require` verifies, too."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = sslmode == "verify-full"
+    if sslrootcert:
+        try:
+            context.load_verify_locations(sslrootcert)
+        except OSError as error:
+            raise SettingsError(["POSTGRES_SSLROOTCERT names no file of certificates"], phase="tls") from error
+    elif sslmode == "require":
+        context.verify_mode = ssl.CERT_NONE
+    else:
+        context.load_default_certs()
+        context.load_verify_locations(_RDS_ROOTS)
+    # Python 3.13 wants an Authority Key Identifier in every certificate. libpq, whose meaning sslmode has, does not,
+    # and authorities made before do not write one.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context

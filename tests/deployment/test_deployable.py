@@ -1,0 +1,293 @@
+"""What AWS refuses, or does otherwise than meant, and no linter or emulator knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from samcli.cli.main import cli as sam
+from samtranslator.yaml_helper import yaml_parse
+
+from functions.smoke_test import app as smoke_test
+from tests.deployment.rehearsal.translation import translate
+from tests.deployment.template_rules import evaluate, refusals, values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+APPLICATION, DATABASE, DEPLOYER = (
+    yaml_parse((ROOT / name).read_text()) for name in ("template.yaml", "database.yaml", "deployer.yaml")
+)
+# Of a group or one of its rules (Amazon EC2 API reference, CreateSecurityGroup and IpRange).
+EC2_DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+API_GATEWAY_TIMEOUT_S = 29  # Amazon API Gateway developer guide, "Quotas"
+ANSWER_S = 1  # to start, and to answer in
+WAKE_S = 16  # of an Aurora that has paused (Aurora user guide, "Scaling to zero")
+# How long a name may be, of what the deployer's role knows by its name. CloudFormation's are stack-logicalId-random:
+# it cuts off parts of those that are longer.
+NAME_MAX = {
+    "AWS::CloudWatch::Alarm": 255,
+    "AWS::CodeDeploy::Application": 100,
+    "AWS::CodeDeploy::DeploymentGroup": 100,
+    "AWS::IAM::ManagedPolicy": 128,
+    "AWS::IAM::Role": 64,
+    "AWS::Lambda::Function": 64,
+    "AWS::Logs::LogGroup": 512,
+    "AWS::S3::Bucket": 63,
+    "AWS::SNS::Topic": 256,
+}
+RANDOM = 12
+
+
+def translated() -> dict[str, Any]:
+    """Return the resources of template.yaml as CloudFormation gets them now."""
+    source = yaml_parse((ROOT / "template.yaml").read_text())
+    for resource in source["Resources"].values():
+        for uri in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
+            resource["Properties"][uri] = "s3://artifacts/code.zip"
+    resources: dict[str, Any] = translate(source, {})["Resources"]
+    return resources
+
+
+@pytest.fixture(scope="module")
+def resources() -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        return translated()
+
+
+def only(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    (resource,) = (resource for resource in found.values() if resource["Type"] == kind)
+    properties: dict[str, Any] = resource["Properties"]
+    return properties
+
+
+def ec2_descriptions(template: Mapping[str, Any]) -> Iterator[str]:
+    for resource in template["Resources"].values():
+        if resource["Type"].startswith("AWS::EC2::SecurityGroup"):
+            properties = resource["Properties"]
+            rules = [*properties.get("SecurityGroupIngress", []), *properties.get("SecurityGroupEgress", [])]
+            yield properties["GroupDescription"] if "GroupDescription" in properties else properties["Description"]
+            yield from (rule["Description"] for rule in rules)
+
+
+def test_ec2_takes_every_description_of_a_group_or_rule() -> None:
+    descriptions = [each for template in (APPLICATION, DATABASE, DEPLOYER) for each in ec2_descriptions(template)]
+
+    assert descriptions
+    assert [each for each in descriptions if not EC2_DESCRIPTION.fullmatch(each)] == []
+
+
+def test_the_defaults_are_refused_by_neither_stack() -> None:
+    assert refusals(APPLICATION) == refusals(DATABASE) == []
+
+
+def test_the_defaults_reserve_no_executions_and_change_no_setting_of_the_account() -> None:
+    parameters = values(APPLICATION, {})
+
+    for name in ("ReservesConcurrency", "SetsApiGatewayLogRole"):
+        assert evaluate({"Condition": name}, APPLICATION, parameters) is False
+
+
+def test_the_account_s_log_role_is_set_after_something_of_api_gateway_is_there() -> None:
+    dependency = APPLICATION["Resources"][APPLICATION["Resources"]["ApiGatewayAccount"]["DependsOn"]]
+
+    assert dependency["Type"].startswith("AWS::ApiGateway::")
+    assert dependency["Condition"] == APPLICATION["Resources"]["ApiGatewayAccount"]["Condition"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/deployment.md"])
+def test_a_new_account_s_access_log_finds_a_role(page: str) -> None:
+    commands = re.findall(r"sam deploy --parameter-overrides .*", (ROOT / page).read_text().replace("\\\n", ""))
+    first = [command for command in commands if "Owner" not in command and "Auth=" not in command]
+
+    assert first
+    assert [command for command in first if "SetsApiGatewayLogRole=true" not in command] == []
+
+
+def test_the_proxy_can_log_in_before_the_first_migration() -> None:
+    owner = {"Fn::GetAtt": ["Database", "MasterUserSecret.SecretArn"]}
+    secrets = [auth["SecretArn"] for auth in only(DATABASE["Resources"], "AWS::RDS::DBProxy")["Auth"]]
+    (policy,) = only(DATABASE["Resources"], "AWS::IAM::Role")["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+
+    assert secrets == [{"Ref": "ReaderSecretOfDatabase"}, owner]
+    assert statement["Resource"] == [{"Ref": "ReaderSecret"}, owner]
+    assert {"Writer", "DatabaseFromProxy", "ProxyToDatabase"} == set(DATABASE["Resources"]["ProxyTargets"]["DependsOn"])
+
+
+@pytest.mark.parametrize(("resource", "prefix"), [("Database", "/aws/rds/cluster/"), ("Proxy", "/aws/rds/proxy/")])
+def test_rds_finds_the_log_group_that_it_would_make_and_keep_for_ever(resource: str, prefix: str) -> None:
+    group = DATABASE["Resources"][DATABASE["Resources"][resource]["DependsOn"]]
+
+    assert group["Properties"]["LogGroupName"]["Fn::Sub"].startswith(f"{prefix}${{AWS::StackName}}")
+    assert group.get("Condition") == DATABASE["Resources"][resource].get("Condition")
+
+
+def test_the_version_before_stays_whatever_makes_another(resources: dict[str, Any]) -> None:
+    (version,) = (resource for name, resource in resources.items() if name.startswith("RoomsFunctionVersion"))
+
+    assert (version["DeletionPolicy"], version["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert "DeletionPolicy" not in resources["RoomsFunction"]  # it goes with the stack
+
+
+def test_each_deployment_deploys_the_api(resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("samtranslator.model.apigateway.time.time", lambda: 1.0)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    before, after = (
+        {name for name, resource in each.items() if resource["Type"] == "AWS::ApiGateway::Deployment"}
+        for each in (resources, translated())
+    )
+    assert before
+    assert not before & after
+
+
+def test_the_firewall_answers_a_flood_as_api_gateway_does() -> None:
+    firewall = only(APPLICATION["Resources"], "AWS::WAFv2::WebACL")
+    (block,) = (rule["Action"]["Block"] for rule in firewall["Rules"] if "Action" in rule)
+
+    assert block["CustomResponse"]["ResponseCode"] == 429
+    origin, retry_after = {"Ref": "CorsAllowOrigin"}, {"Name": "Retry-After", "Value": "60"}
+    assert block["CustomResponse"]["ResponseHeaders"] == [
+        retry_after,
+        {"Fn::If": ["HasOrigin", {"Name": "Access-Control-Allow-Origin", "Value": origin}, {"Ref": "AWS::NoValue"}]},
+    ]
+    assert block["CustomResponse"]["CustomResponseBodyKey"] in firewall["CustomResponseBodies"]
+
+
+def test_the_firewall_only_counts_what_the_api_allows() -> None:
+    firewall = only(APPLICATION["Resources"], "AWS::WAFv2::WebACL")
+    groups = {rule["Name"]: rule["Statement"].get("ManagedRuleGroupStatement", {}) for rule in firewall["Rules"]}
+
+    assert {rule["Name"]: rule["ActionToUse"] for rule in groups["Common"]["RuleActionOverrides"]} == {
+        "SizeRestrictions_QUERYSTRING": {"Count": {}},  # over 2 KB; a hundred codes of 36 characters have more
+        "NoUserAgent_HEADER": {"Count": {}},
+    }
+
+
+def test_the_function_outlives_each_timeout_of_the_database_and_api_gateway_the_function() -> None:
+    timeouts = APPLICATION["Mappings"]["Timeouts"]
+
+    assert list(timeouts) == APPLICATION["Parameters"]["PostgresTimeoutSeconds"]["AllowedValues"]
+    for database_s, follows in timeouts.items():
+        assert int(database_s) + ANSWER_S <= follows["Function"] <= API_GATEWAY_TIMEOUT_S - ANSWER_S
+    assert APPLICATION["Resources"]["RoomsFunction"]["Properties"]["Timeout"] == {
+        "Fn::FindInMap": ["Timeouts", {"Ref": "PostgresTimeoutSeconds"}, "Function"]
+    }
+
+
+@pytest.mark.parametrize("seconds", ["9", "28", "29", "900", "0.1"])
+def test_a_timeout_of_the_database_that_the_function_does_not_outlive_is_refused(seconds: str) -> None:
+    assert refusals(APPLICATION, PostgresTimeoutSeconds=seconds) == ["PostgresTimeoutSeconds"]
+
+
+@pytest.mark.parametrize(("capacity", "least_s"), [("0", WAKE_S + ANSWER_S), ("0.5", 0)])
+def test_a_request_waits_for_a_database_that_wakes_up(capacity: str, least_s: int) -> None:
+    output = DATABASE["Outputs"]["PostgresTimeoutSeconds"]["Value"]
+    seconds = evaluate(output, DATABASE, values(DATABASE, {"MinCapacity": capacity}))
+
+    assert int(seconds) > least_s
+    assert refusals(APPLICATION, PostgresTimeoutSeconds=seconds) == []
+
+
+def test_the_hook_waits_for_the_slowest_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    slowest_s = max(follows["Function"] for follows in APPLICATION["Mappings"]["Timeouts"].values())
+    configuration: Any = smoke_test._lambda.__wrapped__().meta.config  # noqa: SLF001 - what it asks with
+
+    assert slowest_s < configuration.read_timeout < smoke_test._RESERVE_S  # noqa: SLF001
+    assert APPLICATION["Resources"]["SmokeTestFunction"]["Properties"]["Timeout"] > 2 * smoke_test._RESERVE_S  # noqa: SLF001
+
+
+def test_no_alarm_needs_two_metrics_to_be_there() -> None:
+    alarms = [each for each in APPLICATION["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+
+    assert alarms
+    assert [alarm for alarm in alarms if "Metrics" in alarm["Properties"]] == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"MinCapacity": "16", "MaxCapacity": "8"},
+        {"MinCapacity": "8", "MaxCapacity": "4"},
+        {"MinCapacity": "2", "MaxCapacity": "1"},
+        {"FirstZone": "us-east-1a"},
+        {"SecondZone": "us-east-1a"},
+        {"FirstZone": "us-east-1a", "SecondZone": "us-east-1a"},
+    ],
+)
+def test_what_rds_and_ec2_would_refuse_is_refused_before(given: dict[str, str]) -> None:
+    assert refusals(DATABASE, **given)
+
+
+@pytest.mark.parametrize("least", ["0", "0.5", "1", "2", "4", "8", "16"])
+@pytest.mark.parametrize("most", ["1", "4", "8", "16", "32", "64"])
+def test_a_range_of_capacities_is_refused_only_if_it_is_none(least: str, most: str) -> None:
+    assert bool(refusals(DATABASE, MinCapacity=least, MaxCapacity=most)) == (float(least) > float(most))
+
+
+def test_zones_can_be_chosen() -> None:
+    zones = {"FirstZone": "us-east-1b", "SecondZone": "us-east-1d"}
+    subnets = [DATABASE["Resources"][name]["Properties"]["AvailabilityZone"] for name in ("SubnetA", "SubnetB")]
+
+    assert refusals(DATABASE, **zones) == []
+    assert [subnet["Fn::If"][1] for subnet in subnets] == [{"Ref": name} for name in zones]
+
+
+BY_IAM = {"PostgresAuth": "iam", "PostgresUser": "rentomatic_reader", "PostgresIamArn": "arn:aws:rds-db:..."}
+
+
+def test_a_reader_by_iam_gets_no_password_and_one_with_a_password_no_token() -> None:
+    migrate = APPLICATION["Resources"]["MigrateFunction"]["Properties"]["Environment"]["Variables"]
+    secret = {"PostgresSecretArn": "arn:secret"}
+
+    def reader(given: dict[str, str]) -> list[Any]:
+        parameters = values(APPLICATION, {**secret, **given})
+        login = [evaluate(migrate[name], APPLICATION, parameters) for name in ("READER_SECRET_ID", "READER_AUTH")]
+        return [*login, evaluate({"Condition": "HasIam"}, APPLICATION, parameters)]
+
+    assert reader(BY_IAM) == ["", "iam", True]
+    assert reader({**BY_IAM, "PostgresUser": "somebody"}) == ["", "", True]
+    assert reader({**BY_IAM, "PostgresAuth": "password"}) == ["arn:secret", "", False]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"PostgresUser": ""},
+        {"PostgresIamArn": ""},
+        {"PostgresHostname": "proxy.example.org", "PostgresOwnerHostname": "db.example.org"},
+    ],
+)
+def test_iam_is_refused_without_what_it_needs_and_for_a_proxy(given: dict[str, str]) -> None:
+    assert refusals(APPLICATION, **BY_IAM) == []
+    assert refusals(APPLICATION, **{**BY_IAM, **given})
+
+
+def test_the_name_of_what_is_made_begins_with_all_of_the_stack_s(resources: dict[str, Any]) -> None:
+    (longest,) = re.findall(r"\{0,(\d+)\}$", DEPLOYER["Parameters"]["StackName"]["AllowedPattern"])
+    stack = int(longest) + 1
+    cut = {
+        name
+        for name, resource in resources.items()
+        if stack + len(name) + RANDOM + 2 > NAME_MAX.get(resource["Type"], NAME_MAX["AWS::Logs::LogGroup"])
+    }
+
+    assert stack == 24
+    assert cut == set()
+    assert f"{stack} at most" in (ROOT / "samconfig.toml").read_text()
+
+
+def test_an_event_is_for_the_api_s_function_where_no_other_is_named() -> None:
+    words = ["local", "invoke", "-e", "events/list_rooms.json"]
+    context, command = sam.make_context("sam", list(words)), sam
+    for _ in range(2):
+        name, command, words = command.resolve_command(context, words)
+        context = command.make_context(name, list(words), parent=context)
+
+    assert context.params["function_logical_id"] == "RoomsFunction"

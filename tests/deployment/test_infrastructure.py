@@ -1,0 +1,290 @@
+"""What holds for all that both templates make."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from fnmatch import fnmatchcase
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+from samtranslator.yaml_helper import yaml_parse
+
+from rentomatic.postgres.session import SessionEvent
+from tests.deployment.rehearsal.translation import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ("template.yaml", "database.yaml")
+# What AWS lets nobody bound to a resource (Service Authorization Reference).
+WITHOUT_RESOURCE = {
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords", "cloudwatch:DescribeAlarms"),
+    *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces"),
+    *("ec2:DescribeSubnets", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"),
+}
+# What AWS' schemas have handlers call for options that nothing here uses: other services, users and groups, keys.
+FOR_OTHER_OPTIONS = (
+    *("amplify:*", "apprunner:*", "appsync:*", "bedrock-agentcore:*", "cognito-idp:*", "elasticloadbalancing:*"),
+    *("elasticfilesystem:*", "firehose:*", "kms:*", "payments:*", "s3files:*", "s3tables:*", "ec2:*verifiedaccess*"),
+    *("iam:*user*", "iam:*group*", "iam:*permissionsboundary", "s3:*object*"),
+)
+LEFT_TO_OTHERS = 20  # of the database's connections
+
+
+def parsed(name: str) -> dict[str, Any]:
+    template: dict[str, Any] = yaml_parse((ROOT / name).read_text())
+    return template
+
+
+@pytest.fixture(scope="module")
+def translated() -> dict[str, Any]:
+    """The resources of template.yaml after the Serverless transform."""
+    source = parsed("template.yaml")
+    for resource in source["Resources"].values():
+        for uri in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
+            resource["Properties"][uri] = "s3://artifacts/code.zip"
+    resources: dict[str, Any] = translate(source, {})["Resources"]
+    return resources
+
+
+def of_type(kind: str, *names: str) -> dict[str, Any]:
+    return {
+        logical_id: resource["Properties"]
+        for name in names or TEMPLATES
+        for logical_id, resource in parsed(name)["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def statements(value: Any) -> Iterator[dict[str, Any]]:
+    """Find the statements of every policy."""
+    if isinstance(value, dict) and "Effect" in value:
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from statements(part)
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_nothing_may_do_anything_to_everything(name: str) -> None:
+    allowed = [statement for statement in statements(parsed(name)["Resources"]) if statement["Effect"] == "Allow"]
+
+    assert allowed
+    for statement in allowed:
+        actions = set(listed(statement["Action"]))
+        assert not [action for action in actions if "*" in action], statement
+        assert "*" not in listed(statement.get("Resource")) or actions <= WITHOUT_RESOURCE, statement
+
+
+@pytest.mark.parametrize("name", [*TEMPLATES, "deployer.yaml"])
+def test_no_policy_is_longer_than_iam_takes(name: str) -> None:
+    roles = of_type("AWS::IAM::Role", name).values()
+    documents = [(policy["PolicyDocument"], 10_240) for role in roles for policy in role.get("Policies", [])]
+    documents += [(policy["PolicyDocument"], 6_144) for policy in of_type("AWS::IAM::ManagedPolicy", name).values()]
+
+    assert documents
+    for document, longest in documents:  # without white space; what is put in for a parameter may be twice as long
+        assert 2 * len(re.sub(r"\s", "", json.dumps(document))) < longest
+
+
+def test_sam_adds_no_role_that_may_do_more(translated: dict[str, Any]) -> None:
+    roles = {name for name, resource in translated.items() if resource["Type"] == "AWS::IAM::Role"}
+
+    assert roles == set(of_type("AWS::IAM::Role", "template.yaml"))
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_parameter_has_a_default_and_says_what_it_is(name: str) -> None:
+    for parameter in parsed(name)["Parameters"].values():
+        assert "Default" in parameter
+        assert parameter["Description"]
+
+
+def test_every_log_is_kept_as_long_as_the_parameter_says() -> None:
+    groups = of_type("AWS::Logs::LogGroup")
+
+    assert {group["RetentionInDays"]["Ref"] for group in groups.values()} == {"LogRetentionInDays"}
+    written = {function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions().values()}
+    assert len(written) == len(functions())
+    assert written <= set(groups)
+
+
+def functions() -> dict[str, Any]:
+    return of_type("AWS::Serverless::Function")
+
+
+def test_api_gateway_asks_the_alias_and_so_a_version(translated: dict[str, Any]) -> None:
+    paths = translated["Api"]["Properties"]["Body"]["paths"]
+    uris = [
+        method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+        for path in paths.values()
+        for method in path.values()
+    ]
+
+    assert len(uris) == len(paths)
+    assert all("${RoomsFunctionAliaslive}" in uri for uri in uris)
+    assert functions()["RoomsFunction"]["AutoPublishAliasAllProperties"] is True
+
+
+def test_every_setting_makes_another_version(translated: dict[str, Any]) -> None:
+    settings = json.dumps(translated["SettingsVersion"]["Properties"]["Content"])
+    parameters = parsed("template.yaml")["Parameters"]
+    used = {
+        name
+        for function in ("RoomsFunction", "MigrateFunction")
+        for name in re.findall(r'"Ref": "(\w+)"', json.dumps(translated[function]["Properties"]))
+        if name in parameters
+    }
+    used |= {"SnapStart", "Tracing", "DatabaseConnections"}  # which SAM, and a mapping, have taken the place of
+
+    assert used - {name for name in used if f"${{{name}}}" in settings or f'"Ref": "{name}"' in settings} == {
+        "PostgresPassword"  # which AppConfig would show
+    }
+    # Of a function that has not changed Lambda publishes no version, and CloudFormation takes that for a failure.
+    assert "${SettingsVersion.VersionNumber}" in str(translated["RoomsFunction"]["Properties"])
+    version = next(value for name, value in translated.items() if name.startswith("RoomsFunctionVersion"))
+    assert "SettingsVersion.VersionNumber" in str(version["Properties"]["Description"])
+    # Another number makes another version only since neither can be changed.
+    for kind, name in {
+        "AWS::Lambda::Version": "Description",
+        "AWS::AppConfig::HostedConfigurationVersion": "Content",
+    }.items():
+        schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+        assert f"/properties/{name}" in schema["createOnlyProperties"]
+
+
+def test_a_layer_that_changes_makes_another_version(translated: dict[str, Any]) -> None:
+    changed = parsed("template.yaml")
+    for name, resource in changed["Resources"].items():
+        for uri in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
+            is_changed = name == "RentomaticLayer"
+            resource["Properties"][uri] = f"s3://artifacts/{'changed' if is_changed else 'code'}.zip"
+
+    assert not versions(translated) & versions(translate(changed, {})["Resources"])
+
+
+def versions(resources: dict[str, Any]) -> set[str]:
+    return {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
+
+
+def test_a_deployment_asks_golden_queries_first_and_is_undone_by_alarms(translated: dict[str, Any]) -> None:
+    policy = translated["RoomsFunctionAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+    group = translated[policy["DeploymentGroupName"]["Ref"]]["Properties"]
+
+    assert policy["BeforeAllowTrafficHook"] == {"Ref": "SmokeTestFunction"}
+    assert group["AutoRollbackConfiguration"]["Enabled"] is True
+    assert [alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]] == [
+        *("NewVersionErrorsAlarm", "NewVersionSlowAlarm", "ApiErrorsAlarm", "DatabaseAlarm", "TimeoutsAlarm")
+    ]
+
+
+@pytest.mark.parametrize("alarm", ["NewVersionErrorsAlarm", "NewVersionSlowAlarm"])
+def test_the_new_version_is_looked_at_alone(translated: dict[str, Any], alarm: str) -> None:
+    version = next(name for name in translated if name.startswith("RoomsFunctionVersion"))
+
+    assert {"Name": "ExecutedVersion", "Value": {"Fn::GetAtt": [version, "Version"]}} in translated[alarm][
+        "Properties"
+    ]["Dimensions"]
+
+
+def test_every_alarm_is_sent_somewhere_and_silence_is_none() -> None:
+    for alarm in of_type("AWS::CloudWatch::Alarm").values():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmDescription"]
+
+
+def test_the_dashboard_shows_metrics_that_the_function_counts() -> None:
+    (dashboard,) = of_type("AWS::CloudWatch::Dashboard").values()
+    body = json.loads(re.sub(r"\$\{[\w:]+\}", "x", dashboard["DashboardBody"]["Fn::Sub"]))
+    shown, before = set(), [""]
+    for metric in (metric for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])):
+        before = [old if new == "." else new for old, new in zip_longest(before, metric, fillvalue=".")]
+        if before[0] == "rentomatic":
+            shown.add(before[1])
+
+    counted = {"ColdStart", "Status500", "Status503", "Status504", *SessionEvent}
+    assert shown == counted
+
+
+def test_the_functions_leave_connections_to_others_even_while_two_versions_run() -> None:
+    template = parsed("template.yaml")
+    bounds = template["Mappings"]["Concurrency"]
+
+    assert list(bounds) == template["Parameters"]["DatabaseConnections"]["AllowedValues"]
+    for connections, bound in bounds.items():
+        assert bound["Reader"] == 2 * bound["Rooms"]
+        assert bound["Reader"] + LEFT_TO_OTHERS <= int(connections)
+
+
+def test_every_output_of_the_database_is_a_parameter_of_the_application() -> None:
+    database, application = parsed("database.yaml"), parsed("template.yaml")["Parameters"]
+
+    assert set(database["Outputs"]) <= set(application)
+    connections = {capacity["Of"] for capacity in database["Mappings"]["Connections"].values()}
+    assert connections <= set(application["DatabaseConnections"]["AllowedValues"])
+    assert set(database["Mappings"]["Connections"]) == {
+        str(capacity) for capacity in database["Parameters"]["MaxCapacity"]["AllowedValues"]
+    }
+
+
+def test_the_schema_is_up_to_date_before_the_code_that_needs_it(translated: dict[str, Any]) -> None:
+    version = translated["Schema"]["Properties"]["Version"]["Ref"]
+
+    assert version.startswith("MigrateFunctionVersion")
+    assert "${Schema}" in str(translated["RoomsFunction"]["Properties"]["Description"])
+
+
+def test_without_an_owner_nothing_migrates_or_imports() -> None:
+    resources = parsed("template.yaml")["Resources"]
+
+    for name, resource in resources.items():
+        is_of_owner = name.startswith(("Schema", "Migrate", "Import", "RoomsBucket"))
+        assert (resource.get("Condition") == "HasOwner") == is_of_owner, name
+
+
+def test_the_database_outlives_a_mistake() -> None:
+    database = parsed("database.yaml")
+    cluster = database["Resources"]["Database"]
+
+    assert (cluster["DeletionPolicy"], cluster["UpdateReplacePolicy"]) == ("Snapshot", "Snapshot")
+    assert database["Parameters"]["IsProtected"]["Default"] == "true"
+    assert cluster["Properties"]["StorageEncrypted"] is True
+
+
+@pytest.mark.parametrize("environment", ["default", "database"])
+def test_everything_is_tagged(environment: str) -> None:
+    settings = tomllib.loads((ROOT / "samconfig.toml").read_text())
+
+    assert settings[environment]["deploy"]["parameters"]["tags"] == "application=rentomatic"
+
+
+def test_who_deploys_from_github_may_make_change_and_delete_all_of_it(translated: dict[str, Any]) -> None:
+    (policy,) = of_type("AWS::IAM::Role", "deployer.yaml")["CloudFormationRole"]["Policies"]
+    allowed = [action.lower() for statement in statements(policy) for action in listed(statement["Action"])]
+
+    missing = {
+        f"{kind}: {action}"
+        for kind in {resource["Type"] for resource in translated.values()} - {"Custom::Schema"}
+        for operation in ("create", "update", "delete")
+        for action in handlers(kind).get(operation, {}).get("permissions", [])
+        if not any(fnmatchcase(action.lower(), pattern) for pattern in (*allowed, *FOR_OTHER_OPTIONS))
+    }
+    assert missing == set()
+
+
+def handlers(kind: str) -> dict[str, Any]:
+    """Return what AWS' own schema of a type of resource says that it calls."""
+    schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    found: dict[str, Any] = schema.get("handlers", {})
+    return found

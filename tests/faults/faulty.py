@@ -1,0 +1,65 @@
+"""The rooms and the role of the fault tests, and what can be done to the role's database."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
+from tests.contracts.room_repository import OTHER_CODE, a_room
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
+
+ROOMS = [a_room(price=39), a_room(code=OTHER_CODE, price=66)]
+TIMEOUT_S = 0.6
+_ACTIVITY = "FROM pg_stat_activity WHERE usename = 'faulty'"
+
+
+def terminate_backends(admin: Connection) -> None:
+    admin.run(f"SELECT pg_terminate_backend(pid, 5000) {_ACTIVITY}")
+
+
+def wait_for_connections(admin: Connection, count: int, condition: str = "true") -> None:
+    """Wait until the role has so many connections that meet a condition: a backend takes a moment."""
+    for _ in range(200):
+        ((found,),) = admin.run(f"SELECT count(*) {_ACTIVITY} AND {condition}")
+        if found == count:
+            return
+        admin.run("SELECT pg_sleep(0.05)")
+    pytest.fail(f"{found} connections, not {count}")
+
+
+@contextmanager
+def changed(admin: Connection, statement: str, undo: str) -> Iterator[None]:
+    """Change something in the database while the block is run."""
+    admin.run(statement)
+    try:
+        yield
+    finally:
+        admin.run(undo)
+
+
+@contextmanager
+def locked_rooms(server: Mapping[str, str]) -> Iterator[None]:
+    """Lock the table while the block is run: whoever asks for rooms waits."""
+    with connect(read_postgres_settings(server)) as locker:
+        locker.run("BEGIN")
+        locker.run("LOCK TABLE room")
+        yield
+        locker.run("ROLLBACK")
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Do something else while the block is run."""
+    thread = Thread(target=work)
+    thread.start()
+    yield
+    thread.join()

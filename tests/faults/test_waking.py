@@ -1,0 +1,46 @@
+"""An Aurora that has paused: it takes the connection, and says nothing until it is awake."""
+
+from __future__ import annotations
+
+from threading import Timer
+from typing import TYPE_CHECKING
+
+from tests.faults.faulty import TIMEOUT_S
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.faults.conftest import Client
+    from tests.support.injectors import Proxy
+
+
+def test_a_database_that_wakes_up_in_time_is_waited_for(ask: Client, proxy: Proxy) -> None:
+    proxy.mute = True
+    waking = Timer(TIMEOUT_S / 4, setattr, (proxy, "mute", False))
+    waking.start()
+
+    assert ask() == (200, None)
+    waking.join()
+
+
+def test_row_7_one_that_takes_longer_is_a_503_and_asked_again(
+    ask: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_AUTO_PAUSE", "true")
+    proxy.mute = True
+    status, error = ask()
+    assert (status, error["phase"]) == (503, "auth")
+
+    proxy.mute = False
+    assert ask() == (200, None)
+
+
+def test_a_slow_answer_of_a_database_that_pauses_is_still_a_504(
+    ask: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POSTGRES_AUTO_PAUSE", "true")
+    assert ask() == (200, None)
+
+    proxy.mute = True
+
+    assert ask()[0] == 504

@@ -1,0 +1,90 @@
+"""The documents as the function serves them, and what they cost those who do not ask for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from devtools.api_documents import FOLDER
+from tests.conftest import ROOT
+from tests.support.events import an_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    Invoke = Callable[..., dict[str, Any]]
+
+# Has the function answer the event in a process of its own; says the status, what it opened, what it imported.
+SCRIPT = """
+import json, sys
+
+opened = []
+sys.addaudithook(lambda event, arguments: event == "open" and opened.append(str(arguments[0])))
+sys.path.insert(0, ".")
+from functions.rooms.app import handler
+
+class Context:
+    function_name, function_version, invoked_function_arn = "RoomsFunction", "1", "arn"
+    memory_limit_in_mb, aws_request_id = 512, "id"
+    def get_remaining_time_in_millis(self):
+        return 15000
+
+answer = handler(json.load(sys.stdin), Context())
+sys.stderr.write(json.dumps([answer["statusCode"], opened, sorted(sys.modules)]))
+"""
+
+
+def run(event: dict[str, Any], environ: Mapping[str, str]) -> tuple[int, set[str], set[str]]:
+    """Return the status, the documents that were opened, and the modules that were imported."""
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        input=json.dumps(event),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    status, opened, modules = json.loads(result.stderr)
+    documents = {name for name in ("openapi.json", "docs.html") if any(file.endswith(name) for file in opened)}
+    return status, documents, set(modules)
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"), [("/openapi.json", "application/json"), ("/docs", "text/html; charset=utf-8")]
+)
+def test_a_document_is_served_as_it_was_written(invoke: Invoke, path: str, content_type: str) -> None:
+    answer = invoke({**an_event(), "path": path})
+
+    name = {"/docs": "docs.html"}.get(path, "openapi.json")
+    assert (answer["statusCode"], answer["body"]) == (200, (FOLDER / name).read_text(encoding="utf-8"))
+    assert answer["multiValueHeaders"]["Content-Type"] == [content_type]
+    assert answer["multiValueHeaders"]["X-Content-Type-Options"] == ["nosniff"]
+    assert invoke({**an_event(), "path": path, "httpMethod": "HEAD"}) == {**answer, "body": ""}
+
+
+def test_the_page_is_shown_in_no_frame(invoke: Invoke) -> None:
+    answer = invoke({**an_event(), "path": "/docs"})
+
+    assert answer["multiValueHeaders"]["Content-Security-Policy"] == ["frame-ancestors 'none'"]
+
+
+@pytest.mark.usefixtures("admin")
+def test_who_asks_for_rooms_pays_for_no_document(migrated: Mapping[str, str]) -> None:
+    status, documents, modules = run(an_event(), migrated)
+
+    assert (status, documents) == (200, set())
+    assert "functions.rooms.app" in modules
+    assert {"difflib", "jinja2", "devtools"} & modules == set()
+
+
+def test_who_asks_for_a_document_needs_no_database() -> None:
+    nowhere = {"POSTGRES_HOSTNAME": "", "POSTGRES_SECRET_ID": ""}
+
+    assert run({**an_event(), "path": "/docs"}, nowhere)[:2] == (200, {"docs.html"})
+    assert run({**an_event(), "path": "/openapi.json"}, nowhere)[:2] == (200, {"openapi.json"})

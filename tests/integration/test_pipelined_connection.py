@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from pg8000 import core
+from pg8000.exceptions import DatabaseError, InterfaceError
+
+from rentomatic.postgres.room_sql import build_get
+from rentomatic.postgres.wire import pipelined_connection as one_round_trip
+from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement, _RowContext
+from tests.contracts.room_repository import CODE
+
+if TYPE_CHECKING:
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
+
+MANY = Statement(
+    f"SELECT {ECHO}, textsend(concat_ws('|', $2::integer + 1, $3::text, $11::text, $4::text, $5::text, $6::text,"
+    f" $7::text, $8::text, $9::text, $10::text)), NULL::bytea, textsend(''), {ECHO}",
+    [41, "é'\\", *"3456789", "ten"],
+)
+SEVEN = Statement(f"SELECT {ECHO}, int2send($2), {ECHO}", [7], prepare=True)
+SEVENS_ROW = [b"\0\7"]
+
+
+def test_pg8000_is_the_release_whose_private_parts_are_used() -> None:
+    assert core.ver == one_round_trip.PG8000_VERSION, "look through one_round_trip.py, then move its version on"
+
+
+@pytest.mark.parametrize("version", [one_round_trip.PG8000_VERSION, "another"])
+@pytest.mark.parametrize("prepare", [False, True])
+def test_a_row_comes_back_undecoded_by_either_way(
+    admin: Connection, monkeypatch: pytest.MonkeyPatch, version: str, *, prepare: bool
+) -> None:
+    monkeypatch.setattr(one_round_trip, "PG8000_VERSION", version)
+
+    for _ in range(3):
+        row = admin.fetch(replace(MANY, prepare=prepare))
+
+        assert row == ["42|é'\\|ten|3|4|5|6|7|8|9".encode(), None, b""]
+
+
+@pytest.mark.parametrize("prepare", [False, True])
+def test_an_error_leaves_the_connection_in_step(admin: Connection, *, prepare: bool) -> None:
+    for _ in range(3):
+        with pytest.raises(DatabaseError, match="22012"):
+            admin.fetch(Statement(f"SELECT {ECHO}, int2send((1 / $2::integer)::int2), {ECHO}", [0], prepare))
+        assert admin.fetch(SEVEN) == SEVENS_ROW
+
+
+def kept(connection: Connection) -> int:
+    ((number,),) = connection.run("SELECT count(*) FROM pg_prepared_statements")
+    return int(number)
+
+
+def test_nothing_is_left_on_the_server_of_a_statement_that_is_not_to_be_kept(admin: Connection) -> None:
+    admin.fetch(MANY)
+
+    assert kept(admin) == 0
+    assert admin.run("SELECT count(*) FROM pg_cursors") == [[0]]
+
+
+def test_the_server_keeps_some_statements_and_no_more(admin: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_round_trip, "_NAMES_MAX", 3)
+
+    for number in [*range(10), *range(10), 9, 8, 0]:
+        assert admin.fetch(Statement(f"SELECT {ECHO}, textsend('{number}'), {ECHO}", prepare=True)) == [b"%d" % number]
+
+    names = admin.run("SELECT statement FROM pg_prepared_statements ORDER BY statement")
+    assert names == [[f"SELECT {ECHO}, textsend('{number}'), {ECHO}"] for number in (0, 8, 9)]
+
+
+def test_a_statement_whose_first_run_failed_is_not_kept_twice(admin: Connection) -> None:
+    half = Statement(f"SELECT {ECHO}, int2send((1 / $2::integer)::int2), {ECHO}", [0], prepare=True)
+    with pytest.raises(DatabaseError, match="22012"):
+        admin.fetch(half)
+
+    assert admin.fetch(replace(half, values=[1])) == [b"\0\1"]
+    assert kept(admin) == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "DEALLOCATE ALL",  # as on another server connection, behind a pooler
+        "ALTER TABLE kept ALTER number TYPE text USING convert_from(number, 'UTF8')",  # another type of result
+    ],
+)
+def test_a_statement_that_the_server_has_lost_is_run_all_the_same(admin: Connection, trouble: str) -> None:
+    statement = Statement(f"SELECT {ECHO}, (TABLE kept), {ECHO}", prepare=True)
+    admin.run("CREATE TEMPORARY TABLE kept AS SELECT textsend('7') AS number")
+    assert admin.fetch(statement) == [b"7"]
+
+    admin.run(trouble)
+
+    assert admin.fetch(statement) == [b"7"]
+    assert admin.fetch(SEVEN) == SEVENS_ROW
+    assert admin.fetch(statement) == [b"7"]
+
+
+def test_a_room_is_found_by_its_code_when_the_column_has_become_another_type(admin: Connection) -> None:
+    admin.run("CREATE TEMPORARY TABLE room AS SELECT * FROM room LIMIT 0")
+    assert admin.fetch(build_get(CODE)) == [None] * 6
+
+    admin.run("ALTER TABLE room ALTER code TYPE uuid USING code::uuid")
+
+    assert admin.fetch(build_get(CODE)) == [None] * 6
+
+
+def test_a_name_that_another_client_has_used_does_no_harm(admin: Connection) -> None:
+    admin.fetch(SEVEN)
+    admin._names = {}  # noqa: SLF001 - as that of a client which got the server connection from the pooler
+
+    assert admin.fetch(SEVEN) == SEVENS_ROW
+    assert admin.fetch(replace(SEVEN, values=[8])) == [b"\0\x08"]
+
+
+@pytest.mark.parametrize("version", [one_round_trip.PG8000_VERSION, "another"])
+@pytest.mark.parametrize("rows", ["WHERE false", "FROM generate_series(1, 2)"])
+def test_anything_but_one_row_is_an_error(
+    admin: Connection, monkeypatch: pytest.MonkeyPatch, version: str, rows: str
+) -> None:
+    monkeypatch.setattr(one_round_trip, "PG8000_VERSION", version)
+
+    with pytest.raises(InterfaceError):
+        admin.fetch(Statement(f"SELECT {ECHO}, textsend(''), {ECHO} {rows}"))
+
+
+@pytest.mark.parametrize("sent", ["0001 00000002 61", "0001 00000001 6162", "0002 00000001 61", "0000 61"])
+def test_a_row_that_is_not_as_long_as_it_says_is_an_error(admin: Connection, sent: str) -> None:
+    with pytest.raises((InterfaceError, struct.error)):
+        admin.handle_DATA_ROW(bytes.fromhex(sent), _RowContext("", b""))

@@ -1,0 +1,78 @@
+"""The documents say what the code does."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from devtools.api_documents import FOLDER, documents
+from functions.rooms.app import _api
+from rentomatic.http.problems import METHOD_NOT_ALLOWED, STATUS_CODES
+from rentomatic.requests.room_search import ALLOWED
+from rentomatic.serializers.room import RoomJsonEncoder
+from tests.contracts.room_repository import a_room
+
+DOCUMENT: dict[str, Any] = json.loads((FOLDER / "openapi.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["openapi.json", "docs.html"])
+def test_a_document_is_that_of_this_code(name: str) -> None:
+    written = (FOLDER / name).read_text(encoding="utf-8")
+
+    if written != documents()[FOLDER / name]:
+        pytest.fail(f"functions/rooms/{name} is stale: run `python manage.py documents`")
+
+
+def test_it_is_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1.")
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+
+
+def test_every_parameter_that_is_read_is_in_it_and_no_other() -> None:
+    for method in ("get", "head"):
+        parameters = DOCUMENT["paths"]["/rooms"][method]["parameters"]
+        assert {each["name"] for each in parameters if each["in"] == "query"} == set(ALLOWED)
+
+
+def test_every_route_is_in_it_and_no_other() -> None:
+    router = _api()
+    routes = [*router._static_routes, *router._dynamic_routes]  # noqa: SLF001 - Powertools has no other list of them
+    paths = {route.path.replace("<", "{").replace(">", "}") for route in routes if route.method == "GET"}
+
+    assert set(DOCUMENT["paths"]) == paths
+    assert {method for path in DOCUMENT["paths"].values() for method in path} == {"get", "head"}
+
+
+def test_every_status_is_in_it_and_no_other() -> None:
+    documented = {
+        int(status)
+        for path in DOCUMENT["paths"].values()
+        for operation in path.values()
+        for status in operation["responses"]
+    }
+    # A 405 is the answer to operations that are not in the document, which is what it says.
+    given = {status for type_, status in STATUS_CODES.items() if type_ != METHOD_NOT_ALLOWED} | {304}
+
+    assert documented == given
+
+
+def test_every_field_of_a_room_is_in_it_and_no_other() -> None:
+    fields = RoomJsonEncoder().default(a_room())
+
+    assert list(DOCUMENT["components"]["schemas"]["Room"]["properties"]) == [*fields, "distance_m"]
+
+
+def test_the_page_has_every_path_and_parameter_and_no_foreign_address() -> None:
+    page = documents()[FOLDER / "docs.html"]
+
+    for path in DOCUMENT["paths"]:
+        assert f"<h2><code>GET {path}</code></h2>" in page
+    for name in ALLOWED:
+        assert f"<td><code>{name}</code>" in page
+    before_the_examples, _, _ = page.partition("<details")
+    assert re.findall(r"https?://", before_the_examples) == []
+    assert re.findall(r"""(?:src|href)=["']?([^"'>]+)""", page) == ["data:,", "openapi.json"]
