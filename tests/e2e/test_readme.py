@@ -39,6 +39,7 @@ COMMANDS = [
 REQUESTS = [line for line in README.splitlines() if line.startswith("curl ")]
 
 GENERATE = ".venv/bin/python manage.py generate "
+DOCTOR = ".venv/bin/python manage.py doctor"
 ON_DOCKER = ("docker compose ", "POSTGRES_PORT=5433 docker compose ", "sam local ")
 RUN_BELOW = ("make run", "curl ", "ogrinfo ", ".venv/bin/python manage.py ", ".venv/bin/alembic ", *ON_DOCKER)
 RUN_ELSEWHERE = {
@@ -140,9 +141,9 @@ def test_a_gis_counts_the_rooms(catalogue: int) -> None:
     [
         command
         for command in COMMANDS
-        # A function on AWS is not there.
+        # A function on AWS is not there, and the doctor finds fault with a database that is not migrated.
         if command.startswith((".venv/bin/python manage.py", ".venv/bin/alembic"))
-        and not command.startswith(GENERATE)
+        and not command.startswith((GENERATE, DOCTOR))
         and "$FUNCTION" not in command
     ],
 )
@@ -169,8 +170,8 @@ def test_the_listings_are_imported_as_the_page_says(clone: Path, empty_database:
     first, again = run(command), run(command)
     run(command.replace("--round", "--report exact.jsonl"))
 
-    assert first.endswith(added)
-    assert again.endswith(unchanged)
+    assert added in first
+    assert unchanged in again
     assert (clone / "exact.jsonl").read_text().splitlines()[0] == refused
 
 
@@ -202,7 +203,7 @@ def test_the_doctor_finds_nothing_wrong_with_the_migrated_role_and_says_what_the
 ) -> None:
     (shown,) = re.findall(r"```text\n(ok .*?)```", "".join(PAGES), re.DOTALL)
     password = {"POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_USER": READER, "POSTGRES_PASSWORD": "..."}
-    command = [".venv/bin/python", "manage.py", "doctor"]
+    command = shlex.split(DOCTOR)
     environ = {**clean_environ(), **empty_database, **password}
     upgrade(empty_database, print)
     with connect(read_postgres_settings(empty_database)) as owner:
