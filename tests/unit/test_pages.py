@@ -13,6 +13,7 @@ from botocore import xform_name
 from samtranslator.yaml_helper import yaml_parse
 
 from manage import main
+from rentomatic.http.problems import STATUS_CODES, TITLES
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -86,6 +87,13 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     )
 
     assert [name for name in names if not is_there(name)] == []
+
+
+def test_every_error_has_a_heading_with_its_status_and_title() -> None:
+    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+
+    for type_, title in TITLES.items():
+        assert f'### {type_}\n\n{STATUS_CODES[type_]}, "{title}".' in text
 
 
 def test_readme_fits_in_150_lines_and_leads_to_every_page() -> None:
