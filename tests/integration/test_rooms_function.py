@@ -249,13 +249,13 @@ def test_what_went_wrong_is_in_the_log_and_not_in_the_answer(
     answer = invoke(an_event())
 
     assert answer["statusCode"] == 500
-    said = "Something went wrong on our side. The request id finds it in the log."
+    message = "The server failed to answer. The request_id finds the reason in its log."
     assert json.loads(answer["body"]) == {
         "type": "SystemError",
-        "title": "Something went wrong on our side",
+        "title": "Internal Server Error",
         "status": 500,
-        "detail": said,
-        "message": said,
+        "detail": message,
+        "message": message,
         "request_id": REQUEST_ID,
     }
     (error,) = logged(capsys)

@@ -347,6 +347,23 @@ def test_memory_does_not_depend_on_the_size_of_the_file(format_: str, tmp_path: 
     assert peak(20_000) < 1.3 * peak(2_000)
 
 
+def test_the_listings_become_the_rooms_that_the_page_counts() -> None:
+    data = (ROOT / "docs" / "listings.csv").read_bytes()
+    how: dict[str, Any] = {"mapped": {"price": "rent", "size": "living_space"}, "is_rounded": True}
+    repo = MemRepo([])
+
+    first, refusals = import_of(data, "csv", repo, **how)
+    again, _ = import_of(data, "csv", repo, **how)
+
+    assert (first.read, first.added, first.refused) == (200, 192, 8)
+    assert (again.added, again.changed, again.unchanged) == (0, 0, 192)
+    assert len({refusal.number for refusal in refusals}) == 8
+    assert sum(room.price is None for room in repo.list()) == 18
+    assert sum(room.latitude is None for room in repo.list()) == 18
+    rows = [tuple(values.items()) for values in values_of(data)]
+    assert len(rows) - len(set(rows)) == 6
+
+
 @pytest.mark.skipif(not HAMBURG.exists(), reason=f"{HAMBURG} is not there")
 def test_the_listings_of_hamburg_are_all_rooms_and_the_same_ones_again() -> None:
     repo = MemRepo([])
