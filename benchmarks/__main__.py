@@ -58,8 +58,6 @@ def _measure(rounds: int, *, million: bool, chart: Path | None) -> list[report.R
         medians = measurements.medians()
         found = report.ratios(medians)
         click.echo(report.ratio_table(found))
-        click.echo()
-        click.echo(report.tuned_table(medians))
         click.echo("\n" + report.median_table(medians, [*_COLD, *asked, THROUGHPUT, MEMORY_FIRST, MEMORY_LAST]))
         if million:
             _say("A million rooms")

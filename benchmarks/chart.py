@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.artifacts import OURS, PEERS
-from benchmarks.report import MOST, number
+from benchmarks.report import LIMITS, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +22,12 @@ _NAME_WIDTH, _BAR_WIDTH, _LINE_HEIGHT = 190, 170, 20
 
 def draw(medians: Medians) -> str:
     """Return an SVG."""
-    rows = -(-len(MOST) // _COLUMNS)
+    rows = -(-len(LIMITS) // _COLUMNS)
     width, height = _COLUMNS * _PANEL_WIDTH, rows * _PANEL_HEIGHT
     panels = "\n".join(
         f'<g transform="translate({place % _COLUMNS * _PANEL_WIDTH} {place // _COLUMNS * _PANEL_HEIGHT})">\n'
         f"{_panel(row, medians)}\n</g>"
-        for place, row in enumerate(MOST)
+        for place, row in enumerate(LIMITS)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '

@@ -23,7 +23,9 @@ from devtools.runner import InProcessRunner
 from devtools.signals import signals_held
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from flask import Response
 
@@ -47,9 +49,22 @@ def serve(template: Path, host: str, port: int) -> None:
         api = ApiProvider(stacks, cwd=str(root)).api
         service = LocalApigwService(api, runner, host=host, port=port)
         service.create()
+        service._app.wsgi_app = _with_path_as_sent(service._app.wsgi_app)  # noqa: SLF001 - see below
         service._app.after_request(_without_length_of_head)  # noqa: SLF001 - it makes it, and has it nowhere else
     with suppress(ProcessSigTermException):
         service.run()
+
+
+def _with_path_as_sent(app: WSGIApplication) -> WSGIApplication:
+    """Keep the path percent-encoded, as a REST API hands it over. SAM CLI hands over the decoded path of WSGI."""
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path, _, _ = environ["RAW_URI"].partition("?")
+        if path.startswith("/"):  # not the absolute form, which proxies are sent
+            environ["PATH_INFO"] = path
+        return app(environ, start_response)
+
+    return wrapped
 
 
 def _without_length_of_head(answer: Response) -> Response:

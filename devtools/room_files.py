@@ -28,7 +28,7 @@ from rentomatic.serializers.files.import_report import SUFFIX, serialize_count, 
 from rentomatic.serializers.files.readers import read_rows
 from rentomatic.serializers.files.writers import serialize_rooms
 from rentomatic.use_cases.room_export import room_export_use_case
-from rentomatic.use_cases.room_import import REFUSALS_MAX, room_import_use_case
+from rentomatic.use_cases.room_import import ROW_ERRORS_MAX, room_import_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -228,11 +228,11 @@ class _Report:
             with suppress(OSError):  # of an import that has failed already
                 self._output.close()
 
-    def add(self, refusal: RowError) -> None:
+    def add(self, error: RowError) -> None:
         with self._errors():
             # What nobody had a moment ago is made here, and not where a link leads.
             self._output = self._output or self._file.open("w" if self._file.exists() else "x", encoding="utf-8")
-            self._output.write(serialize_row_error(refusal))
+            self._output.write(serialize_row_error(error))
 
     def finish(self, counts: Sequence[RowErrorCount]) -> None:
         if not self._output:
@@ -295,8 +295,8 @@ def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say:
         f"Read {amount(summary.read, 'row')}: {amount(summary.added, 'room')}{would} added, "
         f"{summary.changed:,} changed, {summary.unchanged:,} unchanged; {amount(summary.refused, 'row')} refused"
     )
-    if sum(reason.count for reason in summary.reasons) > REFUSALS_MAX:
-        say(f"The first {REFUSALS_MAX:,} things that are wrong are in {report}. All of them are:")
+    if sum(reason.count for reason in summary.reasons) > ROW_ERRORS_MAX:
+        say(f"The first {ROW_ERRORS_MAX:,} things that are wrong are in {report}. All of them are:")
         for reason in summary.reasons:
             say(f"{reason.count:>13,} {f'column {reason.column}: ' if reason.column else ''}{reason.reason}")
     elif summary.refused:

@@ -1,4 +1,4 @@
-"""What a use case answers: a success with a value, or a failure of a known type."""
+"""The response of a use case: a success with a value, or a failure of a known type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class ResponseTypes:
-    """The name of each kind of answer, as clients of any interface read it."""
+    """The types of responses, as clients of any interface see them."""
 
     PARAMETERS_ERROR = "ParametersError"
     RESOURCE_ERROR = "ResourceError"
@@ -24,7 +24,7 @@ class ResponseTypes:
 
 
 class ResponseSuccess:
-    """What was asked for; truthy."""
+    """The requested value; truthy."""
 
     def __init__(self, value: Any = None) -> None:
         self.type = ResponseTypes.SUCCESS
@@ -35,13 +35,13 @@ class ResponseSuccess:
 
 
 class ResponseFailure:
-    """Why there is no answer; falsy.
+    """The reason why a use case failed; falsy.
 
     Attributes:
         type: One of `ResponseTypes`.
-        message: What went wrong. Of an exception, its class and text: not for strangers to read.
-        exception: The exception that the failure was made from, for the log; None if there was none.
-        errors: Of a ParametersError, as of the request.
+        message: What went wrong. For an exception, its class and text, which clients must not see.
+        exception: The exception behind the failure, for the log; None without one.
+        errors: The errors of the request, for a ParametersError.
     """
 
     def __init__(self, type_: str, message: str | Exception, errors: Sequence[Mapping[str, str]] = ()) -> None:
@@ -59,7 +59,7 @@ class ResponseFailure:
 
 
 def build_response_from_error(error: Exception) -> ResponseFailure:
-    """Return an UnavailableError or a TimeoutError if asking again may help, or else a SystemError."""
+    """Return an UnavailableError or a TimeoutError if a retry may help, otherwise a SystemError."""
     if isinstance(error, UnavailableError):
         return ResponseFailure(ResponseTypes.UNAVAILABLE_ERROR, error)
     if isinstance(error, TimedOutError):
@@ -70,6 +70,6 @@ def build_response_from_error(error: Exception) -> ResponseFailure:
 def build_response_from_invalid_request(
     invalid_request: RoomListInvalidRequest,
 ) -> ResponseFailure:
-    """Return a ParametersError that names each wrong parameter on a line of its own."""
+    """Return a ParametersError with a line for each invalid parameter."""
     lines = (f"{error['parameter']}: {error['message']}" for error in invalid_request.errors)
     return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, "\n".join(lines), invalid_request.errors)

@@ -22,7 +22,7 @@ from rentomatic.postgres.room_schema import (
     Column,
     PresentIndex,
     alter_type,
-    name_some,
+    join_names,
     renumber,
     require,
     select_unfit_rooms,
@@ -174,4 +174,4 @@ def _make(connection: sa.Connection, index: Index, present: Sequence[PresentInde
 
 def _codes(connection: sa.Connection, select: str) -> str:
     codes: Iterable[str] = connection.exec_driver_sql(f"{select} LIMIT {NAMED_MAX + 1}").scalars()
-    return name_some(list(codes))
+    return join_names(list(codes))

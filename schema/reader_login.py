@@ -94,7 +94,7 @@ def _is_by_iam(auth: str) -> bool:
 def _number_of_connections(text: str) -> int:
     if re.fullmatch("[0-9]{1,6}", text) and 1 <= int(text) <= _CONNECTIONS_MAX:
         return int(text)
-    raise SettingsError([f"READER_CONNECTION_LIMIT is not an integer from 1 to {_CONNECTIONS_MAX}"])
+    raise SettingsError([f"READER_CONNECTION_LIMIT must be an integer from 1 to {_CONNECTIONS_MAX}"])
 
 
 def _verifier(secret: Mapping[str, Any]) -> str:

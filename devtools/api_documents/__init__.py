@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from devtools.api_documents.openapi import openapi
+from devtools.api_documents.examples import ask
+from rentomatic.http.openapi import openapi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ _SOURCES = Path(__file__).parent
 
 def documents() -> Mapping[Path, str]:
     """Return the text of each document, by the file that the function serves."""
-    document = openapi()
+    document = openapi(ask)
     return {
         FOLDER / "openapi.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
         FOLDER / "docs.html": _page(document),

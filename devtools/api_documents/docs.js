@@ -1,7 +1,6 @@
 "use strict";
 const byId = (id) => document.getElementById(id);
 const SHOWN = ["Content-Type", "X-Total-Count", "ETag", "Retry-After"];
-// Of this page's address, which may end with a slash.
 const root = location.origin + location.pathname.replace(/docs\/?$/, "");
 
 function spelled(text, type) {

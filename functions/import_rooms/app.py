@@ -88,8 +88,8 @@ class _Report:
         self._key = report_key(key)
         self._file = file
 
-    def add(self, refusal: RowError) -> None:
-        self._file.write(serialize_row_error(refusal).encode())
+    def add(self, error: RowError) -> None:
+        self._file.write(serialize_row_error(error).encode())
 
     def finish(self, counts: Sequence[RowErrorCount]) -> None:
         self._file.writelines(serialize_count(count).encode() for count in counts)

@@ -1,10 +1,10 @@
-"""Why a repository could not do what it was asked.
+"""The errors of a repository.
 
-RepositoryError                 whatever else went wrong: our fault
-├── UnavailableError            not now; asking again a little later may help
-├── TimedOutError               not in the time there was
-├── SettingsError               not until a setting, the schema or a grant is corrected
-└── CorruptDataError            what is stored is no room
+RepositoryError                 anything else: a server error
+├── UnavailableError            not available now; a retry may help
+├── TimedOutError               took too long
+├── SettingsError               a setting, the schema or a grant must be corrected
+└── CorruptDataError            the stored data is not a room
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class RepositoryError(Exception):
     """The rooms could not be read; the cause says why.
 
     Attributes:
-        phase: What was being done: `credentials`, `dns`, `connect`, `tls`, `auth`, `query`, `read`; or empty.
-        sqlstate: The code of the server's error (PostgreSQL manual, appendix A), if it was the server's.
-        server_message: What the server said, for an operator; it may name addresses and users, and is not in the log.
+        phase: `credentials`, `dns`, `connect`, `tls`, `auth`, `query`, `read` or empty.
+        sqlstate: The code of the server's error (PostgreSQL manual, appendix A); None if the server sent none.
+        server_message: The server's message, for an operator. It may name addresses and users and is never logged.
     """
 
     def __init__(self, reason: str, *, phase: str = "", sqlstate: str | None = None) -> None:
@@ -32,23 +32,23 @@ class RepositoryError(Exception):
 
     @property
     def explanation(self) -> str:
-        """The reason, and what the server said."""
+        """The reason and the server's message."""
         return f"{self}: {self.server_message}" if self.server_message not in str(self) else str(self)
 
 
 class UnavailableError(RepositoryError):
-    """The rooms cannot be read now; asking again a little later may help."""
+    """The rooms cannot be read now; a retry may help."""
 
 
 class TimedOutError(RepositoryError):
-    """The rooms could not be read in the time there was."""
+    """The rooms could not be read in time."""
 
 
 class SettingsError(RepositoryError):
-    """Settings, schema or grants are missing or wrong: nothing works until they are corrected.
+    """Settings, schema or grants are missing or wrong, and must be corrected first.
 
     Attributes:
-        problems: What to change, a sentence for each setting, which it names; no value of any.
+        problems: What to change: a sentence for each setting, with its name but never its value.
     """
 
     def __init__(self, problems: Sequence[str], *, phase: str = "", sqlstate: str | None = None) -> None:
@@ -57,4 +57,4 @@ class SettingsError(RepositoryError):
 
 
 class CorruptDataError(RepositoryError):
-    """What is stored cannot be read as rooms."""
+    """The stored data cannot be read as rooms."""

@@ -1,4 +1,4 @@
-"""Places on the earth, taken for a sphere of its mean radius."""
+"""Places on the earth, modelled as a sphere of its mean radius."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 EARTH_RADIUS_M = 6_371_008.8  # mean radius R1 of GRS 80 (Moritz, "Geodetic Reference System 1980")
-RADIUS_MAX_KM = 20_016  # half way round and a little more: everywhere
-_EVERYWHERE = 2.1  # more than any chord of the unit sphere, however it is rounded
+RADIUS_MAX_KM = 20_016  # just over half the circumference, so the whole earth
+_EVERYWHERE = 2.1  # longer than any chord of the unit sphere, whatever the rounding
 
 Vector = tuple[float, float, float]
 
@@ -30,15 +30,15 @@ class Place:
 
     @classmethod
     def of(cls, latitude: float | None, longitude: float | None) -> Self | None:
-        """Return the place; None if it is not known, or nowhere on the earth."""
+        """Return the place; None if it is unknown or not on the earth."""
         if latitude is None or longitude is None:
             return None
-        # False of NaN, too.
+        # Also False for NaN.
         is_on_earth = -90 <= latitude <= 90 and -180 <= longitude <= 180  # noqa: PLR2004
         return cls(latitude, longitude) if is_on_earth else None
 
     def vector(self) -> Vector:
-        """Return the place on the unit sphere."""
+        """Return the place as a point of the unit sphere."""
         latitude, longitude = math.radians(self.latitude), math.radians(self.longitude)
         return (
             math.cos(latitude) * math.cos(longitude),
@@ -49,10 +49,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Circle:
-    """The places within a great-circle distance of a centre, the rim included.
+    """The places within a great-circle distance of a centre, inclusive.
 
     Attributes:
-        radius_km: Above 0, up to `RADIUS_MAX_KM`; None for everywhere.
+        radius_km: Above 0, at most `RADIUS_MAX_KM`; None for the whole earth.
     """
 
     centre: Place
@@ -60,13 +60,13 @@ class Circle:
 
     @property
     def radius(self) -> float | None:
-        """The radius as a chord of the unit sphere; None for everywhere."""
+        """The radius as a chord of the unit sphere; None for the whole earth."""
         return None if self.radius_km is None else chord_of(self.radius_km * 1000)
 
 
 @dataclass(frozen=True)
 class Box:
-    """The places between two meridians and two parallels, all included; a pole is on every meridian.
+    """The places between two meridians and two parallels, inclusive; a pole is on every meridian.
 
     Attributes:
         west: Degrees east; more than `east` if the box crosses the antimeridian (RFC 7946, section 5.2).
@@ -80,7 +80,7 @@ class Box:
 
     @property
     def longitudes(self) -> tuple[tuple[float, float], ...]:
-        """The ranges of longitude; -180 and 180 are one meridian."""
+        """The ranges of longitude; -180 and 180 are the same meridian."""
         ranges = [(self.west, self.east)] if self.west <= self.east else [(self.west, 180.0), (-180.0, self.east)]
         if any(east == 180.0 for _, east in ranges):  # noqa: PLR2004
             ranges.append((-180.0, -180.0))
@@ -95,7 +95,7 @@ class Box:
         )
 
     def vectors(self) -> tuple[Vector, Vector]:
-        """Return the opposite corners of a cuboid around the box on the unit sphere."""
+        """Return opposite corners of a cuboid that contains the box on the unit sphere."""
         south, north = math.radians(self.south), math.radians(self.north)
         cosines = _cosines(south, north)
         x = _product(cosines, _hull([_cosines(*map(math.radians, longitudes)) for longitudes in self.longitudes]))
@@ -104,28 +104,31 @@ class Box:
         y = _product(cosines, _hull(sines))
         z = (math.sin(south), math.sin(north))
         margin = 1e-9  # 6 mm
-        low, high = zip(*((least - margin, most + margin) for least, most in (x, y, z)), strict=True)
+        low, high = zip(*((minimum - margin, maximum + margin) for minimum, maximum in (x, y, z)), strict=True)
         return low, high
 
 
 def chord_of(distance_m: float) -> float:
-    """Return the chord of the unit sphere under a great-circle distance; more than any if that is half way round."""
+    """Return the chord of the unit sphere that subtends a great-circle distance.
+
+    From half the circumference on it is longer than any real chord.
+    """
     angle = distance_m / EARTH_RADIUS_M
     return 2 * math.sin(angle / 2) if angle < math.pi else _EVERYWHERE
 
 
 def distance_of(chord: float) -> float:
-    """Return the great-circle distance, in metres, over a chord of the unit sphere."""
+    """Return the great-circle distance in metres that a chord of the unit sphere subtends."""
     return 2 * EARTH_RADIUS_M * math.asin(min(chord / 2, 1))
 
 
 def _cosines(low: float, high: float) -> tuple[float, float]:
     """Return the range of the cosine over a range of angles."""
     ends = (math.cos(low), math.cos(high))
-    turn = 2 * math.pi
-    has_crest = math.floor(high / turn) * turn >= low
-    has_trough = math.floor((high - math.pi) / turn) * turn + math.pi >= low
-    return (-1.0 if has_trough else min(ends)), (1.0 if has_crest else max(ends))
+    period = 2 * math.pi
+    has_maximum = math.floor(high / period) * period >= low
+    has_minimum = math.floor((high - math.pi) / period) * period + math.pi >= low
+    return (-1.0 if has_minimum else min(ends)), (1.0 if has_maximum else max(ends))
 
 
 def _hull(ranges: list[tuple[float, float]]) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Text from outside, made safe to print."""
+"""Untrusted text, made safe to print."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ PRINTABLE_MAX = 2_000  # characters
 
 
 def printable(text: str, max_: int = PRINTABLE_MAX) -> str:
-    r"""Return text in one line, cut if it is long, with escapes in place of what a terminal obeys or cannot show.
+    r"""Return text on one line, truncated, with what a terminal would interpret or cannot show escaped.
 
-    Control characters and those that change the direction of writing become escapes such as `\x1b`, and so do unpaired
-    surrogates, which no encoding has. Printable text is returned as it is.
+    Control characters, changes of writing direction and unpaired surrogates become escapes such as `\x1b`.
     """
     if len(text) > max_:
         text = f"{text[:max_]}..."

@@ -15,7 +15,7 @@ class Room:
     """A room for rent.
 
     Attributes:
-        code: A UUID, as text wherever a repository returned the room.
+        code: A UUID; always text in rooms that a repository returns.
         size: Square metres.
         price: Euros a day.
         longitude: Degrees east, from -180 to 180.
@@ -33,10 +33,10 @@ class Room:
         """Make a room from a mapping that has exactly its attributes as keys.
 
         Raises:
-            TypeError: a key is missing, or is none of the attributes.
+            TypeError: a key is missing or is not an attribute.
         """
         return cls(**fields)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes by name, each value as it is."""
+        """Return the attributes by name, values unchanged."""
         return dict(vars(self))

@@ -1,6 +1,6 @@
-"""What rooms can be filtered and sorted by: the one declaration that requests, repositories and documents share.
+"""The fields by which rooms can be filtered and sorted, shared by requests, repositories and the OpenAPI document.
 
-A new line in `FIELDS` is a new filter of `GET /rooms`, in memory, in Postgres and in the OpenAPI document.
+A new line in `FIELDS` adds a filter to `GET /rooms`, to both repositories and to the OpenAPI document.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,10})")
 
 
 class Kind(Protocol):
-    """How the values of a field are read."""
+    """The type of a field's values.
+
+    Attributes:
+        allowed: The valid values, in words.
+    """
 
     allowed: str
 
@@ -35,12 +39,12 @@ class Kind(Protocol):
         """Return a value of the field.
 
         Raises:
-            ValueError: it is none; the text says what is allowed.
+            ValueError: the value is invalid; the message says what is allowed.
         """
 
 
 class Integer:
-    """An integer of Postgres: an int, or an optional sign and ASCII digits."""
+    """A Postgres `integer`: an int, or text with an optional sign and ASCII digits."""
 
     allowed = f"an integer from {INTEGER_MIN} to {INTEGER_MAX}"
 
@@ -54,7 +58,7 @@ class Integer:
 
 
 class Text:
-    """Text that Postgres can hold, compared to the letter."""
+    """Text that Postgres can store; comparisons are exact."""
 
     allowed = "text without NUL and unpaired surrogates"
 
@@ -69,11 +73,11 @@ class Text:
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a room, as those who search see it.
+    """A field of a room, as clients of a search see it.
 
     Attributes:
-        operators: What it can be filtered by.
-        meaning: For the documents; with its unit.
+        operators: The operators of its filters.
+        meaning: A description with the unit, for the OpenAPI document.
     """
 
     kind: Kind

@@ -1,4 +1,4 @@
-"""Filters of rooms, such as `price__lt`: what there are is declared in `room_fields`."""
+"""Filters of rooms, such as `price__lt`; `room_fields` declares them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class InvalidFiltersError(ValueError):
     """One or more filters cannot be used.
 
     Attributes:
-        errors: `(parameter, message)` for each thing that is wrong, in the order of the filters.
+        errors: `(parameter, message)` for each error, in the order of the filters.
     """
 
     def __init__(self, errors: list[tuple[str, str]]) -> None:
@@ -28,10 +28,10 @@ class InvalidFiltersError(ValueError):
 
 @dataclass(frozen=True)
 class Criterion:
-    """A room meets it if `<its field> <operator> <value>` holds; an unknown field value never does.
+    """A condition `<field> <operator> <value>`; a room whose value is unknown never meets it.
 
     Attributes:
-        value: Of the operator `in`, a tuple of values.
+        value: For the operator `in`, a tuple of values.
     """
 
     field: str
@@ -40,15 +40,14 @@ class Criterion:
 
 
 def parse_filters(filters: Mapping[str, Any] | None) -> list[Criterion]:
-    """Read filters such as `{"price__lt": "60"}`; a room is wanted if it meets every criterion.
+    """Read filters such as `{"price__lt": "60"}` into criteria, all of which a room must meet.
 
     Args:
-        filters: Keys from `FILTER_KEYS`; values as the field's kind reads them. Of the operator `in`, a list
-            of them, or one text with commas between them; of the others a list stands for a filter that was
-            given more than once, and is refused.
+        filters: Keys from `FILTER_KEYS`; values that the field's kind reads. The operator `in` takes a list or
+            comma-separated text. For other operators a list means that the filter was repeated, which is an error.
 
     Raises:
-        InvalidFiltersError: with everything that is wrong, not just the first.
+        InvalidFiltersError: one or more filters are invalid; it lists all errors.
     """
     criteria = []
     errors = []

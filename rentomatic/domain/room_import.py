@@ -1,4 +1,4 @@
-"""What becomes of the rows of a file that rooms are imported from."""
+"""The outcome of an import of rooms."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rentomatic.domain.printable_text import printable
 
 @dataclass(frozen=True)
 class RowError:
-    """One thing that is wrong with one row, which is not imported.
+    """An error in a row, which is therefore not imported.
 
     Attributes:
-        unit: What the file's rows are counted in: `line` or `item`.
+        unit: How the file's rows are counted: `line` or `item`.
         number: Where the row begins, from 1.
-        column: As the file calls it; empty if it is the row as a whole.
-        value: As it is in the file.
-        reason: What it must be instead.
-        counted_as: The reason without what differs from row to row; empty if nothing does.
+        column: The file's name for it; empty if the error concerns the whole row.
+        value: The value in the file.
+        reason: What the value must be.
+        counted_as: The reason without details that differ between rows; empty if there are none.
     """
 
     unit: str
@@ -34,11 +34,11 @@ class RowError:
 
 @dataclass(frozen=True)
 class RowErrorCount:
-    """How often something was wrong.
+    """The number of errors with the same column and reason.
 
     Attributes:
-        column: As the file calls it; None if it is the row as a whole.
-        reason: What it must be instead.
+        column: The file's name for it; None if the errors concern whole rows.
+        reason: What the value must be.
     """
 
     column: str | None
@@ -48,7 +48,7 @@ class RowErrorCount:
 
 @dataclass(frozen=True)
 class WrittenRooms:
-    """How many rooms were new, were others than those that were there, or were there as they are."""
+    """The numbers of rooms that were added, changed or already up to date."""
 
     added: int
     changed: int
@@ -57,15 +57,14 @@ class WrittenRooms:
 
 @dataclass(frozen=True)
 class ImportSummary:
-    """What became of a file.
+    """The result of importing a file.
 
     Attributes:
-        read: How many rows it has.
-        refused: How many of them are no rooms.
-        missing_columns: The attributes that no row has a column for: unknown in new rooms, unchanged in others.
-        columns: If there are such attributes, what the first row has, one of which may be meant; some 20 of them, as
-            they can be printed.
-        reasons: What was wrong, most frequent first.
+        read: The number of rows in the file.
+        refused: The number of rows with errors.
+        missing_columns: Attributes without a column: unknown in new rooms, unchanged in existing ones.
+        columns: If any are missing, up to 20 columns of the first row, safe to print.
+        reasons: The errors, most frequent first.
     """
 
     read: int

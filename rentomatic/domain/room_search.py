@@ -1,4 +1,4 @@
-"""A search for rooms, and a page of what it finds."""
+"""A search for rooms and a page of its results."""
 
 from __future__ import annotations
 
@@ -19,32 +19,31 @@ DISTANCE = "distance"
 SORTABLE = (*(name for name, field in FIELDS.items() if field.is_sortable), DISTANCE)
 LIMIT_MAX = 10_000
 LIMIT_DEFAULT = 1_000
-UNKNOWN = INTEGER_MAX + 1  # stands for a price or size that is not known where rooms are sorted: as the highest
+UNKNOWN = INTEGER_MAX + 1  # sorts an unknown price or size after all others
 
-# Where a page ends: the last room's value of each sort key, and the number that the repository gave the room.
+# The end of a page: the last room's value of each sort key, then its row id.
 Position = tuple[int | float, ...]
 
 
 @dataclass(frozen=True)
 class SortKey:
-    """One thing to sort by: a sortable field, or the distance from the centre of the circle."""
+    """A sort key: a sortable field, or the distance from the centre of the circle."""
 
     field: str
     is_descending: bool = False
 
 
 class RoomSearch(NamedTuple):
-    """What is searched for, and which part of it.
+    """A search and the page of it to return.
 
     Attributes:
-        criteria: All of them must be met.
-        circle: Where the rooms must be; a room whose place is not known is nowhere.
-        box: Likewise.
-        order: What to sort by; ties, and everything if it is empty, by the order of insertion, reversed if the
-            last key is descending.
-        limit: The most rooms of a page, 1 to `LIMIT_MAX`.
-        after: Where the page before ended; None for the first.
-        is_counted: Whether to count all that match.
+        criteria: Conditions, all of which a room must meet.
+        circle: The area of the rooms; a room whose place is unknown is outside.
+        box: The same, as a box.
+        order: Sort keys. Ties are in the order of insertion, reversed if the last key is descending.
+        limit: The maximum number of rooms on a page, 1 to `LIMIT_MAX`.
+        after: The end of the previous page; None for the first page.
+        is_counted: Whether to count all matches.
     """
 
     criteria: tuple[Criterion, ...] = ()
@@ -57,26 +56,26 @@ class RoomSearch(NamedTuple):
 
     @property
     def is_reversed(self) -> bool:
-        """Whether ties are in the reverse order of insertion."""
+        """Whether ties are in reverse order of insertion."""
         return bool(self.order) and self.order[-1].is_descending
 
 
 def sort_value(room: Room, key: SortKey, chord: float | None) -> int | float:
-    """Return what a room is sorted by; the chord is that to the centre of the circle, if there is one."""
+    """Return the value that sorts a room; `chord` is the one to the centre of the circle, if any."""
     value: int | float | None = chord if key.field == DISTANCE else getattr(room, key.field)
     return UNKNOWN if value is None else value
 
 
 @dataclass(frozen=True)
 class RoomPage:
-    """Some of the rooms that a search found, in its order.
+    """A page of the rooms that a search found, in its order.
 
     Attributes:
-        search: What was searched for.
-        row_ids: What the repository tells each room from the others by, rising in the order of insertion.
-        chords: Of the unit sphere, from each room to the centre of the circle; None if there is no circle.
-        has_more: Whether there are rooms behind the last one.
-        count: How many rooms match, on all pages; None if that was not asked.
+        search: The search.
+        row_ids: The repository's unique id of each room, increasing in the order of insertion.
+        chords: The chord of the unit sphere from each room to the centre of the circle; None without a circle.
+        has_more: Whether more rooms follow the last one.
+        count: The number of matches on all pages; None if they were not counted.
     """
 
     search: RoomSearch
@@ -87,7 +86,7 @@ class RoomPage:
     count: int | None = None
 
     def first(self, number: int) -> RoomPage:
-        """Return a page with the first of these rooms only."""
+        """Return a page with only the first rooms."""
         if number >= len(self.rooms):
             return self
         return replace(
@@ -100,7 +99,7 @@ class RoomPage:
 
     @property
     def end(self) -> Position | None:
-        """Where the next page begins; None if this is the last one."""
+        """The position after which the next page begins; None on the last page."""
         if not self.has_more:
             return None
         chord = None if self.chords is None else self.chords[-1]
@@ -108,5 +107,5 @@ class RoomPage:
 
     @property
     def distances_m(self) -> Sequence[float] | None:
-        """The great-circle distance of each room from the centre of the circle; None if there is no circle."""
+        """Great-circle distances from the centre of the circle in metres; None without a circle."""
         return None if self.chords is None else list(map(distance_of, self.chords))

@@ -1,4 +1,4 @@
-"""Entity tags, by which a client asks for what it does not have yet (RFC 9110, section 8.8.3)."""
+"""Entity tags, by which a client asks only for what has changed (RFC 9110, section 8.8.3)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def entity_tag(body: str, headers: Mapping[str, str]) -> str:
-    """Return a tag that is another one when the body or one of these headers is."""
+    """Return a strong tag, which changes with the body and with each of these headers."""
     digest = sha256(body.encode())
     for name, value in sorted(headers.items()):
         digest.update(f"\n{name}: {value}".encode())
@@ -18,6 +18,6 @@ def entity_tag(body: str, headers: Mapping[str, str]) -> str:
 
 
 def matches_etag(if_none_match: str, tag: str) -> bool:
-    """Say whether the tag is among those of an If-None-Match header; compared weakly, as this header wants it."""
+    """Return whether an If-None-Match header names the tag, in weak comparison (RFC 9110, section 13.1.2)."""
     tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
     return tag in tags or tags == ["*"]

@@ -1,18 +1,22 @@
-"""How a use case's response is spelled in HTTP."""
+"""Failures as problem details (RFC 9457): the status, the title and what a client may read of each."""
 
 from __future__ import annotations
 
 import json
+from random import randint
 from typing import TYPE_CHECKING, Any
 
+from rentomatic.http.response import Response
 from rentomatic.responses import ResponseTypes
 
 if TYPE_CHECKING:
     from rentomatic.responses import ResponseFailure
 
-# Of the interface, not of any use case.
+# Of HTTP, not of any use case.
 METHOD_NOT_ALLOWED = "MethodNotAllowedError"
 NOT_ACCEPTABLE = "NotAcceptableError"
+
+MEDIA_TYPE = "application/problem+json"
 
 STATUS_CODES = {
     ResponseTypes.SUCCESS: 200,
@@ -25,53 +29,60 @@ STATUS_CODES = {
     ResponseTypes.TIMEOUT_ERROR: 504,
 }
 
-PROBLEM = "application/problem+json"
-
 TITLES = {
-    ResponseTypes.PARAMETERS_ERROR: "A parameter is wrong",
-    ResponseTypes.RESOURCE_ERROR: "There is no such thing",
-    METHOD_NOT_ALLOWED: "The method cannot be used here",
-    NOT_ACCEPTABLE: "There is no such format",
-    ResponseTypes.SYSTEM_ERROR: "Something went wrong on our side",
-    ResponseTypes.UNAVAILABLE_ERROR: "The rooms cannot be read now",
-    ResponseTypes.TIMEOUT_ERROR: "The rooms could not be read in time",
+    ResponseTypes.PARAMETERS_ERROR: "Invalid query parameters",
+    ResponseTypes.RESOURCE_ERROR: "Not Found",
+    METHOD_NOT_ALLOWED: "Method Not Allowed",
+    NOT_ACCEPTABLE: "Not Acceptable",
+    ResponseTypes.SYSTEM_ERROR: "Internal Server Error",
+    ResponseTypes.UNAVAILABLE_ERROR: "Service Unavailable",
+    ResponseTypes.TIMEOUT_ERROR: "Gateway Timeout",
 }
 
-# Instead of the message of a failure that is ours: that one tells about our inside.
-_OUR_MESSAGES = {
-    ResponseTypes.SYSTEM_ERROR: "Something went wrong on our side. The request id finds it in the log.",
-    ResponseTypes.UNAVAILABLE_ERROR: "The rooms cannot be read now. Please ask again in a few seconds.",
-    ResponseTypes.TIMEOUT_ERROR: "The rooms could not be read in time.",
+# What clients read of a server error instead of its message, which describes our inside.
+_PUBLIC_MESSAGES = {
+    ResponseTypes.SYSTEM_ERROR: "The server failed to answer. The request_id finds the reason in its log.",
+    ResponseTypes.UNAVAILABLE_ERROR: "Rooms cannot be read right now. Try again in a few seconds.",
+    ResponseTypes.TIMEOUT_ERROR: "Rooms could not be read in time.",
 }
+_RETRY_AFTER_S = (1, 5)
 
 
-def encode_failure(response: ResponseFailure, request_id: str) -> str:
-    """Return the problem details (RFC 9457) of a failure, safe to show.
+def problem(failure: ResponseFailure, request_id: str) -> Response:
+    """Return the response to a failure; it shows nothing of our inside.
 
-    Besides the members of the RFC they have `message`, the book's, `request_id`, and, of wrong parameters, `errors`:
-    for each its `name` as it was sent, the `detail`, and what is `allowed` or which one might have been meant.
+    Its body has the members of RFC 9457; `message`, which is the book's name for `detail`; `request_id`; and for
+    invalid parameters `errors`, each with the `name` that was sent, a `detail`, and what is `allowed` or was meant.
     """
-    message = _OUR_MESSAGES.get(response.type, response.message)
-    problem: dict[str, Any] = {
-        "type": response.type,
-        "title": TITLES[response.type],
-        "status": STATUS_CODES[response.type],
+    headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}
+    if failure.type == ResponseTypes.UNAVAILABLE_ERROR:
+        # A random time, so that clients that were refused together do not return together.
+        headers["Retry-After"] = str(randint(*_RETRY_AFTER_S))  # noqa: S311 - no secret
+    return Response(STATUS_CODES[failure.type], headers, json.dumps(_details(failure, request_id)))
+
+
+def _details(failure: ResponseFailure, request_id: str) -> dict[str, Any]:
+    message = _PUBLIC_MESSAGES.get(failure.type, failure.message)
+    details: dict[str, Any] = {
+        "type": failure.type,
+        "title": TITLES[failure.type],
+        "status": STATUS_CODES[failure.type],
         "detail": message,
         "message": message,
         "request_id": request_id,
     }
-    if response.errors:
-        problem["errors"] = [
+    if failure.errors:
+        details["errors"] = [
             {
                 "name": error.get("name", error["parameter"]),
                 "detail": error["message"],
                 **{key: error[key] for key in ("allowed", "did_you_mean") if key in error},
             }
-            for error in response.errors
+            for error in failure.errors
         ]
-    return json.dumps(problem)
+    return details
 
 
-def is_server_error(response: ResponseFailure) -> bool:
-    """Say whether a failure is our fault, not the client's: one for the log."""
-    return response.type in _OUR_MESSAGES
+def is_server_error(failure: ResponseFailure) -> bool:
+    """Return whether the server is at fault, not the client: such a failure belongs in the log."""
+    return failure.type in _PUBLIC_MESSAGES

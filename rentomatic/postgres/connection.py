@@ -1,4 +1,4 @@
-"""Connections to Postgres, over pg8000, on sockets that keep a deadline."""
+"""Connections to Postgres: pg8000 on sockets with a deadline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rentomatic.postgres.settings import PostgresSettings
 
 C = TypeVar("C")
-CONNECT_S = 60  # an Aurora that sleeps takes half of it to wake (Aurora user guide, "Scaling to zero")
+CONNECT_S = 60  # a paused Aurora takes half of it to resume (Aurora user guide, "Scaling to zero")
 _RDS_ROOTS = Path(__file__).with_name("rds_roots.pem")
 
 
@@ -41,12 +41,12 @@ def connect(
     """Open a connection.
 
     Args:
-        settings: Where, and as whom.
-        deadline: When to give up, as `time.monotonic` counts.
-        progress: Is told the phase.
+        settings: Address, user and password.
+        deadline: When to give up, a time of `time.monotonic`.
+        progress: Updated with the current phase.
 
     Raises:
-        RepositoryError: the database cannot be reached, or does not let the user in; it says why.
+        RepositoryError: the database cannot be reached or refuses the login.
     """
     connection, _ = _connect(PipelinedConnection, settings, deadline, progress or ConnectionPhase())
     return connection
@@ -54,18 +54,18 @@ def connect(
 
 @contextmanager
 def dbapi_connection(settings: PostgresSettings, deadline: float = math.inf) -> Iterator[pg8000.dbapi.Connection]:
-    """Open a connection with the interface of PEP 249, which SQLAlchemy needs, for statements that take minutes.
+    """Open a PEP 249 connection, which SQLAlchemy needs, for statements that take minutes.
 
-    However the block is left, the socket is closed then, without a word to the server: nothing is waited for.
+    At the end of the block the socket is closed without notifying the server, so nothing can block.
 
     Args:
         settings: As for `connect`.
-        deadline: When all of it must have come to an end, as `time.monotonic` counts.
+        deadline: When everything in the block must be finished, a time of `time.monotonic`.
 
     Raises:
-        RepositoryError: as by `connect`.
+        RepositoryError: as for `connect`.
     """
-    import pg8000.dbapi  # noqa: PLC0415 - not on the function's path
+    import pg8000.dbapi  # noqa: PLC0415 - requests do not need it
 
     connecting_until = min(deadline, time.monotonic() + CONNECT_S)
     connection, sock = _connect(pg8000.dbapi.Connection, settings, connecting_until, ConnectionPhase())
@@ -89,9 +89,9 @@ def _connect(
                 password=settings.password,
                 database=settings.database,
                 sock=sock,
-                ssl_context=False,  # the socket has TLS already, if it is to have any
+                ssl_context=False,  # the socket already has TLS if the settings ask for it
                 application_name=f"rentomatic/{__version__}",
-                # The database may keep another encoding; the server converts.
+                # The server converts if the database has another encoding.
                 startup_params={"client_encoding": "UTF8"},
             )
         except BaseException:
@@ -120,20 +120,20 @@ def _open_socket(settings: PostgresSettings, deadline: float, progress: Connecti
 
 @cache
 def _tls_context(sslmode: str, sslrootcert: str) -> ssl.SSLContext:
-    """Return what sslmode means in libpq (PostgreSQL manual, "SSL Support"): with a file, `require` verifies, too."""
+    """Return a context with libpq's meaning of sslmode (PostgreSQL manual, "SSL Support").
+
+    With a root certificate file, `require` verifies the certificate too.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = sslmode == "verify-full"
     if sslrootcert:
         try:
             context.load_verify_locations(sslrootcert)
         except OSError as error:
-            raise SettingsError(["POSTGRES_SSLROOTCERT names no file of certificates"], phase="tls") from error
+            raise SettingsError(["POSTGRES_SSLROOTCERT is not a file of certificates"], phase="tls") from error
     elif sslmode == "require":
         context.verify_mode = ssl.CERT_NONE
     else:
         context.load_default_certs()
         context.load_verify_locations(_RDS_ROOTS)
-    # Python 3.13 wants an Authority Key Identifier in every certificate. libpq, whose meaning sslmode has, does not,
-    # and authorities made before do not write one.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context

@@ -1,4 +1,4 @@
-"""What an error of the network, of TLS, of pg8000 or of Postgres means: translated here, and nowhere else."""
+"""Translates errors of the network, TLS, pg8000 and Postgres into those of the repository."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rentomatic.postgres.wire.driver import DatabaseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# PostgreSQL manual, appendix A; a code, or the two characters of its class.
+# SQLSTATE codes or their two-character classes (PostgreSQL manual, appendix A).
 _MEANINGS: dict[str, type[RepositoryError]] = {
-    "": UnavailableError,  # none at all: hardly a Postgres
+    "": UnavailableError,  # without a code, hardly Postgres
     "08": UnavailableError,  # connection exception
     "22021": CorruptDataError,  # character not in repertoire
     "22P05": CorruptDataError,  # untranslatable character
     "25": UnavailableError,  # the server ended an idle transaction
     "25P04": TimedOutError,  # transaction timeout
-    "28": UnavailableError,  # invalid authorization: asking again finds renewed credentials
+    "28": UnavailableError,  # invalid authorization: a retry finds new credentials
     "3D": SettingsError,  # no such database
     "3F": SettingsError,  # no such schema
     "40": UnavailableError,  # transaction rollback
-    "42": SettingsError,  # no such table or column, or no right to it
+    "42": SettingsError,  # no such table or column, or no permission
     "53": UnavailableError,  # too many connections, disk or memory full
     "55P03": TimedOutError,  # lock not available in the lock timeout
     "57014": TimedOutError,  # cancelled by the statement timeout
@@ -34,26 +34,26 @@ _MEANINGS: dict[str, type[RepositoryError]] = {
     "58": UnavailableError,  # system error
 }
 _TRUST = (
-    "; POSTGRES_SSLROOTCERT names the file of the authority's certificate, and POSTGRES_SSLMODE=require encrypts"
-    " without checking any"
+    "; set POSTGRES_SSLROOTCERT to the file of the authority's certificate; POSTGRES_SSLMODE=require encrypts without"
+    " checking the certificate"
 )
 _OPENING = ("dns", "connect", "tls", "auth")
-# Instead of the server's words at a login, which name the client's address, the user and the database.
+# Replace the server's messages at login, which name the client's address, the user and the database.
 _LOGIN_REASONS = {
     "28": "the login was refused",
     "3D": "there is no such database",
     "42": "the user may not connect to the database",
-    "53": "there is no connection left",
+    "53": "no connection is available",
     "57": "the server is starting or shutting down",
 }
 
 
 @dataclass
 class ConnectionPhase:
-    """How far a call has come.
+    """The phase that a call has reached.
 
     Attributes:
-        phase: As of `RepositoryError`.
+        phase: As in `RepositoryError`.
     """
 
     phase: str = ""
@@ -61,8 +61,8 @@ class ConnectionPhase:
 
 @contextmanager
 def translate_errors(progress: ConnectionPhase) -> Iterator[None]:
-    """Raise what goes wrong in the block as a RepositoryError: what the server said, or how talking to it failed."""
-    handled = sys.exception()  # by the caller: the last context of whatever is raised here, and no part of it
+    """Translate errors of the block into a RepositoryError."""
+    handled = sys.exception()  # the caller's: it ends the chain of contexts and is not part of this error
     try:
         yield
     except RepositoryError:
@@ -70,15 +70,15 @@ def translate_errors(progress: ConnectionPhase) -> Iterator[None]:
     except Exception as error:
         for cause in _causes(error, handled):
             if not isinstance(cause, Exception):
-                raise cause from None  # from outside; a library's cleaning up had hidden it
+                raise cause from None  # such as KeyboardInterrupt, which a library's clean-up had hidden
         raise translate(error, progress, handled) from error
 
 
 def server_error(error: BaseException, shown: str = "SVCM") -> dict[str, str] | None:
-    """Return the fields of the server's ErrorResponse that an error of pg8000 is; None if it is something else.
+    """Return the fields of the server's ErrorResponse; None if the error is not from the server.
 
-    Only those that are shown are left in the error, since the log has it whole: severity, code and message, unless
-    said otherwise. The others may hold SQL.
+    Only the fields in `shown` remain in the error, which is logged: by default severity, code and message. Others may
+    contain SQL.
     """
     if not isinstance(error, DatabaseError) or not isinstance(error.args[0], dict):
         return None
@@ -88,9 +88,9 @@ def server_error(error: BaseException, shown: str = "SVCM") -> dict[str, str] | 
 
 
 def translate(error: BaseException, progress: ConnectionPhase, handled: BaseException | None = None) -> RepositoryError:
-    """Return the RepositoryError that says what went wrong, which happened while `handled` was."""
-    # When the server refuses a connection and hangs up, pg8000 1.31.6 may raise that it could not say goodbye; the
-    # refusal is the context of that error.
+    """Return the RepositoryError for an error that was raised while `handled` was being handled."""
+    # When the server refuses a connection and closes it, pg8000 1.31.6 may raise that it could not send the
+    # termination. The refusal is then that error's context.
     causes = list(_causes(error, handled))
     phase = progress.phase
     is_login = phase == "auth"
@@ -99,11 +99,11 @@ def translate(error: BaseException, progress: ConnectionPhase, handled: BaseExce
         sqlstate, message = fields.get("C", ""), fields.get("M", "")
         meaning = _MEANINGS.get(sqlstate) or _MEANINGS.get(sqlstate[:2], RepositoryError)
         reason = _LOGIN_REASONS.get(sqlstate[:2], "the login failed") if is_login else message
-        found = _error(meaning, f"Postgres says {sqlstate}: {reason}", phase, sqlstate)
-        found.server_message = message
-        return found
-    where = " where POSTGRES_HOSTNAME and POSTGRES_PORT say" if phase in _OPENING else ""
-    reason = f"Postgres cannot be talked to{where}: {type(causes[-1]).__name__}: {causes[-1]}"
+        translated = _error(meaning, f"Postgres error {sqlstate}: {reason}", phase, sqlstate)
+        translated.server_message = message
+        return translated
+    where = " at POSTGRES_HOSTNAME and POSTGRES_PORT" if phase in _OPENING else ""
+    reason = f"Communication with Postgres{where} failed: {type(causes[-1]).__name__}: {causes[-1]}"
     if isinstance(causes[-1], ssl.SSLCertVerificationError):
         reason += _TRUST
     is_late = any(isinstance(each, TimeoutError) for each in causes) and phase != "dns"

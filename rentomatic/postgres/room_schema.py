@@ -1,6 +1,6 @@
-"""What searches need of the database: the table `room` as migrations make it, and the SQL that brings it there.
+"""The schema that searches need, and the SQL that repairs a database to match it.
 
-The doctor compares a database with it, and so does a migration before it adopts a table. Nothing here changes anything.
+The doctor compares a database with it, and so does a migration before it adopts a table. This module only builds SQL.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from rentomatic.domain.room_search import UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-NAMED_MAX = 100  # rooms: of more, a message does not get any clearer
+NAMED_MAX = 100  # rooms in a message
 
-# The types that a column may have, as `format_type` has them; the first is what another type is altered to.
+# The types that a column may have, as `format_type` writes them. Other types are altered to the first.
 _INTEGERS, _TEXTS = ("integer", "smallint"), ("text", "character varying", "character")
-_TYPES = {"int": _INTEGERS, "float": ("double precision", "real")}  # by the word that an annotation begins with
+_TYPES = {"int": _INTEGERS, "float": ("double precision", "real")}  # by the first word of the annotation
 COLUMNS: Mapping[str, Sequence[str]] = {
     "id": ("integer", "bigint", "smallint"),
     **{name: _TYPES.get(re.split(r"\W", Room.__annotations__[name])[0], _TEXTS) for name in ATTRIBUTES},
@@ -29,7 +29,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
 REQUIRED = ("id", "code")  # never NULL
 _FRACTIONS = ("numeric", "real", "double precision")
 _NUMBERS = ("bigint", "integer", "smallint", *_FRACTIONS)
-# Of what another type has as text, as far as every number type reads it.
+# Text that all number types can read.
 _NUMERAL = "^ *[-+]?([0-9]{1,20}[.]?[0-9]{0,20}|[.][0-9]{1,20})([eE][-+]?[0-9]{1,2})? *$"
 
 EXTENSIONS = ("cube", "btree_gist")
@@ -57,7 +57,7 @@ SELECT_COLUMNS = """
     SELECT attname, format_type(atttypid, NULL), NOT attnotnull, attidentity = 'a' FROM pg_attribute
     WHERE attrelid = to_regclass('room') AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
-# An index is read in either direction, but only as a whole.
+# An index can be scanned in either direction, but only all columns together.
 SELECT_INDEXES = """
     SELECT relname, amname, indisunique, indimmediate, indisvalid, indpred IS NULL,
     EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid), (
@@ -69,14 +69,14 @@ SELECT_INDEXES = """
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid JOIN pg_am ON pg_am.oid = relam
     WHERE indrelid = to_regclass('room')
 """
-# Each of these reads the whole table: they are for a table without the index that rules out what they look for.
+# Each of these reads the whole table. They are for tables without the unique index.
 SELECT_REPEATED_CODES = "SELECT code FROM room GROUP BY code HAVING count(*) > 1 AND code IS NOT NULL ORDER BY code"
-# An array is looked up in a hash; a subquery instead of it is run again for each of a million rooms.
+# An array is looked up in a hash table; a subquery would run again for each of a million rooms.
 SELECT_ROOMS_OF_REPEATED_IDS = f"""
     SELECT code FROM room WHERE id IS NULL
     OR id = ANY(ARRAY(SELECT id FROM room GROUP BY id HAVING count(*) > 1 LIMIT {NAMED_MAX})) ORDER BY id, code
 """
-# Those that share a number with a room before them, or have none, get one of their own after all others.
+# Rooms without an id, or with that of an earlier room, get new ones after all others.
 _RENUMBER = (
     "UPDATE room SET id = free + position FROM (SELECT ctid AS room_at, row_number() OVER (ORDER BY id, ctid) AS"
     " position FROM (SELECT ctid, id, row_number() OVER (PARTITION BY id ORDER BY ctid) AS occurrence FROM room)"
@@ -87,7 +87,7 @@ RENAME_REPEATED_CODES = (
     "UPDATE room SET code = gen_random_uuid() WHERE ctid IN (SELECT ctid FROM (SELECT ctid, row_number() OVER"
     " (PARTITION BY code ORDER BY id) AS occurrence FROM room) AS counted WHERE occurrence > 1)"
 )
-# What was there keeps its rooms, under another name. No lock would do for all kinds: it is for when nobody writes.
+# The original is kept under another name. No lock works for all kinds of tables, so nobody may write meanwhile.
 COPY_TO_TABLE = (
     "CREATE TABLE copied_room (LIKE room INCLUDING DEFAULTS); INSERT INTO copied_room SELECT * FROM room;"
     " ALTER TABLE copied_room ADD PRIMARY KEY (id), ALTER COLUMN code SET NOT NULL;"
@@ -101,11 +101,11 @@ class Column(NamedTuple):
     name: str
     type: str
     is_nullable: bool
-    is_always_generated: bool  # so that no UPDATE may change it
+    is_always_generated: bool  # so an UPDATE may not change it
 
 
 class PresentIndex(NamedTuple):
-    """A row of `SELECT_INDEXES`, its columns and expressions as `CREATE INDEX` has them in `INDEXES`."""
+    """A row of `SELECT_INDEXES`, with keys in the form of `INDEXES`."""
 
     name: str
     method: str
@@ -118,7 +118,7 @@ class PresentIndex(NamedTuple):
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> PresentIndex:
-        """Return the index, without the casts that no value is changed by: they depend on the columns' types."""
+        """Return the index without widening casts, which depend on the columns' types but do not change values."""
         index = cls(*row)
         widened = r"\((\w+)\)::(?:bigint|double precision)|'(\d+)'::bigint"
         return index._replace(keys=re.sub(widened, r"\1\2", index.keys))
@@ -134,7 +134,7 @@ class Index:
     method: str = "btree"
 
     def is_like(self, present: PresentIndex) -> bool:
-        """Say whether an index does what this one is for, as soon as it is valid."""
+        """Return whether an index serves the same purpose once it is valid."""
         return (
             (present.keys, present.method) == (self.keys, self.method)
             and present.is_unique >= self.is_unique
@@ -143,11 +143,11 @@ class Index:
         )
 
     def select_is_taken(self) -> str:
-        """Return the query for whether anything has its name, on whatever table."""
+        """Return a query for whether anything has its name, on any table."""
         return f"SELECT to_regclass('{self.name}') IS NOT NULL"
 
     def make(self, present: Sequence[PresentIndex], *, is_taken: bool) -> list[str]:
-        """Return the statements that make it, or make it valid, where the table has none that is like it and valid."""
+        """Return the statements that create or repair it, for a table without a valid equivalent."""
         for other in present:
             if self.is_like(other):
                 return [f"REINDEX INDEX CONCURRENTLY {quoted(other.name)}", *self.drop_deferrable(present)]
@@ -156,12 +156,12 @@ class Index:
         return [self.create(is_named=not is_taken), *self.drop_deferrable(present)]
 
     def drop_deferrable(self, present: Sequence[PresentIndex]) -> Sequence[str]:
-        """Return the statements that drop deferrable constraints on its keys, which ON CONFLICT refuses."""
+        """Return the statements that drop deferrable constraints on its keys, which ON CONFLICT does not accept."""
         names = [other.name for other in present if other.keys == self.keys and not other.is_immediate]
         return [f"ALTER TABLE room DROP CONSTRAINT {quoted(name)}" for name in names]
 
     def create(self, *, is_named: bool = True) -> str:
-        """Return the statement that makes it while others read and write; Postgres names it if its name is taken."""
+        """Return the statement that creates it without blocking; Postgres chooses the name if its own is taken."""
         unique = "UNIQUE " if self.is_unique else ""
         name = f"{self.name} " if is_named else ""
         return f"CREATE {unique}INDEX CONCURRENTLY {name}ON room USING {self.method} ({self.keys})"
@@ -182,7 +182,7 @@ INDEXES = (
 
 
 def add_column(name: str) -> str:
-    """Return the statement that adds a column, with values only if it must have some."""
+    """Return the statement that adds a column, with values only if it may not be NULL."""
     definitions = {
         "id": "integer GENERATED BY DEFAULT AS IDENTITY",
         "code": f"varchar({CODE_MAX}) NOT NULL DEFAULT gen_random_uuid()",
@@ -191,41 +191,41 @@ def add_column(name: str) -> str:
 
 
 def alter_type(column: Column) -> str:
-    """Return the statement that gives a column the type it should have; it rewrites the table."""
+    """Return the statement that gives a column its required type; it rewrites the table."""
     name, type_ = column.name, COLUMNS[column.name][0]
-    if _is_to_be_number(column):  # and its default need not be one
+    if _is_to_be_number(column):  # whose default may not be one
         altered = f"DROP DEFAULT, ALTER COLUMN {name} TYPE {type_} USING {name}::text::numeric::{type_}"
     else:
         altered = f"TYPE {type_} USING {name}::{type_}"
     return f"ALTER TABLE room ALTER COLUMN {name} {altered}"
 
 
-def lose_unfit(column: Column) -> Sequence[str]:
-    """Return the statements that set to NULL what the column's type cannot hold."""
+def discard_unfit(column: Column) -> Sequence[str]:
+    """Return the statements that set values to NULL that the required type cannot hold."""
     drop = [f"ALTER TABLE room ALTER COLUMN {column.name} DROP NOT NULL"] if not column.is_nullable else []
     return [*drop, f"UPDATE room SET {column.name} = NULL WHERE {_is_unfit(column)}"]
 
 
 def renumber(column: Column) -> str:
-    """Return the statements that give rooms an id of their own."""
+    """Return the statements that give rooms unique ids."""
     allow = "ALTER TABLE room ALTER COLUMN id SET GENERATED BY DEFAULT; " if column.is_always_generated else ""
     return f"{allow}{_RENUMBER}"
 
 
 def require(name: str) -> str:
-    """Return the statements after which a column is never NULL."""
+    """Return the statements that make a column NOT NULL."""
     filled = {"id": _RENUMBER, "code": "UPDATE room SET code = gen_random_uuid() WHERE code IS NULL"}
     return f"{filled[name]}; ALTER TABLE room ALTER COLUMN {name} SET NOT NULL"
 
 
 def select_unfit_rooms(column: Column) -> str:
-    """Return the query for the codes of rooms whose value the column's type cannot hold; empty if it holds all."""
+    """Return the query for the codes of rooms whose value the required type cannot hold; empty if it holds all."""
     condition = _is_unfit(column)
     return f"SELECT code FROM room WHERE {condition} ORDER BY code" if condition else ""
 
 
 def select_rounded_rooms(column: Column) -> str:
-    """Return the query for the codes of rooms whose value the column's type rounds; empty if it rounds none."""
+    """Return the query for the codes of rooms whose value the required type rounds; empty if it rounds none."""
     if COLUMNS[column.name] != _INTEGERS or (column.type in _NUMBERS and column.type not in _FRACTIONS):
         return ""
     number = _number(column)
@@ -252,10 +252,10 @@ def _is_unfit(column: Column) -> str:
 
 
 def quoted(name: str) -> str:
-    """Return a name as SQL has it."""
+    """Return a name quoted for SQL."""
     return '"{}"'.format(name.replace('"', '""'))
 
 
-def name_some(names: Sequence[str], most: int = NAMED_MAX) -> str:
-    """Name as many as is of use."""
-    return ", ".join(map(str, names[:most])) + (" and more" if len(names) > most else "")
+def join_names(names: Sequence[str], max_: int = NAMED_MAX) -> str:
+    """Return a list of names, truncated to `max_`."""
+    return ", ".join(map(str, names[:max_])) + (" and more" if len(names) > max_ else "")

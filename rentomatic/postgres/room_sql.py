@@ -1,4 +1,4 @@
-"""Searches for rooms in SQL. Values are parameters, always: `$2`, `$3`, ..."""
+"""Builds the SQL of searches. Values are always parameters: `$2`, `$3`, ..."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rentomatic.domain.room_filters import Criterion
     from rentomatic.domain.room_search import Position, RoomSearch
 
-# As the indexes have them (see the migrations): a value that is not known sorts as the highest.
+# The expressions of the indexes (see the migrations). An unknown value sorts last.
 _SORTED = {
     name: f"COALESCE({name}, {UNKNOWN})" if isinstance(field.kind, Integer) else name for name, field in FIELDS.items()
 }
@@ -29,18 +29,18 @@ _MATCHES_NULL_SENTINEL = ("ne", "gt", "gte")
 
 
 class _Values(list[float | str]):
-    """The values of a statement in the making: its parameters get their numbers as they are added."""
+    """The values of a statement that is being built; parameters are numbered in the order of adding."""
 
     def add(self, value: float | str) -> str:
-        """Add a value, and return what stands for it in the statement."""
+        """Add a value and return its parameter."""
         self.append(value)
-        return f"${len(self) + 1}"  # $1 is the echo's
+        return f"${len(self) + 1}"  # $1 is the echo
 
 
 def build_list(criteria: Sequence[Criterion]) -> Statement:
-    """Return the statement for the rooms that meet every criterion, in the order of insertion.
+    """Return a statement for the rooms that meet every criterion, in the order of insertion.
 
-    Its row is one for `packed_rooms.decode_columns`, and as long as it takes.
+    `column_codec.decode_columns` reads its row, whose size is not limited.
     """
     values = _Values()
     where = _where([_meets(criterion, values) for criterion in criteria])
@@ -48,21 +48,21 @@ def build_list(criteria: Sequence[Criterion]) -> Statement:
 
 
 def build_check() -> Statement:
-    """Return a statement that takes all that reading rooms does, and reads none."""
+    """Return a statement that needs everything that reading rooms needs, but reads none."""
     return Statement(_select(" LIMIT 0"), prepare=True)
 
 
 def build_get(code: str) -> Statement:
-    """Return the statement for the room with this code; its row is that of `build_list`."""
+    """Return a statement for the room with this code; its row has the format of `build_list`."""
     return Statement(_select(" WHERE code = $2"), [code], prepare=True)
 
 
 @lru_cache(maxsize=100)
 def build_search(search: RoomSearch) -> Statement:
-    """Return the statement for a page and one room more, if there is one.
+    """Return a statement for a page and one more room, if there is one.
 
-    Its row is that of `build_list`, with chords from the centre of the circle if the search has one; behind it, if the
-    search counts, how many rooms match, as `int8send` has it.
+    Its row has the format of `build_list`, with chords from the centre of the circle if there is one. If the search
+    counts, the number of matches follows, encoded by `int8send`.
     """
     values = _Values()
     chord = f"{_PLACE} <-> {values.add(_cube(search.circle.centre.vector()))}::cube" if search.circle else ""
@@ -72,14 +72,14 @@ def build_search(search: RoomSearch) -> Statement:
     keys = [(chord if key.field == DISTANCE else _SORTED[key.field], key.is_descending) for key in search.order]
     keys.append(("id", search.is_reversed))
     if search.after is not None:
-        matches = [*matches, _is_behind(keys, search.after, values)]
+        matches = [*matches, _is_after(keys, search.after, values)]
     page = f"{_where(matches)} {_order(keys, search)} LIMIT {search.limit + 1:d}"
-    # With one plan for all values, Postgres would not know a price that most rooms have from one that few have.
+    # One plan for all values would be the same for a price that most rooms have and one that few have.
     prepare = not search.criteria
     return Statement(_select(page, chord, more), values, prepare)
 
 
-@lru_cache(maxsize=100)  # but for the limit no values are in it, so that few requests have one of their own
+@lru_cache(maxsize=100)  # few variants: the limit is the only value in the text
 def _select(clauses: str, chord: str = "", more: tuple[str, ...] = ()) -> str:
     columns = ["id", *ATTRIBUTES, *([f"{chord} AS chord"] if chord else [])]
     sent = [ECHO, *encode_columns_sql(with_chords=bool(chord)), *more, ECHO]
@@ -106,7 +106,7 @@ def _is_in_circle(circle: Circle | None, chord: str, values: _Values) -> list[st
     if circle.radius is None:
         return [f"{_PLACE} IS NOT NULL"]
     radius = circle.radius
-    # The index knows cuboids; what is in its corners is sorted out by the chord.
+    # The index finds a cuboid. The chord excludes its corners.
     corners = [tuple(x + sign * (radius + 1e-9) for x in circle.centre.vector()) for sign in (-1, 1)]
     cuboid = ",".join(map(_cube, corners))
     return [f"{_PLACE} <@ {values.add(cuboid)}::cube", f"{chord} <= {values.add(radius)}::float8"]
@@ -126,29 +126,29 @@ def _is_in_box(box: Box | None, values: _Values) -> list[str]:
     ]
 
 
-def _is_behind(keys: Sequence[tuple[str, bool]], after: Position, values: _Values) -> str:
-    """Return the condition that a room comes after a position: keyset pagination."""
+def _is_after(keys: Sequence[tuple[str, bool]], after: Position, values: _Values) -> str:
+    """Return the keyset pagination condition: a room comes after a position."""
     types = ["float8" if isinstance(value, float) else "bigint" for value in after]
-    places = [f"{values.add(value)}::{type_}" for value, type_ in zip(after, types, strict=True)]
+    parameters = [f"{values.add(value)}::{type_}" for value, type_ in zip(after, types, strict=True)]
     expressions = [expression for expression, _ in keys]
     directions = {is_descending for _, is_descending in keys}
     if len(directions) == 1:
-        # One comparison of rows, which an index can begin at.
+        # One row comparison, at which an index scan can start.
         comparison = "<" if directions.pop() else ">"
-        return f"({', '.join(expressions)}) {comparison} ({', '.join(places)})"
+        return f"({', '.join(expressions)}) {comparison} ({', '.join(parameters)})"
     condition = ""
-    for (expression, is_descending), value in reversed(list(zip(keys, places, strict=True))):
+    for (expression, is_descending), value in reversed(list(zip(keys, parameters, strict=True))):
         further = f"{expression} {'<' if is_descending else '>'} {value}"
         condition = f"({further} OR {expression} = {value} AND {condition})" if condition else further
     first, is_descending = keys[0]
-    return f"{first} {'<=' if is_descending else '>='} {places[0]} AND {condition}"
+    return f"{first} {'<=' if is_descending else '>='} {parameters[0]} AND {condition}"
 
 
 def _order(keys: Sequence[tuple[str, bool]], search: RoomSearch) -> str:
     is_in_area = search.box is not None or (search.circle is not None and search.circle.radius is not None)
     is_by_distance = bool(search.order) and search.order[0].field == DISTANCE
-    # Postgres takes every area for a thousandth of the rooms. For a short page it would walk the index of the order
-    # until it comes upon enough of them, through a million rooms in 140 ms; to add nothing keeps it to that of places.
+    # Postgres estimates that any area holds a thousandth of the rooms. For a short page it would scan the index of the
+    # order until it has found enough, 140 ms for a million rooms. Adding 0 makes it use the index of places.
     form = "({}) + 0" if is_in_area and not is_by_distance else "{}"
     return "ORDER BY " + ", ".join(form.format(key) + (" DESC" if is_descending else "") for key, is_descending in keys)
 

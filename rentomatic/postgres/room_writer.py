@@ -1,4 +1,4 @@
-"""Rooms brought up to date in Postgres: copied into a table of this connection's own, then into `room` at once."""
+"""Writes rooms to Postgres: copies them into a temporary table, then into `room` in one statement."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
 _BATCH = 5_000  # rooms
-_ANALYZED_FROM = 1_000  # rooms: of fewer the planner need not know at once
-_NO_UNIQUE_CODE = ("42P10", "55000")  # nothing rules out repeated codes; or it is deferrable, which does not count
+_ANALYZED_FROM = 1_000  # rooms; for fewer, autovacuum is soon enough
+_NO_UNIQUE_CODE = ("42P10", "55000")  # there is no unique index on code; or its constraint is deferrable
 
-# Whatever the role's default: another isolation would compare with what was there before the lock.
+# Overrides the role's default: another isolation level would compare with the rooms before the lock.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-# No time limit that the owner has is meant for a long import: not even one that is new in Postgres 17. But where the
-# client has gone, the server is to find out while it works, and let go of the table (manual, "Client Connection").
+# The owner's time limits, including Postgres 17's new one, are not meant for a long import. But if the client is gone,
+# the server must notice while it works and release the table (manual, "Client Connection").
 _SETTINGS = """
     SELECT set_config(name, CASE name WHEN 'client_connection_check_interval' THEN '1s' ELSE '0' END, true)
     FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout',
                                     'transaction_timeout', 'client_connection_check_interval')
 """
-# From the catalogue: a look at the table would hold a lock until the end, for which a migration would wait.
+# From the catalogue: reading the table would hold a lock until the end, and block migrations.
 _TYPES = """
     SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
     WHERE attrelid = to_regclass('room') AND attname = ANY(CAST(:names AS text[])) AND NOT attisdropped
@@ -50,8 +50,8 @@ _COUNT = f"""
            count(*) FILTER (WHERE room.code IS NOT NULL AND {_DIFFERS})
     FROM staged_room AS staged LEFT JOIN room USING (code)
 """
-# Not ON CONFLICT DO UPDATE, which takes a new id for each room that is there, and throws it away. DO NOTHING has
-# nothing to do, and is refused if the codes are not unique.
+# Not ON CONFLICT DO UPDATE, which uses up an id for each existing room. DO NOTHING never applies, but fails if codes
+# are not unique.
 _UPSERT = f"""
     WITH changed AS (
         UPDATE room SET {", ".join(f"{name} = staged.{name}" for name in _OTHERS)}
@@ -68,12 +68,12 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class PostgresRoomWriter:
-    """The writing port, over the table `room`; each call on a connection of its own.
+    """Implements the `RoomWriter` port over the table `room`, with a new connection for each call.
 
     Args:
-        configuration: As of `PostgresRepo`, of the table's owner; no time-out of it counts.
-        remaining_s: How many seconds the caller has left.
-        report: Is told what takes long.
+        configuration: As for `PostgresRepo`, for the table's owner; its timeouts are ignored.
+        remaining_s: Returns how many seconds the caller has left.
+        report: Called with a message before a long step.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class PostgresRoomWriter:
             _stage(connection, rooms)
             written = self._write_staged(connection, missing_columns(), is_dry_run=is_dry_run)
         except BaseException:
-            connection.abandon()  # and what is not committed is rolled back
+            connection.abandon()  # the server rolls back what is not committed
             raise
         connection.end()
         return written
@@ -111,10 +111,10 @@ class PostgresRoomWriter:
         self, connection: Connection, missing_columns: Sequence[str], *, is_dry_run: bool
     ) -> WrittenRooms:
         if not is_dry_run:
-            self._report("Writing; if others write, this waits for them")
-            # From here on only the server works: a client that is stopped or frozen does not keep the table.
+            self._report("Writing, after other writers have finished")
+            # From here on only the server works. A client that is stopped or frozen must not block the table.
             _run(connection, "SET LOCAL idle_in_transaction_session_timeout = '60s'")
-            # Nobody changes what is compared, and two imports cannot wait for each other's rooms.
+            # Prevents changes to the compared rooms, and deadlocks between two imports.
             _run(connection, "LOCK TABLE room IN SHARE ROW EXCLUSIVE MODE")
         if missing_columns:
             kept = ", ".join(f"{name} = room.{name}" for name in missing_columns)
@@ -139,7 +139,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _stage(connection: Connection, rooms: Iterable[Room]) -> None:
-    # In pieces: what goes wrong in `rooms` does so between them, and is not taken for an error of the database.
+    # In batches: an error of `rooms` is raised between them and not mistaken for one of the database.
     remaining = iter(rooms)
     number = 0
     while batch := list(islice(remaining, _BATCH)):
@@ -153,10 +153,8 @@ def _upsert(connection: Connection) -> None:
         _run(connection, _UPSERT)
     except RepositoryError as error:
         if error.sqlstate in _NO_UNIQUE_CODE:
-            said = (
-                "The table room has no unique index on code that imports work with: manage.py doctor says what to run"
-            )
-            raise SettingsError([said]) from error
+            message = "The table room has no unique index on code that imports can use: run manage.py doctor for a fix"
+            raise SettingsError([message]) from error
         raise
 
 
@@ -167,12 +165,12 @@ def _run(connection: Connection, sql: str, **arguments: Any) -> Sequence[Any]:
 
 
 def _copied(rooms: Sequence[Room], number: int) -> bytes:
-    """Return rooms in COPY's text format (manual, "COPY"), each with its number, counted from `number`."""
+    """Return rooms in COPY's text format (manual, "COPY"), numbered from `number`."""
     rows = ((number, *(getattr(room, name) for name in ATTRIBUTES)) for number, room in enumerate(rooms, number))
-    return "".join("\t".join(map(_spelled, row)) + "\n" for row in rows).encode()
+    return "".join("\t".join(map(_escaped, row)) + "\n" for row in rows).encode()
 
 
-def _spelled(value: object) -> str:
+def _escaped(value: object) -> str:
     if isinstance(value, str):
         return value.translate(_ESCAPES)
     return "\\N" if value is None else repr(value)

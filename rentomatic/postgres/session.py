@@ -1,4 +1,4 @@
-"""The connections of a process, one on Lambda: opened late, kept long, trusted never."""
+"""The connection pool of a process, with one connection on Lambda."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_LEAST_S = 0.1  # with less than this left nothing is begun
+_MIN_REMAINING_S = 0.1  # with less time left nothing is started
 _STARTING_UP = "57P03"
 _STARTING_UP_PAUSE_S = 0.3
-_NOT_LET_IN = ("28P01", "28000")
+_LOGIN_REFUSED = ("28P01", "28000")
 
 
 class SessionEvent(StrEnum):
-    """What happens to a session that a client may not see."""
+    """An event of a session that the caller does not see, named as its metric."""
 
     RECONNECT = "DatabaseReconnects"
     RETRY = "DatabaseRetries"
-    RENEWAL = "CredentialRefreshes"
+    CREDENTIAL_REFRESH = "CredentialRefreshes"
     TIMEOUT = "DatabaseTimeouts"
 
 
 @dataclass
 class _PooledConnection:
-    """A connection between two uses. Times are of `time.time`: a frozen environment's other clocks may stop.
+    """A connection between two uses. Times are of `time.time`, since other clocks stop in a frozen environment.
 
     Attributes:
-        process: The process that opened it; one forked from it must not use the socket of both.
+        process: The process that opened it; a fork must not use the shared socket.
     """
 
     connection: PipelinedConnection
@@ -68,22 +68,22 @@ class _PooledConnection:
         if self.is_own:
             self.connection.end()
         else:
-            self.connection.abandon()  # its server must hear nothing from this process
+            self.connection.abandon()  # sends nothing, since the other process may be using it
 
 
-def _end_all(kept: deque[_PooledConnection]) -> None:
-    with suppress(IndexError):  # other threads may take them all meanwhile
-        while kept:
-            kept.pop().end()
+def _end_all(pool: deque[_PooledConnection]) -> None:
+    with suppress(IndexError):  # other threads may take connections meanwhile
+        while pool:
+            pool.pop().end()
 
 
 class PostgresSession:
-    """Runs statements that read, each within a deadline, on a connection that it opens and keeps.
+    """Runs reading statements within a deadline, on pooled connections that are opened on demand.
 
     Args:
-        configuration: Of `read_session_settings`, which reads it once, and of `credentials_from_settings`.
-        remaining_s: How many seconds the caller has left.
-        count: Is told each `SessionEvent`.
+        configuration: As for `read_session_settings`, which reads it once, and `credentials_from_settings`.
+        remaining_s: Returns how many seconds the caller has left.
+        count: Called with each `SessionEvent`.
     """
 
     def __init__(
@@ -96,29 +96,29 @@ class PostgresSession:
         self._remaining_s = remaining_s
         self._count = count
         self._credentials: Credentials | None = None
-        # Those that nobody uses. Whoever needs one takes it out, which no two threads can do, or opens another.
-        self._kept: deque[_PooledConnection] = deque()
-        # An existing user may make a repository for each request, and not know that it has anything to close.
-        weakref.finalize(self, _end_all, self._kept)
+        # The idle connections. A thread takes one out atomically, or opens another.
+        self._pool: deque[_PooledConnection] = deque()
+        # The book's callers may create a repository for each request and never close it.
+        weakref.finalize(self, _end_all, self._pool)
         self._has_connected = False
 
     def close(self) -> None:
-        """Close the connections that are kept; the next call opens another."""
-        _end_all(self._kept)
+        """Close the pooled connections; the next call opens another."""
+        _end_all(self._pool)
 
     def fetch(self, statement: Statement, decode: Callable[[Row], T]) -> T:
-        """Return the decoded row of a statement that only reads, which may be run twice.
+        """Return the decoded row of a statement. It must only read, since it may run twice.
 
         Args:
-            statement: What to run.
-            decode: Raises an exception for a row that is not an answer to it: the connection is not used again then.
+            statement: The statement to run.
+            decode: Decodes the row. If it raises, the connection is closed.
 
         Raises:
-            RepositoryError: see its tree.
+            RepositoryError: or one of its subclasses, see `domain.errors`.
         """
         budget_s = min(self._settings.timeout_s, self._remaining_s())
-        if budget_s < _LEAST_S:
-            raise UnavailableError("There is no time left to begin")
+        if budget_s < _MIN_REMAINING_S:
+            raise UnavailableError("Not enough time left to start")
         deadline = time.monotonic() + budget_s
         try:
             return self._fetch(statement, decode, deadline)
@@ -126,87 +126,89 @@ class PostgresSession:
             self._count(SessionEvent.TIMEOUT)
             raise
 
-    @cached_property  # an error is not kept
+    @cached_property  # errors are not cached
     def _settings(self) -> SessionSettings:
         return read_session_settings(self._configuration)
 
     def _fetch(self, statement: Statement, decode: Callable[[Row], T], deadline: float) -> T:
-        if kept := self._take_good(deadline):
+        if pooled := self._take_usable(deadline):
             try:
-                return self._run(kept, statement, decode)
+                return self._run(pooled, statement, decode)
             except (UnavailableError, TimedOutError, CorruptDataError) as error:
-                # A connection that died while it was kept, or now: once more, on one that was alive a moment ago.
-                # One that is still open brought the server's own answer, and too late is too late.
-                is_too_late = isinstance(error, TimedOutError) and error.sqlstate
-                if kept.connection.is_open or is_too_late or deadline - time.monotonic() < _LEAST_S:
+                # The pooled connection had died: retry on a new one. If it is still open, the error is the server's
+                # answer. After the server's own timeout a retry would be too late.
+                is_server_timeout = isinstance(error, TimedOutError) and error.sqlstate
+                remaining_s = deadline - time.monotonic()
+                if pooled.connection.is_open or is_server_timeout or remaining_s < _MIN_REMAINING_S:
                     raise
             self._count(SessionEvent.RETRY)
         return self._run(self._open(deadline), statement, decode)
 
-    def _take_good(self, deadline: float) -> _PooledConnection | None:
-        """Return a kept connection that can be used; close those that cannot."""
-        while kept := self._take():
-            if not kept.is_own or not kept.is_fresh(self._settings):
-                kept.end()
+    def _take_usable(self, deadline: float) -> _PooledConnection | None:
+        """Take a usable connection out of the pool; close those that are not."""
+        while pooled := self._take():
+            if not pooled.is_own or not pooled.is_fresh(self._settings):
+                pooled.end()
                 continue
-            kept.connection.socket.deadline = deadline
-            if kept.connection.is_in_step:
-                return kept
-            kept.connection.abandon()
+            pooled.connection.socket.deadline = deadline
+            if pooled.connection.is_in_sync:
+                return pooled
+            pooled.connection.abandon()
         return None
 
     def _take(self) -> _PooledConnection | None:
-        """Return the connection that was used last, which is not kept any more; None if none is kept."""
+        """Take the connection that was used last out of the pool; None if it is empty."""
         try:
-            return self._kept.pop()
+            return self._pool.pop()
         except IndexError:
             return None
 
-    def _keep(self, kept: _PooledConnection) -> None:
-        """Keep a connection; close those that are too many, or have not been used for too long."""
-        kept.used_at = time.time()
-        self._kept.append(kept)
-        with suppress(IndexError):  # other threads may take them all meanwhile
-            while len(self._kept) > 1 and self._has_one_too_many():
-                self._kept.popleft().end()
+    def _put_back(self, pooled: _PooledConnection) -> None:
+        """Return a connection to the pool; close excess and stale ones."""
+        pooled.used_at = time.time()
+        self._pool.append(pooled)
+        with suppress(IndexError):  # other threads may take connections meanwhile
+            while len(self._pool) > 1 and self._has_excess():
+                self._pool.popleft().end()
 
-    def _has_one_too_many(self) -> bool:
-        return len(self._kept) > self._settings.pool_size or not self._kept[0].is_fresh(self._settings)
+    def _has_excess(self) -> bool:
+        return len(self._pool) > self._settings.pool_size or not self._pool[0].is_fresh(self._settings)
 
-    def _run(self, kept: _PooledConnection, statement: Statement, decode: Callable[[Row], T]) -> T:
-        """Run the statement and keep the connection, if nothing that was sent or received can still be on its way.
+    def _run(self, pooled: _PooledConnection, statement: Statement, decode: Callable[[Row], T]) -> T:
+        """Run the statement, and put the connection back if no message can still be in transit.
 
-        That is so after success, and after an error of severity ERROR, behind which pg8000 has read all there was.
-        After anything else, an exception from outside included, the next answer might be this call's.
+        That holds after success and after an error of severity ERROR, after which pg8000 has read everything. After
+        anything else, such as KeyboardInterrupt, the next answer might belong to this call.
         """
         is_clean = False
         try:
             with translate_errors(ConnectionPhase("query")):
                 try:
-                    value = decode(kept.connection.fetch(statement))
+                    value = decode(pooled.connection.fetch(statement))
                 except DatabaseError as error:
                     is_clean = (server_error(error) or {}).get("V") == "ERROR"
                     raise
             is_clean = True
         finally:
             if is_clean:
-                self._keep(kept)
+                self._put_back(pooled)
             else:
-                kept.connection.abandon()
+                pooled.connection.abandon()
         return value
 
     def _open(self, deadline: float) -> _PooledConnection:
-        """Connect; once more if the server is just starting, or if credentials may have been renewed."""
+        """Connect, with one retry if the server is starting up or if there are new credentials."""
         if self._has_connected:
             self._count(SessionEvent.RECONNECT)
         try:
             return self._connect(deadline)
         except UnavailableError as error:
-            if error.sqlstate == _STARTING_UP and deadline - time.monotonic() > _STARTING_UP_PAUSE_S + _LEAST_S:
+            remaining_s = deadline - time.monotonic()
+            if error.sqlstate == _STARTING_UP and remaining_s > _STARTING_UP_PAUSE_S + _MIN_REMAINING_S:
                 time.sleep(_STARTING_UP_PAUSE_S)
                 self._count(SessionEvent.RETRY)
-            elif error.sqlstate in _NOT_LET_IN and self._credentials and self._credentials.renew(deadline):
-                self._count(SessionEvent.RENEWAL)
+            elif error.sqlstate in _LOGIN_REFUSED and self._credentials and self._credentials.renew(deadline):
+                self._count(SessionEvent.CREDENTIAL_REFRESH)
             else:
                 raise
         return self._connect(deadline)

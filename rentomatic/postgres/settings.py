@@ -1,4 +1,4 @@
-"""Where the rooms' Postgres is, who asks it, and how long that may take."""
+"""Settings of the rooms' Postgres: address, credentials, timeouts and pool."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rentomatic.domain.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Each variable, and the key that stands for it in a secret of the shape that RDS writes
-# (AWS Secrets Manager user guide, "JSON structure of AWS Secrets Manager secrets").
+# Each variable's key in a secret of RDS (AWS Secrets Manager user guide, "JSON structure of AWS Secrets Manager
+# secrets").
 _SECRET_KEYS = {
     "POSTGRES_USER": "username",
     "POSTGRES_PASSWORD": "password",
@@ -25,8 +25,8 @@ _PORT_MAX = 65535
 _SSLMODES = ("disable", "require", "verify-full")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _YEAR_S = 31_536_000
-# The default, the least and the most, in seconds. A Lambda function is stopped after 900 s, and a NAT gateway forgets
-# a silent connection after 350 s.
+# Default, minimum and maximum in seconds. A Lambda function is stopped after 900 s, and a NAT gateway drops an idle
+# connection after 350 s.
 _SECONDS = {
     "POSTGRES_TIMEOUT_S": (8, 0.1, 900),
     "POSTGRES_MAX_AGE_S": (1800, 0, _YEAR_S),
@@ -38,13 +38,13 @@ _POOL_SIZE, _POOL_SIZE_ON_LAMBDA = 10, 1  # a Lambda environment has one request
 
 @dataclass(frozen=True)
 class PostgresSettings:
-    """How to reach the database.
+    """How to connect to the database.
 
     Attributes:
         hostname: A host's name or address, or the directory of a Unix socket, which starts with `/`.
-        port: From 1 to 65535; of a Unix socket, the number at the end of its name.
-        sslmode: `disable`, `require` (encrypt, trust anybody) or `verify-full` (check certificate and name).
-        sslrootcert: A file with the certificates to trust; empty for the system's and those of RDS.
+        port: From 1 to 65535; for a Unix socket, the number at the end of its name.
+        sslmode: `disable`, `require` (encrypt only) or `verify-full` (verify certificate and name).
+        sslrootcert: A file with trusted certificates; empty for the system's and those of RDS.
     """
 
     user: str
@@ -63,14 +63,14 @@ class PostgresSettings:
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """How long things may take, in seconds, and how many connections are kept.
+    """Timeouts in seconds and the size of the pool.
 
     Attributes:
-        timeout_s: Everything that one call does, from the secret to the last row; 0.1 to 900.
-        max_age_s: The life of a connection; 0 to a year, at 0 it is used once.
-        max_idle_s: How long a connection may wait for its next use; 0 to a year, at 0 it is used once.
-        pool_size: How many connections that nobody uses are kept, 1 to 100.
-        has_auto_pause: Whether the database pauses when nobody uses it, and takes its time to resume.
+        timeout_s: The limit of one call, from reading the secret to the last row; 0.1 to 900.
+        max_age_s: The maximum age of a connection; 0 to a year, where 0 means that it is used once.
+        max_idle_s: The maximum idle time of a connection; 0 to a year, where 0 means that it is used once.
+        pool_size: The maximum number of idle connections, 1 to 100.
+        has_auto_pause: Whether the database pauses when unused and takes time to resume.
     """
 
     timeout_s: float
@@ -83,17 +83,17 @@ class SessionSettings:
 def read_postgres_settings(
     configuration: Mapping[str, Any], credentials: Mapping[str, Any] | None = None
 ) -> PostgresSettings:
-    """Read the settings, completed by credentials. An empty value is a missing one.
+    """Read the settings and complete them with credentials. An empty value counts as missing.
 
     Args:
         configuration: `POSTGRES_USER`, `POSTGRES_PASSWORD`, `POSTGRES_HOSTNAME`, `POSTGRES_PORT`,
-            `APPLICATION_DB`, `POSTGRES_SSLMODE` and `POSTGRES_SSLROOTCERT`; the environment will do. The last two
-            are taken from the environment if they are missing.
-        credentials: As a secret of RDS has them: `username` and `password` are taken from here, always;
-            `host`, `port` and `dbname` stand in where the configuration has none.
+            `APPLICATION_DB`, `POSTGRES_SSLMODE` and `POSTGRES_SSLROOTCERT`, as in the environment. If the last two
+            are missing, the environment's are used.
+        credentials: The content of a secret of RDS. Its `username` and `password` are always used; its `host`, `port`
+            and `dbname` only where the configuration has none.
 
     Raises:
-        SettingsError: with everything that is missing or malformed.
+        SettingsError: one or more settings are missing or malformed; it lists all of them.
     """
     values: dict[str, Any] = {variable: configuration.get(variable) for variable in _SECRET_KEYS}
     if credentials is not None:
@@ -107,7 +107,7 @@ def read_postgres_settings(
     sslrootcert = _optional(configuration, "POSTGRES_SSLROOTCERT", "")
     sslmode = _optional(configuration, "POSTGRES_SSLMODE", default_sslmode(values["POSTGRES_HOSTNAME"]))
     if sslmode not in _SSLMODES:
-        problems.append(f"POSTGRES_SSLMODE is none of {', '.join(_SSLMODES)}")
+        problems.append(f"POSTGRES_SSLMODE must be one of {', '.join(_SSLMODES)}")
     if problems:
         raise SettingsError(problems)
     return PostgresSettings(
@@ -122,28 +122,28 @@ def read_postgres_settings(
 
 
 def read_session_settings(configuration: Mapping[str, Any]) -> SessionSettings:
-    """Read the times, `POSTGRES_POOL_SIZE`, and `POSTGRES_AUTO_PAUSE`, which is `true` or `false`.
+    """Read the timeouts, `POSTGRES_POOL_SIZE` and `POSTGRES_AUTO_PAUSE`, which is `true` or `false`.
 
-    Each is taken from the environment if it is missing, and has a default.
+    A missing setting is taken from the environment, or has a default.
 
     Raises:
-        SettingsError: with everything that is malformed.
+        SettingsError: one or more settings are malformed; it lists all of them.
     """
     seconds = {
         variable: _number(_optional(configuration, variable, default)) for variable, (default, *_) in _SECONDS.items()
     }
     problems = [
-        f"{variable} is not a number of seconds from {least} to {most}"
-        for variable, (_, least, most) in _SECONDS.items()
-        if not least <= seconds[variable] <= most
+        f"{variable} must be a number of seconds from {minimum} to {maximum}"
+        for variable, (_, minimum, maximum) in _SECONDS.items()
+        if not minimum <= seconds[variable] <= maximum
     ]
     default_size = _POOL_SIZE_ON_LAMBDA if _optional(configuration, "AWS_LAMBDA_FUNCTION_NAME") else _POOL_SIZE
     pool_size = _optional(configuration, "POSTGRES_POOL_SIZE", default_size)
     if not _is_integer(pool_size, _POOL_SIZE_MAX):
-        problems.append(f"POSTGRES_POOL_SIZE is not an integer from 1 to {_POOL_SIZE_MAX}")
+        problems.append(f"POSTGRES_POOL_SIZE must be an integer from 1 to {_POOL_SIZE_MAX}")
     auto_pause = _optional(configuration, "POSTGRES_AUTO_PAUSE", "false")
     if auto_pause not in ("true", "false"):
-        problems.append("POSTGRES_AUTO_PAUSE is neither true nor false")
+        problems.append("POSTGRES_AUTO_PAUSE must be true or false")
     if problems:
         raise SettingsError(problems)
     timeout_s, max_age_s, max_idle_s = seconds.values()
@@ -151,7 +151,7 @@ def read_session_settings(configuration: Mapping[str, Any]) -> SessionSettings:
 
 
 def _optional(configuration: Mapping[str, Any], variable: str, default: Any = None) -> Any:
-    """Return a setting that is not about where, or as whom: the book's five keys leave these to the environment."""
+    """Return a setting other than the book's five keys, from the environment if the configuration lacks it."""
     for value in (configuration.get(variable), os.environ.get(variable)):
         if value is not None and value != "":
             return value
@@ -159,7 +159,7 @@ def _optional(configuration: Mapping[str, Any], variable: str, default: Any = No
 
 
 def default_sslmode(hostname: object) -> str:
-    """Return what `POSTGRES_SSLMODE` is where it is not set: no TLS on this machine, all of it elsewhere."""
+    """Return the default of `POSTGRES_SSLMODE`: `disable` on this machine, `verify-full` elsewhere."""
     is_this_machine = isinstance(hostname, str) and (hostname.startswith("/") or hostname.lower() in _LOOPBACK)
     return "disable" if is_this_machine else "verify-full"
 
@@ -168,24 +168,24 @@ def _problem(variable: str, value: object) -> str | None:
     if value is None or value == "":
         return "is missing"
     if variable == "POSTGRES_PORT":
-        return None if _is_integer(value, _PORT_MAX) else f"is not an integer from 1 to {_PORT_MAX}"
-    return None if isinstance(value, str) and _is_text(value) else "is not text"
+        return None if _is_integer(value, _PORT_MAX) else f"must be an integer from 1 to {_PORT_MAX}"
+    return None if isinstance(value, str) and _is_text(value) else "must be text"
 
 
 def _is_text(value: str) -> bool:
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _is_integer(value: object, most: int) -> bool:
+def _is_integer(value: object, maximum: int) -> bool:
     text = str(value)
-    return text.isascii() and text.isdigit() and len(text) <= len(str(most)) and 1 <= int(text) <= most
+    return text.isascii() and text.isdigit() and len(text) <= len(str(maximum)) and 1 <= int(text) <= maximum
 
 
 def _number(value: object) -> float:
     try:
         return float(str(value))
     except ValueError:
-        return math.nan  # which is in no range
+        return math.nan  # in no range
 
 
 def _in_secret(variable: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rentomatic.domain.geography import Box, Circle
     from rentomatic.domain.room_search import Position, RoomSearch
 
-_HOLDS = {
+_OPERATORS = {
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,
@@ -31,7 +31,7 @@ _HOLDS = {
 
 
 class MemRepo:
-    """Every port of the use cases, over dictionaries with the attributes of a room as keys."""
+    """Implements the ports of the use cases over dictionaries with a room's attributes as keys."""
 
     def __init__(self, data: Sequence[Mapping[str, Any]]) -> None:
         self.data = data
@@ -43,22 +43,22 @@ class MemRepo:
 
     def search(self, search: RoomSearch) -> RoomPage:
         rooms = self._rooms()
-        for room in rooms:  # a room keeps its number when others come and go
+        for room in rooms:  # a room keeps its id when others are added or removed
             self._row_ids.setdefault(str(room.code), len(self._row_ids))
-        found = [room for room in rooms if _meets_all(room, search.criteria) and _is_there(room, search)]
-        positions = {room.code: self._position(room, search) for room in found}
+        matches = [room for room in rooms if _meets_all(room, search.criteria) and _is_in_area(room, search)]
+        positions = {room.code: self._position(room, search) for room in matches}
         key = partial(_sort_key, search)
         if search.after is not None:
-            behind = [room for room in found if key(positions[room.code]) > key(search.after)]
+            remaining = [room for room in matches if key(positions[room.code]) > key(search.after)]
         else:
-            behind = found
-        behind.sort(key=lambda room: key(positions[room.code]))
+            remaining = matches
+        remaining.sort(key=lambda room: key(positions[room.code]))
         page = RoomPage(
             search,
-            rooms=behind,
-            row_ids=[self._row_ids[str(room.code)] for room in behind],
-            chords=[_chord(room, search.circle) for room in behind] if search.circle else None,
-            count=len(found) if search.is_counted else None,
+            rooms=remaining,
+            row_ids=[self._row_ids[str(room.code)] for room in remaining],
+            chords=[_chord(room, search.circle) for room in remaining] if search.circle else None,
+            count=len(matches) if search.is_counted else None,
         )
         return page.first(search.limit)
 
@@ -71,15 +71,15 @@ class MemRepo:
     def write(
         self, rooms: Iterable[Room], missing_columns: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
     ) -> WrittenRooms:
-        there = {str(room.code): room for room in self._rooms()}
-        coming = {str(room.code): room for room in rooms}
-        for code in coming.keys() & there.keys():
-            coming[code] = replace(coming[code], **{name: getattr(there[code], name) for name in missing_columns()})
-        added = sum(code not in there for code in coming)
-        unchanged = sum(there.get(code) == room for code, room in coming.items())
+        existing = {str(room.code): room for room in self._rooms()}
+        new = {str(room.code): room for room in rooms}
+        for code in new.keys() & existing.keys():
+            new[code] = replace(new[code], **{name: getattr(existing[code], name) for name in missing_columns()})
+        added = sum(code not in existing for code in new)
+        unchanged = sum(existing.get(code) == room for code, room in new.items())
         if not is_dry_run:
-            self.data = [room.to_dict() for room in {**there, **coming}.values()]
-        return WrittenRooms(added, len(coming) - added - unchanged, unchanged)
+            self.data = [room.to_dict() for room in {**existing, **new}.values()]
+        return WrittenRooms(added, len(new) - added - unchanged, unchanged)
 
     def _rooms(self) -> Sequence[Room]:
         return [Room.from_dict({**fields, "code": str(fields["code"])}) for fields in self.data]
@@ -97,10 +97,10 @@ def _meets(room: Room, criterion: Criterion) -> bool:
     value = getattr(room, criterion.field)
     if isinstance(criterion.value, tuple):
         return value in criterion.value
-    return value is not None and _HOLDS[criterion.operator](value, criterion.value)
+    return value is not None and _OPERATORS[criterion.operator](value, criterion.value)
 
 
-def _is_there(room: Room, search: RoomSearch) -> bool:
+def _is_in_area(room: Room, search: RoomSearch) -> bool:
     if search.circle is None and search.box is None:
         return True
     place = Place.of(room.latitude, room.longitude)
@@ -122,9 +122,9 @@ def _chord(room: Room, circle: Circle) -> float:
 
 
 def _sort_key(search: RoomSearch, position: Position) -> tuple[float, ...]:
-    *values, number = position
+    *values, row_id = position
     signs = [-1 if key.is_descending else 1 for key in search.order]
     return (
         *(sign * value for sign, value in zip(signs, values, strict=True)),
-        -number if search.is_reversed else number,
+        -row_id if search.is_reversed else row_id,
     )

@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 
 
 class PostgresRepo:
-    """Every port of the use cases, over the table `room`, on connections that are opened late and kept.
+    """Implements the reading ports of the use cases over the table `room`, on pooled connections.
 
-    A size, price, longitude or latitude that is NULL comes back as None: the table of the book allows it.
+    A size, price, longitude or latitude that is NULL becomes None; the book's table allows it.
 
     Args:
         configuration: `POSTGRES_USER`, `POSTGRES_PASSWORD`, `POSTGRES_HOSTNAME`, `POSTGRES_PORT` and
-            `APPLICATION_DB`, and maybe more: see `read_postgres_settings`, `read_session_settings` and
-            `credentials_from_settings`. Where and as whom is read by each connect, the rest once.
-        remaining_s: How many seconds the caller of the moment has left; as many as the settings allow
-            if there is none.
-        count: Is told what happens that the caller does not see, for a metric.
+            `APPLICATION_DB`. For optional settings see `read_postgres_settings`, `read_session_settings` and
+            `credentials_from_settings`. Address and credentials are read for each connection, the rest once.
+        remaining_s: Returns how many seconds the caller has left; by default only the settings limit the time.
+        count: Called with each event that the caller does not see, for a metric.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class PostgresRepo:
         self._session.fetch(build_check(), decode_columns)
 
     def close(self) -> None:
-        """Close the connections that are kept; the next call opens another."""
+        """Close the pooled connections; the next call opens another."""
         self._session.close()
 
 

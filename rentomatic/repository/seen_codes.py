@@ -1,4 +1,4 @@
-"""The codes of a file, on disk where they are too many: SQLite's private database, which vanishes when it is closed."""
+"""The codes of a file, in a temporary SQLite database that can exceed memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ENTER = """
 
 
 class SqliteSeenCodes:
-    """Counts codes in a file that SQLite makes in the folder for temporary ones, and deletes."""
+    """Counts codes in a temporary file, which SQLite creates and deletes."""
 
     def __init__(self) -> None:
         self._connection = sqlite3.connect("", isolation_level=None)  # SQLite manual, "Temporary Databases"
@@ -24,7 +24,7 @@ class SqliteSeenCodes:
         self._connection.execute(
             "CREATE TABLE seen (code TEXT PRIMARY KEY, times INTEGER, number INTEGER) WITHOUT ROWID"
         )
-        self._connection.execute("BEGIN")  # once: a transaction for each code takes longer
+        self._connection.execute("BEGIN")  # one transaction: one for each code takes longer
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""The text that stands for where a page ended, opaque to who passes it on."""
+"""Cursors: the end of a page as opaque text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 _HEADER = 2  # version and fingerprint
-_DAMAGED = "Is damaged: use it as it was given"
+_INVALID = "Invalid cursor: pass it back unchanged"
 _LENGTH_MAX = 500
 _CHECK_BYTES = 6
 _INTEGER_MAX = 2**63 - 1
@@ -28,66 +28,66 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def encode_cursor(search: RoomSearch, position: Position) -> str:
-    """Return the cursor for the page behind a position of a search."""
+    """Return the cursor for the page after a position of a search."""
     return _text(_ENCODER.encode([_VERSION, _fingerprint(search), *position]).encode())
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """A cursor that is whole, and of this version."""
+    """An intact cursor of this version."""
 
     fingerprint: str
     values: tuple[Any, ...]
 
 
 def read_cursor(text: str) -> Cursor:
-    """Read a cursor, whatever it was made for.
+    """Read a cursor of any search.
 
     Raises:
-        ValueError: it is damaged, or of another version; the text says which.
+        ValueError: it is invalid or of another version; the message says which.
     """
     version, fingerprint, *values = _content(text)
     if version != _VERSION:
-        raise ValueError("Is of another version of this API: begin again without it")
+        raise ValueError("From another version of this API: start again without a cursor")
     return Cursor(fingerprint, tuple(values))
 
 
 def position_of(cursor: Cursor, search: RoomSearch) -> Position:
-    """Return the position that a cursor of this search stands for.
+    """Return the position that a cursor of this search encodes.
 
     Raises:
-        ValueError: it is of another search.
+        ValueError: it belongs to another search.
     """
     if cursor.fingerprint != _fingerprint(search):
-        raise ValueError("Was made for other filters, another place or another order: begin again without it")
+        raise ValueError("Belongs to other filters, another place or another order: start again without a cursor")
     if not _fits(cursor.values, search):
-        raise ValueError(_DAMAGED)
+        raise ValueError(_INVALID)
     return cursor.values
 
 
 def _content(text: str) -> list[Any]:
-    damaged = ValueError(_DAMAGED)
+    invalid = ValueError(_INVALID)
     if not 1 <= len(text) <= _LENGTH_MAX or not text.isascii():
-        raise damaged
+        raise invalid
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         content = data[_CHECK_BYTES:]
         values = json.loads(content)
     except ValueError:
-        raise damaged from None
+        raise invalid from None
     if text != _text(content) or not isinstance(values, list) or len(values) < _HEADER:
-        raise damaged
+        raise invalid
     return values
 
 
 def _text(content: bytes) -> str:
-    # The check finds damage, it keeps no secret: a position that somebody makes up is looked at, and harmless.
+    # The checksum detects corruption only. A forged position is validated, and harmless.
     check = sha256(content).digest()[:_CHECK_BYTES]
     return base64.urlsafe_b64encode(check + content).decode().rstrip("=")
 
 
 def _fingerprint(search: RoomSearch) -> str:
-    """Return what tells searches apart whose pages do not go together. Pages may change their size on the way."""
+    """Return a hash of everything but the limit, which may change from page to page."""
     return _fingerprint_of(search.criteria, search.circle, search.box, search.order)
 
 
@@ -97,7 +97,7 @@ def _fingerprint_of(criteria: Sequence[Criterion], *others: object) -> str:
 
 
 def _fits(position: Sequence[Any], search: RoomSearch) -> bool:
-    fields = [*(key.field for key in search.order), "number"]
+    fields = [*(key.field for key in search.order), "id"]
     return len(position) == len(fields) and all(map(_is_value, fields, position))
 
 

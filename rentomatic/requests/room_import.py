@@ -1,4 +1,4 @@
-"""What an import is asked: how the columns of a file become rooms, and what to do with rows that are none."""
+"""The request for an import: how columns become attributes and how strict to be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLUMNS_MAX = 1_000
 
 
 class UnusableFileError(Exception):
-    """A file cannot be imported, none of it; the text says why and where, and is safe to print."""
+    """A file cannot be imported at all; the message says why and where, and is safe to print."""
 
     def __init__(self, text: str) -> None:
         super().__init__(printable(text))
@@ -29,18 +29,19 @@ class Row(NamedTuple):
     """A row of a file.
 
     Attributes:
-        number: Where it begins, from 1, in `unit`.
-        values: By column, as the file has them: text, or what JSON has, decimals as `Decimal`.
-        unit: `line`, or `item` of a file whose lines mean nothing.
-        problem: Column, value and reason, and maybe what such refusals are counted as, if no values could be read.
+        number: Where it begins, from 1, counted in `unit`.
+        values: The file's values by column: text or JSON types, decimals as `Decimal`.
+        unit: `line`, or `item` in a file whose line breaks have no meaning.
+        parse_error: If the row cannot be parsed, the column, value, reason and optionally `counted_as` of its
+            `RowError`.
     """
 
     number: int
     values: Mapping[str, Any]
     unit: str = "line"
-    problem: tuple[str, Any, str] | tuple[str, Any, str, str] | None = None
+    parse_error: tuple[str, Any, str] | tuple[str, Any, str, str] | None = None
 
-    def refusal(self, column: str, value: object, reason: str, counted_as: str = "") -> RowError:
+    def error(self, column: str, value: object, reason: str, counted_as: str = "") -> RowError:
         return RowError(self.unit, self.number, column, value, reason, counted_as)
 
 
@@ -49,11 +50,11 @@ class RoomImportRequest:
     """How to import a file; truthy.
 
     Attributes:
-        mapped: The columns of some attributes of a room; those of the others have their names.
-        code_from: The columns that the code of a row without one is derived from; all it has if empty.
-        is_rounded: Whether decimals are rounded where integers are needed, half away from zero.
-        is_strict: Whether one bad row refuses the file.
-        is_dry_run: Whether to change nothing, and only say what would be.
+        mapped: The column of each attribute whose column has another name.
+        code_from: The columns from which missing codes are derived; empty for all columns.
+        is_rounded: Whether to round decimals to integers where needed, half away from zero.
+        is_strict: Whether one invalid row rejects the file.
+        is_dry_run: Whether to report only, without writing.
     """
 
     mapped: Mapping[str, str] = field(default_factory=dict)
@@ -78,9 +79,9 @@ def build_room_import_request(
     is_strict: bool = False,
     is_dry_run: bool = False,
 ) -> RoomImportRequest | RoomListInvalidRequest:
-    """Read which columns are mapped, as in `price=cold_rent,size=living_space`, and which make the code: `street`.
+    """Read the mapped columns, such as `price=cold_rent,size=living_space`, and those of the code, such as `street`.
 
-    An entry with a comma in it is quoted as in CSV. The rest is as of the request.
+    Quote an entry that contains a comma as in CSV. The other arguments are those of the request.
     """
     invalid = RoomListInvalidRequest()
     mapped: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What the room list is asked: a request that is known to be good, or one that says what is wrong."""
+"""The request for the room list: a valid one, or an invalid one with its errors."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rentomatic.domain.room_filters import InvalidFiltersError, parse_filters
 
 
 class RoomListInvalidRequest:
-    """A request that cannot be answered; falsy.
+    """An invalid request; falsy.
 
     Attributes:
-        errors: `{"parameter": ..., "message": ...}` for each thing that is wrong, and maybe `name`, the parameter's
-            as it was sent, `allowed` and `did_you_mean`.
+        errors: `{"parameter": ..., "message": ...}` for each error. Optional keys are `name`, the parameter's name as
+            sent, `allowed` and `did_you_mean`.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class RoomListValidRequest:
     """A request that every repository can answer; truthy.
 
     Attributes:
-        filters: The very filters that were asked for, not coerced; None if there were none.
+        filters: The requested filters, unchanged; None without filters.
     """
 
     def __init__(self, filters: Mapping[str, Any] | None = None) -> None:

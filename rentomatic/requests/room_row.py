@@ -1,4 +1,4 @@
-"""What a row of a file must be to be a room."""
+"""Validates a row of a file and reads a room's attributes from it."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
     from rentomatic.domain.room_import import RowError
     from rentomatic.requests.room_import import RoomImportRequest, Row
 
-# Decimal() and float() also take "1_0", "nan", "infinity" and the digits of other scripts; and an exponent of ten
-# digits is a number that takes all memory to spell.
+# Decimal() and float() also accept "1_0", "nan", "infinity" and the digits of other scripts. A number with an exponent
+# of ten digits would take all memory to write out.
 _NUMBER = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][+-]?[0-9]{1,3})?")
 
-_TOGETHER = {"latitude": "longitude", "longitude": "latitude"}
+_OTHER_COORDINATE = {"latitude": "longitude", "longitude": "latitude"}
 
 
 def read_attributes(row: Row, request: RoomImportRequest) -> tuple[dict[str, Any], list[RowError]]:
-    """Return the attributes of a room, None where they are not known, and everything that is wrong with them."""
-    if row.problem:
-        return {}, [row.refusal(*row.problem)]
+    """Return the attributes of a room, None where unknown, and all errors in them."""
+    if row.parse_error:
+        return {}, [row.error(*row.parse_error)]
     values: dict[str, Any] = dict.fromkeys(request.columns)
     known = {name for name, column in request.columns.items() if _is_known(name, row.values.get(column))}
-    refusals = []
+    errors = []
     for name, column in request.columns.items():
         if name in known:
             try:
                 values[name] = _READERS[name](row.values[column], is_rounded=request.is_rounded)
             except ValueError as error:
-                refusals.append(row.refusal(column, row.values[column], str(error)))
-        elif (other := _TOGETHER.get(name)) in known:
-            refusals.append(row.refusal(column, row.values.get(column), f"Must be known, as the {other} is"))
-    return values, refusals
+                errors.append(row.error(column, row.values[column], str(error)))
+        elif (other := _OTHER_COORDINATE.get(name)) in known:
+            errors.append(row.error(column, row.values.get(column), f"Required, since there is a {other}"))
+    return values, errors
 
 
 def _is_known(name: str, value: object) -> bool:
-    # Whitespace counts where codes are compared, to the letter.
+    # Codes are compared exactly, whitespace included.
     return value is not None and (not isinstance(value, str) or bool(value if name == "code" else value.strip()))
 
 
@@ -67,7 +67,7 @@ def _integer(value: object, kind: Integer, *, is_positive: bool, is_rounded: boo
 
 
 def _coordinate(value: object, place_of: Callable[[float], Place | None], limit: int, **_: bool) -> float:
-    number = float(_number_text(value)) + 0.0  # 0 for -0
+    number = float(_number_text(value)) + 0.0  # turns -0 into 0
     if place_of(number) is None:
         raise ValueError(f"Must be from -{limit} to {limit} degrees")
     return number
@@ -90,7 +90,7 @@ def _reader(name: str) -> Callable[..., Any]:
             return partial(_coordinate, place_of=lambda latitude: Place.of(latitude, 0), limit=90)
         case "longitude":
             return partial(_coordinate, place_of=lambda longitude: Place.of(0, longitude), limit=180)
-    raise NotImplementedError(f"Say how {name} is read from a file")
+    raise NotImplementedError(f"Add a reader for {name}")
 
 
 _READERS = {name: _reader(name) for name in ATTRIBUTES}

@@ -1,4 +1,4 @@
-"""What a search for rooms is asked: parameters as text in; a search, or everything that is wrong with them, out."""
+"""The request for a search: reads text parameters into a search or into a list of all errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FILTER_PREFIX = "filter_"
 SORT_KEYS = tuple(text for name in SORTABLE for text in ((name,) if name == DISTANCE else (name, f"-{name}")))
 
-# What is allowed, in words, for who got it wrong.
+# The allowed values of each parameter, in words, for error messages.
 ALLOWED: Mapping[str, str] = {
     **{
         f"{FILTER_PREFIX}{key}": (
@@ -41,18 +41,18 @@ ALLOWED: Mapping[str, str] = {
     "cursor": 'what a Link with rel="next" has, with the parameters it has',
 }
 
-# float() also takes "1_0", "nan", "infinity" and the digits of other scripts.
+# float() also accepts "1_0", "nan", "infinity" and the digits of other scripts.
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 _LIMIT = re.compile(r"0{0,9}([0-9]{1,5})")
-_NAME_MAX = 50  # characters; of a longer name nobody meant another
-_HELPED_MAX = 5
+_NAME_MAX = 50  # characters; a longer name is not a typing error
+_SUGGESTIONS_MAX = 5
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RoomSearchRequest:
-    """A search that every repository can do; truthy."""
+    """A search that every repository supports; truthy."""
 
     search: RoomSearch
 
@@ -63,10 +63,10 @@ class RoomSearchRequest:
 def build_room_search_request(
     parameters: Mapping[str, Sequence[str]],
 ) -> RoomSearchRequest | RoomListInvalidRequest:
-    """Read a search from the values of each parameter, by the parameter's name.
+    """Read a search from the values of each parameter by name.
 
-    An invalid request names each wrong parameter, says what is wrong and what is allowed, and, of one that does not
-    exist, which one might have been meant.
+    For each invalid parameter an invalid request has the reason and what is allowed. For an unknown one it suggests a
+    similar name.
     """
     reading = _Reading(parameters)
     search = reading.search()
@@ -74,15 +74,15 @@ def build_room_search_request(
 
 
 class _Reading:
-    """Reads parameters, and collects what is wrong with them."""
+    """Reads parameters and collects their errors."""
 
     def __init__(self, parameters: Mapping[str, Sequence[str]]) -> None:
         self._parameters = parameters
         self.invalid = RoomListInvalidRequest()
 
     def search(self) -> RoomSearch | None:
-        """Return the search, or None if anything is wrong."""
-        self._refuse_unknown_names()
+        """Return the search, or None if there are errors."""
+        self._reject_unknown_names()
         criteria = self._criteria()
         order = self._read("sort", _order) if "sort" in self._parameters else ()
         cursor = self._read("cursor", read_cursor)
@@ -105,26 +105,26 @@ class _Reading:
             return None
         try:
             if len(values) > 1:
-                raise ValueError("Must be given once")  # noqa: TRY301 - said like the others
+                raise ValueError("Must be given once")  # noqa: TRY301 - reported like the others
             return read(values[0])
         except ValueError as error:
-            self._refuse(name, str(error))
+            self._reject(name, str(error))
             return None
 
-    def _refuse(self, name: str, message: str, parameter: str = "", **more: str) -> None:
+    def _reject(self, name: str, message: str, parameter: str = "", **more: str) -> None:
         more = {"allowed": ALLOWED[name], **more} if name in ALLOWED else more
         self.invalid.add_error(parameter or name, message, name=name, **more)
 
-    def _refuse_unknown_names(self) -> None:
+    def _reject_unknown_names(self) -> None:
         unknown = [name for name in self._parameters if name not in ALLOWED]
         for number, name in enumerate(unknown):
-            # So that a long query costs little, only so many get more than that they are wrong.
-            more = _instead_of(name) if number < _HELPED_MAX else {}
+            # Suggestions are limited so that a long query costs little.
+            more = _suggestion(name) if number < _SUGGESTIONS_MAX else {}
             if name.startswith(FILTER_PREFIX):
                 key = name.removeprefix(FILTER_PREFIX)
-                self._refuse(name, f"Key {key} cannot be used", parameter="filters", **more)
+                self._reject(name, f"Key {key} cannot be used", parameter="filters", **more)
             else:
-                self._refuse(name, "Is not a parameter of this API", **more)
+                self._reject(name, "Is not a parameter of this API", **more)
 
     def _criteria(self) -> Sequence[Criterion]:
         filters: dict[str, Any] = {
@@ -136,24 +136,24 @@ class _Reading:
             return parse_filters(filters)
         except InvalidFiltersError as error:
             for key, message in error.errors:
-                self._refuse(f"{FILTER_PREFIX}{key}", message, parameter=key)
+                self._reject(f"{FILTER_PREFIX}{key}", message, parameter=key)
             return []
 
     def _circle(self, order: Sequence[SortKey] | None) -> Circle | None:
-        """Return the circle. An order of None could not be read."""
+        """Return the circle, if any. `order` is None if it was invalid."""
         centre = self._read("near", _place)
         radius_km = self._read("radius_km", _radius_km)
         is_by_distance = any(key.field == DISTANCE for key in order or ())
         if "near" not in self._parameters:
-            for name, needs_it in (("radius_km", "radius_km" in self._parameters), ("sort", is_by_distance)):
-                if needs_it:
-                    self._refuse(name, "Needs near")
+            for name, requires_near in (("radius_km", "radius_km" in self._parameters), ("sort", is_by_distance)):
+                if requires_near:
+                    self._reject(name, "Requires near")
         elif (
             "radius_km" not in self._parameters
             and order is not None
             and not (is_by_distance and "limit" in self._parameters)
         ):
-            self._refuse("near", "Needs radius_km, or sort=distance and limit")
+            self._reject("near", "Requires radius_km, or sort=distance and limit")
         return Circle(centre, radius_km) if centre else None
 
 
@@ -200,22 +200,22 @@ def _radius_km(text: str) -> float:
 
 
 def _decimals(text: str, *named: tuple[str, int]) -> list[float]:
-    """Read numbers with commas between them, each with its name and its absolute maximum."""
+    """Read comma-separated numbers, each given by its name and absolute maximum."""
     texts = text.split(",", len(named))
     if len(texts) != len(named) or not all(map(_DECIMAL.fullmatch, texts)):
         raise ValueError(f"Must be {','.join(name for name, _ in named)}")
-    numbers = [float(each) + 0.0 for each in texts]  # 0 for -0, which is equal, and spelled otherwise in a cursor
-    for (name, most), number in zip(named, numbers, strict=True):
-        if abs(number) > most:
-            raise ValueError(f"Must have a {name} from -{most} to {most}")
+    numbers = [float(each) + 0.0 for each in texts]  # turns -0 into 0, which a cursor would write differently
+    for (name, maximum), number in zip(named, numbers, strict=True):
+        if abs(number) > maximum:
+            raise ValueError(f"Must have a {name} from -{maximum} to {maximum}")
     return numbers
 
 
-def _instead_of(name: str) -> Mapping[str, str]:
-    """Return which parameter might have been meant, or all there are."""
-    from difflib import get_close_matches  # noqa: PLC0415 - for a mistake only; 3 ms
+def _suggestion(name: str) -> Mapping[str, str]:
+    """Return the parameter with the most similar name, or all parameters."""
+    from difflib import get_close_matches  # noqa: PLC0415 - 3 ms, only needed for errors
 
     text = name.lower() if len(name) <= _NAME_MAX else ""
-    begun = [each for each in ALLOWED if text and each.startswith(text)]
-    nearest = begun or get_close_matches(text, ALLOWED, n=1, cutoff=0.7)
-    return {"did_you_mean": nearest[0]} if nearest else {"allowed": ", ".join(ALLOWED)}
+    completions = [each for each in ALLOWED if text and each.startswith(text)]
+    matches = completions or get_close_matches(text, ALLOWED, n=1, cutoff=0.7)
+    return {"did_you_mean": matches[0]} if matches else {"allowed": ", ".join(ALLOWED)}

@@ -1,11 +1,10 @@
-"""The formats in which rooms can be had, and which of them a client wants."""
+"""The formats in which the API represents rooms."""
 
 from __future__ import annotations
 
 import csv
 import io
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from msgspec.json import encode
@@ -26,11 +25,11 @@ class Format:
     """A representation of rooms.
 
     Attributes:
-        media_type: What a client asks for.
-        content_type: What it gets.
-        encode_page: Spells a page, given the URLs of its links by their relation.
-        encode_room: Spells one room.
-        has_links: Whether what is spelled has the links in it, and not only the header of the response.
+        media_type: What a client asks for in `Accept`.
+        content_type: What it gets in `Content-Type`.
+        encode_page: Returns a page as text, given the URLs of its links by their relation.
+        encode_room: Returns one room as text.
+        has_links: Whether the text contains the links, which are in a header in any case.
     """
 
     media_type: str
@@ -100,33 +99,3 @@ CSV = Format(
     encode_room=lambda room: _csv(ShownRoom, [show(room)]),
 )
 FORMATS = (JSON, GEOJSON, CSV)
-
-
-@lru_cache(maxsize=100)
-def wanted_format(accept: str) -> Format | None:
-    """Return the format that an Accept header prefers, JSON if it leaves the choice; None if it wants none of them.
-
-    RFC 9110, section 12.5.1: the most specific range counts for a format.
-    """
-    ranges = dict(map(_range, accept.split(","))) if accept.strip() else {"*/*": 1.0}
-    qualities = [_quality(format_.media_type, ranges) for format_ in FORMATS]
-    best = max(qualities)
-    return FORMATS[qualities.index(best)] if best > 0 else None
-
-
-def _range(text: str) -> tuple[str, float]:
-    media_range, *parameters = (part.strip().lower() for part in text.split(";"))
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return media_range, float(parameter.removeprefix("q="))
-            except ValueError:
-                return media_range, 0.0
-    return media_range, 1.0
-
-
-def _quality(media_type: str, ranges: Mapping[str, float]) -> float:
-    for media_range in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
-        if media_range in ranges:
-            return ranges[media_range]
-    return 0.0

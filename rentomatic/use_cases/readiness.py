@@ -1,4 +1,4 @@
-"""Say whether the rooms can be read."""
+"""Check whether the rooms can be read."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rentomatic.responses import ResponseFailure, ResponseSuccess, build_respons
 
 
 class ReadableRepository(Protocol):
-    """Rooms that may be out of reach."""
+    """Rooms that may be unavailable."""
 
     def check(self) -> None:
-        """Do what reading rooms takes, cheaply, and without reading any.
+        """Check cheaply, without reading a room, that rooms can be read.
 
         Raises:
             RepositoryError: the rooms could not be read.
@@ -19,9 +19,9 @@ class ReadableRepository(Protocol):
 
 
 def readiness_use_case(repo: ReadableRepository) -> ResponseSuccess | ResponseFailure:
-    """Answer with a success, or with the failure that a use case which reads rooms would answer with."""
+    """Return a success, or the failure that a use case reading rooms would return."""
     try:
         repo.check()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
+    except Exception as error:  # noqa: BLE001 - any error becomes a failure that carries it
         return build_response_from_error(error)
     return ResponseSuccess({"status": "ready"})

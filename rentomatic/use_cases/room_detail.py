@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class RoomsByCode(Protocol):
-    """Rooms that can be had by their code."""
+    """Rooms that can be found by code."""
 
     def get(self, code: str) -> Room | None:
-        """Return the room with exactly this code, None if there is none.
+        """Return the room with exactly this code, or None.
 
         Raises:
             RepositoryError: the room could not be read.
@@ -23,14 +23,14 @@ class RoomsByCode(Protocol):
 
 
 def room_detail_use_case(repo: RoomsByCode, code: str) -> ResponseSuccess | ResponseFailure:
-    """Answer with the `Room`, a ResourceError if there is none, or how the repository failed."""
+    """Return the `Room`, a ResourceError if it does not exist, or the repository's failure."""
     try:
         FIELDS["code"].kind.read(code)
-    except ValueError:  # nobody's
+    except ValueError:  # no room can have it
         return _not_found()
     try:
         room = repo.get(code)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
+    except Exception as error:  # noqa: BLE001 - any error becomes a failure that carries it
         return build_response_from_error(error)
     return ResponseSuccess(room) if room else _not_found()
 

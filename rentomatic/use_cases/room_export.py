@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def room_export_use_case(repo: SearchableRooms) -> Iterator[Sequence[Room]]:
-    """Yield all rooms in the order of insertion, some at a time; each that is there all the while once.
+    """Yield all rooms in batches, in the order of insertion. A room that exists throughout appears once.
 
     Raises:
-        RepositoryError: the rooms could not be read, or not all of them.
+        RepositoryError: the rooms could not all be read.
     """
     search: RoomSearch | None = RoomSearch(limit=LIMIT_MAX)
     while search:

@@ -27,31 +27,31 @@ if TYPE_CHECKING:
     from rentomatic.requests.room_import import RoomImportRequest, Row
     from rentomatic.requests.room_list import RoomListInvalidRequest
 
-REFUSALS_MAX = 10_000  # that are reported one by one
+ROW_ERRORS_MAX = 10_000  # reported one by one
 _COLUMNS_NAMED_MAX = 20
 _COLUMN_NAME_MAX = 100  # characters
 
 
 class RoomWriter(Protocol):
-    """Rooms that can be brought up to date."""
+    """Rooms that can be added and updated."""
 
     def write(
         self, rooms: Iterable[Room], missing_columns: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
     ) -> WrittenRooms:
-        """Add each room whose code is new, behind the others and in this order; change what differs; leave the rest.
+        """Add rooms whose code is new, after the existing ones and in this order; update those that differ.
 
-        All of them are written, or none: none if `rooms` raises, either. A room that is there and equal is not
-        touched. Who reads meanwhile sees all or none.
+        The write is atomic, also for concurrent readers; if `rooms` raises, nothing is written. Equal rooms are not
+        touched.
 
         Args:
-            rooms: With a code each, as text, that no other of them has. They are many: they are read as they come.
-            missing_columns: Called after the last room; returns the attributes that the source lacks, which existing
-                rooms keep.
-            is_dry_run: Whether to write nothing, and only count.
+            rooms: Rooms with unique codes, as text. There may be many, so they are consumed as a stream.
+            missing_columns: Called after the last room; returns the attributes that the source lacks. Existing rooms
+                keep theirs.
+            is_dry_run: Whether to count only, without writing.
 
         Raises:
-            RepositoryError: nothing was written, or all of it if the connection broke at the very end; to write the
-                same once more is always right.
+            RepositoryError: nothing was written, or everything if the connection broke at the very end. Writing the
+                same rooms again is always safe.
         """
 
 
@@ -59,25 +59,25 @@ class SeenCodes(Protocol):
     """The codes of a file, which may be too many for memory."""
 
     def enter(self, code: str, number: int) -> tuple[int, int]:
-        """Return how often this code has been entered, this time included, and with which number at first."""
+        """Return how often this code has been entered, including now, and the number at its first entry."""
 
     def find(self, code: str) -> int | None:
-        """Return the number with which this code was entered at first; None if it was not."""
+        """Return the number at the first entry of this code; None if there was none."""
 
 
 class ImportReport(Protocol):
-    """Where users read what is wrong with rows."""
+    """The report of errors in rows, for users."""
 
-    def add(self, refusal: RowError) -> None:
-        """Add one thing that is wrong; an error of any kind stops the import."""
+    def add(self, error: RowError) -> None:
+        """Add an error; any exception stops the import."""
 
     def finish(self, counts: Sequence[RowErrorCount]) -> None:
-        """Put everything where it is safe: no room is written before this has returned.
+        """Store the report durably; no room is written before this has returned.
 
-        It is called once, after the last refusal. If the rooms cannot be written it may not be called at all.
+        It is called once, after the last error. If the rooms cannot be written it may not be called at all.
 
         Args:
-            counts: How often what was wrong, if it was more than has been added.
+            counts: The counts of all errors, if there were more than have been added.
         """
 
 
@@ -88,14 +88,14 @@ def room_import_use_case(
     rows: Iterable[Row],
     report: ImportReport,
 ) -> ResponseSuccess | ResponseFailure:
-    """Answer with an `ImportSummary`, a ParametersError if the file cannot be used, or how the writer failed.
+    """Return an `ImportSummary`, a ParametersError if the file cannot be used, or the writer's failure.
 
     Args:
-        writer: Of the rooms.
-        codes: None yet.
+        writer: Writes the rooms.
+        codes: Must be empty.
         request: How to read the rows.
-        rows: They are read as they come; an UnusableFileError of theirs is a ParametersError.
-        report: Gets the first `REFUSALS_MAX` things that are wrong with rows, and if there are more their counts.
+        rows: Consumed as a stream; an UnusableFileError that it raises becomes a ParametersError.
+        report: Receives the first `ROW_ERRORS_MAX` errors, and the counts if there are more.
     """
     if not request:
         return build_response_from_invalid_request(request)
@@ -104,13 +104,13 @@ def room_import_use_case(
         written = writer.write(reading.rooms(rows), reading.missing_columns, is_dry_run=request.is_dry_run)
     except UnusableFileError as error:
         return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
+    except Exception as error:  # noqa: BLE001 - any error becomes a failure that carries it
         return build_response_from_error(error)
     return ResponseSuccess(reading.summary(written))
 
 
 class _Reading:
-    """Makes rooms of rows, and counts."""
+    """Turns rows into rooms and counts both."""
 
     def __init__(self, codes: SeenCodes, request: RoomImportRequest, report: ImportReport) -> None:
         self._codes = codes
@@ -123,33 +123,33 @@ class _Reading:
         self._missing = {*request.columns.values(), *request.code_from}
 
     def rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
-        """Yield the rooms; the report is finished when they, or the rows that can be used, are at their end."""
+        """Yield the rooms; finish the report after the last one or when the file turns out to be unusable."""
         try:
-            yield from self._good_rooms(rows)
+            yield from self._valid_rooms(rows)
         except UnusableFileError:
             self._finish_report()
             raise
         self._finish_report()
 
-    def _good_rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
+    def _valid_rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
         for row in rows:
             self._read += 1
             if self._missing:
                 self._missing.difference_update(row.values)
                 self._columns = self._columns or set(row.values)
-            room, refusals = self._room(row)
+            room, errors = self._room(row)
             if room:
                 yield room
                 continue
             self._refused += 1
-            for refusal in refusals:
-                self._refuse(refusal)
+            for error in errors:
+                self._add_error(error)
             if self._request.is_strict:
-                raise UnusableFileError(f"In {refusals[0]}")
-        self._refuse_missing_columns()
+                raise UnusableFileError(f"In {errors[0]}")
+        self._check_columns()
 
     def missing_columns(self) -> tuple[str, ...]:
-        """Return the attributes that no row has a column for; of a place both halves or none."""
+        """Return the attributes without a column; of latitude and longitude both or neither."""
         columns = self._request.columns
         names = [name for name in ATTRIBUTES if self._read and name != "code" and columns[name] in self._missing]
         is_half = ("latitude" in names) != ("longitude" in names)
@@ -161,40 +161,38 @@ class _Reading:
         counts = (self._read, written.added, written.changed, written.unchanged, self._refused)
         return ImportSummary(*counts, missing_columns, columns, self._reason_counts())
 
-    def _refuse(self, refusal: RowError) -> None:
-        if self._reasons.total() < REFUSALS_MAX:
-            self._report.add(refusal)
-        self._reasons[refusal.column, refusal.counted_as or refusal.reason] += 1
+    def _add_error(self, error: RowError) -> None:
+        if self._reasons.total() < ROW_ERRORS_MAX:
+            self._report.add(error)
+        self._reasons[error.column, error.counted_as or error.reason] += 1
 
     def _finish_report(self) -> None:
-        self._report.finish(self._reason_counts() if self._reasons.total() > REFUSALS_MAX else ())
+        self._report.finish(self._reason_counts() if self._reasons.total() > ROW_ERRORS_MAX else ())
 
     def _reason_counts(self) -> tuple[RowErrorCount, ...]:
         reasons = self._reasons.most_common()
         return tuple(RowErrorCount(column or None, reason, count) for (column, reason), count in reasons)
 
     def _room(self, row: Row) -> tuple[Room | None, list[RowError]]:
-        attributes, refusals = read_attributes(row, self._request)
+        attributes, errors = read_attributes(row, self._request)
         code = attributes.get("code")
         column = self._request.columns["code"]
         if code is not None:
-            refusals += self._repetition(row, code, is_good=not refusals)
-        elif not row.problem and column not in {refusal.column for refusal in refusals}:
+            errors += self._duplicate_errors(row, code, is_valid=not errors)
+        elif not row.parse_error and column not in {error.column for error in errors}:
             attributes["code"] = self._derived_code(row)
-        return (None, refusals) if refusals else (Room.from_dict(attributes), [])
+        return (None, errors) if errors else (Room.from_dict(attributes), [])
 
-    def _repetition(self, row: Row, code: str, *, is_good: bool) -> list[RowError]:
-        """Refuse a code that an earlier row has which is good."""
-        times, number = self._codes.enter(code, row.number) if is_good else (2, self._codes.find(code))
+    def _duplicate_errors(self, row: Row, code: str, *, is_valid: bool) -> list[RowError]:
+        """Return an error if an earlier valid row has the same code."""
+        times, number = self._codes.enter(code, row.number) if is_valid else (2, self._codes.find(code))
         if times == 1 or number is None:
             return []
-        expected = "Must be in the file once"
-        return [
-            row.refusal(self._request.columns["code"], code, f"{expected}, and is in {row.unit} {number}", expected)
-        ]
+        expected = "Must be unique in the file"
+        return [row.error(self._request.columns["code"], code, f"{expected}: {row.unit} {number} has it too", expected)]
 
     def _derived_code(self, row: Row) -> str:
-        # Counted even if the row is refused: to mend it does not give the rows behind it other codes.
+        # Entered even for an invalid row, so that correcting it does not change the codes of later rows.
         names = self._request.code_from
         return self._unused(derived_code({name: row.values.get(name) for name in names} if names else row.values), row)
 
@@ -202,8 +200,8 @@ class _Reading:
         times, _ = self._codes.enter(code, row.number)
         return code if times == 1 else self._unused(repeated_code(code, times), row)
 
-    def _refuse_missing_columns(self) -> None:
-        """Refuse a file that lacks a column which was named, or all: whoever named it made a mistake."""
+    def _check_columns(self) -> None:
+        """Reject a file that lacks a column named in the request, or every column."""
         if not self._read:
             return
         named = [*self._request.mapped.values(), *self._request.code_from]
@@ -211,10 +209,10 @@ class _Reading:
         has_none = self._missing >= set(self._request.columns.values())
         if missing or has_none:
             what = ", ".join(missing or self._request.columns.values())
-            there = ", ".join(self._some_columns())
+            present = ", ".join(self._some_columns())
             raise UnusableFileError(
-                f"No row has {'the' if missing else 'any'} column {what}: name others with --map (IMPORT_MAP) or "
-                f"--code-from (IMPORT_CODE_FROM). There are {there or 'none'}"
+                f"No row has {'the column' if missing else 'any of the columns'} {what}: name the right ones with "
+                f"--map (IMPORT_MAP) or --code-from (IMPORT_CODE_FROM). Columns in the file: {present or 'none'}"
             )
 
     def _some_columns(self) -> tuple[str, ...]:

@@ -25,14 +25,14 @@ class RoomRepository(Protocol):
     """Rooms that outlive a request."""
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:
-        """Return the rooms that meet every filter, each code as text, in order of insertion; maybe none.
+        """Return the rooms that meet every filter, codes as text, in the order of insertion; may be empty.
 
         Args:
-            filters: As `rentomatic.domain.room_filters.parse_filters` reads them. A room whose price is
-                not known meets no filter on it.
+            filters: As for `rentomatic.domain.room_filters.parse_filters`. A room whose price is unknown meets no
+                filter on the price.
 
         Raises:
-            InvalidFiltersError: a filter cannot be used; `build_room_list_request` would have said so.
+            InvalidFiltersError: a filter is invalid; `build_room_list_request` reports that beforehand.
             RepositoryError: the rooms could not be read.
         """
 
@@ -40,13 +40,13 @@ class RoomRepository(Protocol):
 def room_list_use_case(
     repo: RoomRepository, request: RoomListValidRequest | RoomListInvalidRequest
 ) -> ResponseSuccess | ResponseFailure:
-    """Answer with the list of rooms, a ParametersError, or a SystemError for whatever the repository raises.
+    """Return the rooms, a ParametersError, or a SystemError for anything that the repository raises.
 
-    Users of the book's endpoint have a status for these three and for ResourceError, and for no other type.
+    The book's endpoint maps only these types and ResourceError to a status.
     """
     if not request:
         return build_response_from_invalid_request(request)
     try:
         return ResponseSuccess(repo.list(filters=request.filters))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
+    except Exception as error:  # noqa: BLE001 - any error becomes a failure that carries it
         return ResponseFailure(ResponseTypes.SYSTEM_ERROR, error)

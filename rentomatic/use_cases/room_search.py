@@ -21,9 +21,9 @@ class SearchableRooms(Protocol):
     """Rooms that can be searched."""
 
     def search(self, search: RoomSearch) -> RoomPage:
-        """Return the rooms that meet all that is asked, in the order that is asked, from `search.after` on.
+        """Return the page of matching rooms after `search.after`, in the requested order.
 
-        A room that is there while pages are walked from first to last, and is not changed, is on exactly one.
+        A room that exists, unchanged, while all pages are read is on exactly one of them.
 
         Raises:
             RepositoryError: the rooms could not be read.
@@ -33,10 +33,10 @@ class SearchableRooms(Protocol):
 def room_search_use_case(
     repo: SearchableRooms, request: RoomSearchRequest | RoomListInvalidRequest
 ) -> ResponseSuccess | ResponseFailure:
-    """Answer with a `RoomPage`, a ParametersError, or how the repository failed."""
+    """Return a `RoomPage`, a ParametersError, or the repository's failure."""
     if not request:
         return build_response_from_invalid_request(request)
     try:
         return ResponseSuccess(repo.search(request.search))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a failure that carries it
+    except Exception as error:  # noqa: BLE001 - any error becomes a failure that carries it
         return build_response_from_error(error)

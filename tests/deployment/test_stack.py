@@ -80,6 +80,7 @@ def test_the_function_gets_its_settings_from_the_parameters(stack: dict[str, Any
         "POSTGRES_MAX_IDLE_S": 300,
         "CACHE_CONTROL": "",
         "CORS_ALLOW_ORIGIN": "*",
+        "PUBLIC_URL": "",
         **dict.fromkeys(
             [
                 "POSTGRES_HOSTNAME",

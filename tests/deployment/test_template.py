@@ -65,7 +65,7 @@ def test_the_template_declares_just_the_variables_that_the_function_reads(
     function: dict[str, Any], variables_read: tuple[set[str], set[str]]
 ) -> None:
     _, answered = variables_read
-    ours = {name for name in answered if name.startswith(("POSTGRES_", "APPLICATION_", "CACHE_", "CORS_"))}
+    ours = {name for name in answered if name.startswith(("POSTGRES_", "APPLICATION_", "CACHE_", "CORS_", "PUBLIC_"))}
 
     # One connection is enough where there is one request at a time: that is not to be set.
     assert ours - {"POSTGRES_POOL_SIZE"} == set(function["Environment"]["Variables"])
@@ -79,8 +79,8 @@ def test_importing_the_function_reads_no_variable_of_the_template(
     assert not imported & set(function["Environment"]["Variables"])
 
 
-def test_the_readme_explains_every_variable_and_its_parameter(function: dict[str, Any]) -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \|.*\| `(\w+)` \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_the_settings_page_has_every_variable_and_its_parameter(function: dict[str, Any]) -> None:
+    rows = re.findall(r"^\| `([A-Z_]+)` \|.*\| `(\w+)` \|$", (ROOT / "docs" / "settings.md").read_text(), re.MULTILINE)
 
     assert dict(rows) == {name: value["Ref"] for name, value in function["Environment"]["Variables"].items()}
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 # What makes parameters wrong of which each is right by itself, which no schema of OpenAPI can say.
 _BEYOND_SCHEMAS = {
-    ("near", "Needs radius_km, or sort=distance and limit"),
-    ("radius_km", "Needs near"),
-    ("sort", "Needs near"),
+    ("near", "Requires radius_km, or sort=distance and limit"),
+    ("radius_km", "Requires near"),
+    ("sort", "Requires near"),
     ("sort", "Must have each field once"),  # price and -price
     ("bbox", "Must not have south above north"),
-    ("cursor", "Is damaged: use it as it was given"),  # made up
+    ("cursor", "Invalid cursor: pass it back unchanged"),  # made up
 }
 
 

@@ -480,7 +480,7 @@ def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not
         *[("warning", "grants"), ("warning", "time-outs")],
         *[("ok", check) for check in ("migrations", "schema", "indexes", "queries")],
     ]
-    assert result.stdout.splitlines()[6].endswith("The user is a superuser, and needs only to read the table room")
+    assert result.stdout.splitlines()[6].endswith("The user is a superuser, but needs only to read the table room")
     assert result.stdout.splitlines()[7].startswith(" " * 26 + "-> give the function a role of its own")
 
 
@@ -491,5 +491,5 @@ def test_the_doctor_says_what_is_wrong_and_its_exit_status_is_1(clone: Path, ser
 
     assert (result.returncode, result.stderr) == (1, "")
     assert re.search("^wrong        login        .*28P01.*\n {26}-> Correct POSTGRES_USER", result.stdout, re.MULTILINE)
-    assert "not checked  grants       Needs the login to be right" in result.stdout.splitlines()
+    assert "not checked  grants       Fix the login first" in result.stdout.splitlines()
     assert "canary" not in result.stdout

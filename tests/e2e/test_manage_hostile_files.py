@@ -94,7 +94,7 @@ def test_a_summary_that_cannot_be_written_has_a_status_of_its_own(clone: Path, d
             text=True,
         )
         assert process.stdout
-        assert process.stdout.readline() == "Writing; if others write, this waits for them\n"
+        assert process.stdout.readline() == "Writing, after other writers have finished\n"
         process.stdout.close()
         other.run("COMMIT")
         with process:

@@ -196,7 +196,7 @@ def test_what_is_left_of_the_budget_is_all_that_a_call_may_take(migrated: Mappin
         begun = time.monotonic()
         repo.list()
 
-        (kept,) = repo._session._kept  # noqa: SLF001 - the deadline of its last call
+        (kept,) = repo._session._pool  # noqa: SLF001 - the deadline of its last call
         assert begun <= kept.connection.socket.deadline <= time.monotonic() + min(left_s, 8)
         repo.close()
 

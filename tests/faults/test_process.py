@@ -68,7 +68,7 @@ def test_row_16_little_time_left(ask: Client, proxy: Proxy) -> None:
     status, error = ask(timeout_s=0.2)
 
     assert (status, proxy.connections) == (503, 0)
-    assert "no time left" in error["message"]
+    assert "Not enough time left" in error["message"]
     assert ask() == (200, None)
 
 

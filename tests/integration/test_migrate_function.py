@@ -137,9 +137,9 @@ def test_a_long_reason_keeps_its_beginning_and_what_to_do(
     ("change", "said"),
     [
         ({"APPLICATION_DB": ""}, "APPLICATION_DB is missing"),
-        ({"APPLICATION_DB": "nowhere"}, "Postgres says 3D000: there is no such database"),
-        ({"POSTGRES_PORT": "{free}"}, "Postgres cannot be talked to where POSTGRES_HOSTNAME and POSTGRES_PORT say"),
-        ({"READER_CONNECTION_LIMIT": "0"}, "READER_CONNECTION_LIMIT is not an integer from 1 to 262143"),
+        ({"APPLICATION_DB": "nowhere"}, "Postgres error 3D000: there is no such database"),
+        ({"POSTGRES_PORT": "{free}"}, "Communication with Postgres at POSTGRES_HOSTNAME and POSTGRES_PORT failed"),
+        ({"READER_CONNECTION_LIMIT": "0"}, "READER_CONNECTION_LIMIT must be an integer from 1 to 262143"),
         ({"READER_SECRET_ID": "nowhere"}, "The secret that READER_SECRET_ID names could not be read"),
     ],
 )

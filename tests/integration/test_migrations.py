@@ -449,7 +449,7 @@ def walk(configuration: Mapping[str, str]) -> list[Room]:
 
 
 def test_a_database_that_cannot_be_reached_is_a_clear_error(server: Mapping[str, str]) -> None:
-    with pytest.raises(RepositoryError, match="Postgres says 3D000: there is no such database"):
+    with pytest.raises(RepositoryError, match="Postgres error 3D000: there is no such database"):
         upgrade({**server, "APPLICATION_DB": "nowhere"}, print)
 
 

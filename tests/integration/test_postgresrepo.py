@@ -137,7 +137,7 @@ def test_constructing_a_repository_opens_nothing() -> None:
 def test_a_malformed_setting_is_an_error_of_the_call(migrated: Mapping[str, str]) -> None:
     repository = PostgresRepo({**migrated, "POSTGRES_PORT": "abc"})
 
-    with pytest.raises(SettingsError, match="POSTGRES_PORT is not an integer from 1 to 65535"):
+    with pytest.raises(SettingsError, match="POSTGRES_PORT must be an integer from 1 to 65535"):
         repository.list()
 
 
@@ -195,7 +195,7 @@ class TestTheFiveKeysOfTheBook:
         assert PostgresRepo(five_keys).list() == [a_room()]
 
         monkeypatch.setenv("POSTGRES_TIMEOUT_S", "none")
-        with pytest.raises(SettingsError, match="POSTGRES_TIMEOUT_S is not a number of seconds"):
+        with pytest.raises(SettingsError, match="POSTGRES_TIMEOUT_S must be a number of seconds"):
             PostgresRepo(five_keys).list()
 
     def test_what_they_have_is_not(self, five_keys: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

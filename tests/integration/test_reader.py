@@ -345,7 +345,7 @@ def test_a_secret_that_cannot_be_read_is_named_by_its_variable(database: dict[st
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "٣", "262144", "9" * 5000])
 def test_a_limit_that_is_none_is_refused(database: dict[str, str], limit: str) -> None:
-    with pytest.raises(SettingsError, match="READER_CONNECTION_LIMIT is not an integer from 1 to 262143"):
+    with pytest.raises(SettingsError, match="READER_CONNECTION_LIMIT must be an integer from 1 to 262143"):
         upgrade({**database, "READER_CONNECTION_LIMIT": limit}, print)
 
 

@@ -276,7 +276,7 @@ def test_a_table_without_a_unique_code_is_for_the_doctor(
     upgrade(empty_database, print, revision=revision)
     connection.run("DROP INDEX IF EXISTS room_code_key")
 
-    with pytest.raises(SettingsError, match=r"no unique index on code.*: manage.py doctor says what to run$"):
+    with pytest.raises(SettingsError, match=r"no unique index on code.*: run manage.py doctor for a fix$"):
         PostgresRoomWriter(empty_database).write(COMING)
 
 
@@ -308,4 +308,4 @@ def test_an_import_waits_for_who_else_writes_and_lets_readers_go_on_meanwhile(
     writing.join()
 
     assert PostgresRepo(migrated).list() == AFTER
-    assert said == ["Writing; if others write, this waits for them"]
+    assert said == ["Writing, after other writers have finished"]

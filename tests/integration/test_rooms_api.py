@@ -134,12 +134,12 @@ def test_every_host_that_there_is_can_be_linked(invoke: Invoke, host: str) -> No
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"sort": "price"}, "Was made for other filters"),
-        ({"filter_price__lt": "60"}, "Was made for other filters"),
-        ({"cursor": "x"}, "Is damaged"),
-        ({"cursor": "x" * 1_000_000}, "Is damaged"),
-        ({"cursor": ""}, "Is damaged"),
-        ({"cursor": "\ud800"}, "Is damaged"),
+        ({"sort": "price"}, "Belongs to other filters"),
+        ({"filter_price__lt": "60"}, "Belongs to other filters"),
+        ({"cursor": "x"}, "Invalid cursor"),
+        ({"cursor": "x" * 1_000_000}, "Invalid cursor"),
+        ({"cursor": ""}, "Invalid cursor"),
+        ({"cursor": "\ud800"}, "Invalid cursor"),
     ],
 )
 def test_a_cursor_of_something_else_is_a_400_that_says_so(invoke: Invoke, change: dict[str, str], said: str) -> None:

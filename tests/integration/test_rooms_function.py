@@ -233,7 +233,7 @@ def test_row_25_a_setting_that_is_corrected_works_again(
     assert answer["statusCode"] == 500
     (error,) = logged(capsys)
     assert error["message"] == (
-        "SettingsError: POSTGRES_PORT is not an integer from 1 to 65535; APPLICATION_DB is missing"
+        "SettingsError: POSTGRES_PORT must be an integer from 1 to 65535; APPLICATION_DB is missing"
     )
 
     monkeypatch.setenv("POSTGRES_PORT", migrated["POSTGRES_PORT"])
@@ -249,17 +249,17 @@ def test_what_went_wrong_is_in_the_log_and_not_in_the_answer(
     answer = invoke(an_event())
 
     assert answer["statusCode"] == 500
-    said = "Something went wrong on our side. The request id finds it in the log."
+    message = "The server failed to answer. The request_id finds the reason in its log."
     assert json.loads(answer["body"]) == {
         "type": "SystemError",
-        "title": "Something went wrong on our side",
+        "title": "Internal Server Error",
         "status": 500,
-        "detail": said,
-        "message": said,
+        "detail": message,
+        "message": message,
         "request_id": REQUEST_ID,
     }
     (error,) = logged(capsys)
-    assert error["message"] == "SettingsError: Postgres says 3D000: there is no such database"
+    assert error["message"] == "SettingsError: Postgres error 3D000: there is no such database"
     assert (error["phase"], error["sqlstate"]) == ("auth", "3D000")
     assert error["function_request_id"] == REQUEST_ID
     assert error["correlation_id"] == an_event()["requestContext"]["requestId"]
@@ -272,7 +272,7 @@ def test_a_wrong_password_is_not_in_the_log(
 
     assert invoke(an_event())["statusCode"] == 503
 
-    assert "Postgres says 28P01: the login was refused" in capsys.readouterr().out
+    assert "Postgres error 28P01: the login was refused" in capsys.readouterr().out
 
 
 def test_a_canary_would_be_seen(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:

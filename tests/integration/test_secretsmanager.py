@@ -96,8 +96,8 @@ def test_a_request_that_is_invalid_reads_no_secret(invoke: Invoke) -> None:
         (SECRET.encode(), "The secret that POSTGRES_SECRET_ID names is not a JSON object"),
         (b"\xff\xfe\x00" + SECRET.encode(), "The secret that POSTGRES_SECRET_ID names is not a JSON object"),
         (json.dumps({"password": SECRET}), "POSTGRES_USER is missing"),
-        (json.dumps({"username": 5, "password": SECRET}), "POSTGRES_USER is not text"),
-        (json.dumps({"username": "u", "password": SECRET, "port": SECRET}), "POSTGRES_PORT is not an integer"),
+        (json.dumps({"username": 5, "password": SECRET}), "POSTGRES_USER must be text"),
+        (json.dumps({"username": "u", "password": SECRET, "port": SECRET}), "POSTGRES_PORT must be an integer"),
         (None, "SettingsError: The secret that POSTGRES_SECRET_ID names could not be read"),
     ],
 )

@@ -105,7 +105,7 @@ def test_a_file_of_roots_that_is_none_is_a_wrong_setting_until_it_is_one(
         other.write_text(text)
     repo = PostgresRepo({**settings, "POSTGRES_SSLROOTCERT": str(other)})
 
-    with pytest.raises(SettingsError, match="POSTGRES_SSLROOTCERT names no file of certificates"):
+    with pytest.raises(SettingsError, match="POSTGRES_SSLROOTCERT is not a file of certificates"):
         repo.list()
 
     other.write_bytes(root.read_bytes())

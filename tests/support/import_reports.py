@@ -22,9 +22,9 @@ class ListedReport:
         self.refusals: list[RowError] = []
         self.finished: list[Sequence[RowErrorCount]] = []
 
-    def add(self, refusal: RowError) -> None:
+    def add(self, error: RowError) -> None:
         assert not self.finished
-        self.refusals.append(refusal)
+        self.refusals.append(error)
 
     def finish(self, counts: Sequence[RowErrorCount]) -> None:
         self.finished.append(counts)

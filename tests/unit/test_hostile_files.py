@@ -189,7 +189,7 @@ def test_whatever_values_json_has_there_is_a_summary_and_a_report(format_: str, 
             len(objects) - summary.refused,
         )
     else:
-        assert response.value["message"].startswith("No row has any column ")
+        assert response.value["message"].startswith("No row has any of the columns ")
     for refusal in refusals:
         line = serialize_row_error(refusal)
         assert json.loads(line)["reason"] == refusal.reason

@@ -13,6 +13,7 @@ from botocore import xform_name
 from samtranslator.yaml_helper import yaml_parse
 
 from manage import main
+from rentomatic.http.problems import STATUS_CODES, TITLES
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     import click
 
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tests/*.md"), *ROOT.glob(".github/*.md")]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tests/*/*.md"), *ROOT.glob(".github/*.md")])
 BLOCKS = [block for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page.read_text("utf-8"), re.DOTALL)]
 COMMANDS = {
     re.sub("^xargs (-0 )?", "", command)
@@ -48,12 +49,58 @@ def options_of(command: click.Command) -> set[str]:
     return {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
 
 
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def is_there(name: str) -> bool:
+    return (ROOT / name).exists() or any(
+        any(ROOT.glob(f"{folder}/**/{name}")) for folder in ("rentomatic", "functions", "tests")
+    )
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_to_a_file_leads_to_one(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
     files = [target for target in targets if not re.match(r"https?:", target)]
 
     assert [file for file in files if not (page.parent / file).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", page.read_text("utf-8"))
+
+    assert [
+        (file, anchor) for file, anchor in links if anchor not in anchors(page.parent / file if file else page)
+    ] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    # What begins otherwise is a media type, or in a bucket.
+    names = re.findall(
+        r"`((?!application/|text/|incoming/|reports/)(?:\w+/)+[\w.]*|[\w-]+\.(?:py|toml|yaml))`",
+        page.read_text("utf-8"),
+    )
+
+    assert [name for name in names if not is_there(name)] == []
+
+
+def test_every_error_has_a_heading_with_its_status_and_title() -> None:
+    text = (ROOT / "docs" / "api.md").read_text("utf-8")
+
+    for type_, title in TITLES.items():
+        assert f'### {type_}\n\n{STATUS_CODES[type_]}, "{title}".' in text
+
+
+def test_readme_fits_in_150_lines_and_leads_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+
+    assert len(text.splitlines()) <= 150
+    assert {page.name for page in ROOT.glob("docs/*.md")} <= set(re.findall(r"\]\(docs/([^)#]+)\)", text))
 
 
 def test_every_option_of_manage_py_is_there() -> None:

@@ -50,7 +50,7 @@ def test_a_malformed_port_is_named_without_its_value(port: object) -> None:
     with pytest.raises(SettingsError) as raised:
         read_postgres_settings({**CONFIGURATION, "POSTGRES_PORT": port})
 
-    assert raised.value.problems == ("POSTGRES_PORT is not an integer from 1 to 65535",)
+    assert raised.value.problems == ("POSTGRES_PORT must be an integer from 1 to 65535",)
 
 
 @pytest.mark.parametrize("value", [5, ["x"], "with\0nul"])
@@ -58,7 +58,7 @@ def test_a_setting_that_is_no_text_is_named(value: object) -> None:
     with pytest.raises(SettingsError) as raised:
         read_postgres_settings({**CONFIGURATION, "POSTGRES_PASSWORD": value})
 
-    assert raised.value.problems == ("POSTGRES_PASSWORD is not text",)
+    assert raised.value.problems == ("POSTGRES_PASSWORD must be text",)
 
 
 def test_user_and_password_are_the_secret_s_and_the_rest_is_where_the_environment_says(
@@ -118,7 +118,7 @@ def test_a_hostname_that_is_a_directory_is_that_of_a_unix_socket(hostname: str, 
 @pytest.mark.parametrize("variable", ["POSTGRES_TIMEOUT_S", "POSTGRES_MAX_AGE_S", "POSTGRES_MAX_IDLE_S"])
 @pytest.mark.parametrize("value", ["soon", "-1", "nan", "inf", "1e300", "8s"])
 def test_a_time_out_of_its_range_is_named_with_it(variable: str, value: str) -> None:
-    with pytest.raises(SettingsError, match=rf"^{variable} is not a number of seconds from [\d.]+ to \d+$"):
+    with pytest.raises(SettingsError, match=rf"^{variable} must be a number of seconds from [\d.]+ to \d+$"):
         read_session_settings({variable: value})
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rentomatic.domain.errors import CorruptDataError, RepositoryError, SettingsError, TimedOutError, UnavailableError
-from rentomatic.http.problems import METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, STATUS_CODES, encode_failure
+from rentomatic.http.problems import METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, STATUS_CODES, problem
 from rentomatic.requests.room_list import RoomListInvalidRequest
 from rentomatic.responses import (
     ResponseFailure,
@@ -93,9 +93,9 @@ def test_every_type_of_response_has_a_status() -> None:
 def test_a_failure_is_encoded_with_the_request_s_id() -> None:
     failure = ResponseFailure(ResponseTypes.PARAMETERS_ERROR, "price__lt: Must be an integer")
 
-    assert json.loads(encode_failure(failure, "id-1")) == {
+    assert json.loads(problem(failure, "id-1").body) == {
         "type": "ParametersError",
-        "title": "A parameter is wrong",
+        "title": "Invalid query parameters",
         "status": 400,
         "detail": "price__lt: Must be an integer",
         "message": "price__lt: Must be an integer",
@@ -106,7 +106,7 @@ def test_a_failure_is_encoded_with_the_request_s_id() -> None:
 def test_a_system_error_is_encoded_without_what_it_says() -> None:
     failure = ResponseFailure(ResponseTypes.SYSTEM_ERROR, RuntimeError("db.internal refused SELECT"))
 
-    body = json.loads(encode_failure(failure, "id-1"))
+    body = json.loads(problem(failure, "id-1").body)
 
     assert body["type"] == "SystemError"
     assert body["request_id"] == "id-1"

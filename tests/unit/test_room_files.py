@@ -124,13 +124,13 @@ def test_empty_lines_are_counted_and_skipped() -> None:
 def test_a_row_with_other_cells_than_the_header_is_a_problem_of_its_own() -> None:
     short, long, good = rows_of("a,b\n1\n1,2,3\n1,2\n")
 
-    assert short.problem == (
+    assert short.parse_error == (
         "",
         ["1"],
         "Must have 2 cells, as line 1 has, and has 1",
         "Must have 2 cells, as line 1 has",
     )
-    assert long.problem == (
+    assert long.parse_error == (
         "",
         ["1", "2", "3"],
         "Must have 2 cells, as line 1 has, and has 3",
@@ -148,7 +148,7 @@ def test_a_line_or_item_that_is_no_object_is_a_problem_of_its_own() -> None:
     for data, format_ in (('[1]\n{"a": 2}', "ndjson"), ('[[1], {"a": 2}]', "json")):
         problem, good = rows_of(data, format_)
 
-        assert problem.problem == ("", [1], "Must be an object")
+        assert problem.parse_error == ("", [1], "Must be an object")
         assert (good.number, good.values) == (2, {"a": 2})
 
 
@@ -186,8 +186,8 @@ def test_the_values_of_a_feature_are_its_properties_its_id_and_its_place() -> No
 def test_a_feature_that_is_no_room_is_a_problem_of_its_own(feature: Any, column: str, reason: str) -> None:
     (row,) = rows_of(json.dumps({"type": "FeatureCollection", "features": [feature]}), "geojson")
 
-    assert row.problem is not None
-    assert (row.unit, row.number, row.problem[0], row.problem[2]) == ("item", 1, column, reason)
+    assert row.parse_error is not None
+    assert (row.unit, row.number, row.parse_error[0], row.parse_error[2]) == ("item", 1, column, reason)
 
 
 MANY = b"code,price\n" + b"a,1\n" * 100_000
@@ -345,6 +345,23 @@ def test_memory_does_not_depend_on_the_size_of_the_file(format_: str, tmp_path: 
 
     peak(100)  # what is imported late, and cached
     assert peak(20_000) < 1.3 * peak(2_000)
+
+
+def test_the_listings_become_the_rooms_that_the_page_counts() -> None:
+    data = (ROOT / "docs" / "listings.csv").read_bytes()
+    how: dict[str, Any] = {"mapped": {"price": "rent", "size": "living_space"}, "is_rounded": True}
+    repo = MemRepo([])
+
+    first, refusals = import_of(data, "csv", repo, **how)
+    again, _ = import_of(data, "csv", repo, **how)
+
+    assert (first.read, first.added, first.refused) == (200, 192, 8)
+    assert (again.added, again.changed, again.unchanged) == (0, 0, 192)
+    assert len({refusal.number for refusal in refusals}) == 8
+    assert sum(room.price is None for room in repo.list()) == 18
+    assert sum(room.latitude is None for room in repo.list()) == 18
+    rows = [tuple(values.items()) for values in values_of(data)]
+    assert len(rows) - len(set(rows)) == 6
 
 
 @pytest.mark.skipif(not HAMBURG.exists(), reason=f"{HAMBURG} is not there")

@@ -16,7 +16,7 @@ from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import RoomImportRequest, Row, UnusableFileError, build_room_import_request
 from rentomatic.responses import ResponseFailure, ResponseSuccess, ResponseTypes
-from rentomatic.use_cases.room_import import REFUSALS_MAX, room_import_use_case
+from rentomatic.use_cases.room_import import ROW_ERRORS_MAX, room_import_use_case
 from tests.support.import_reports import ListedReport
 
 Values = Mapping[str, Any]
@@ -107,8 +107,8 @@ def test_a_decimal_that_is_an_integer_needs_no_rounding(text: Any) -> None:
         ("longitude", "-180.1", "Must be from -180 to 180 degrees"),
         ("longitude", "1e999", "Must be from -180 to 180 degrees"),
         ("longitude", "nan", "Must be a number: digits, and a point before decimals"),
-        ("latitude", "", "Must be known, as the longitude is"),
-        ("longitude", None, "Must be known, as the latitude is"),
+        ("latitude", "", "Required, since there is a longitude"),
+        ("longitude", None, "Required, since there is a latitude"),
         ("code", "x" * 37, "Must have at most 36 characters"),
         ("code", "a\0", "Must be text without NUL and unpaired surrogates"),
         ("code", "\ud800", "Must be text without NUL and unpaired surrogates"),
@@ -160,9 +160,9 @@ def test_of_rows_with_one_code_the_first_that_is_good_is_taken() -> None:
     assert [room.price for room in imported.rooms] == [1]
     assert imported.refused == [
         (2, "price", "Must be a number: digits, and a point before decimals"),
-        (4, "code", "Must be in the file once, and is in line 3"),
+        (4, "code", "Must be unique in the file: line 3 has it too"),
         (5, "price", "Must be a number: digits, and a point before decimals"),
-        (5, "code", "Must be in the file once, and is in line 3"),
+        (5, "code", "Must be unique in the file: line 3 has it too"),
     ]
 
 
@@ -197,16 +197,16 @@ def test_a_report_that_cannot_be_finished_leaves_the_rooms_as_they_are() -> None
 
 
 def test_of_very_many_refusals_the_first_are_reported_and_all_are_counted() -> None:
-    number = REFUSALS_MAX + 7
+    number = ROW_ERRORS_MAX + 7
     rows = [{"code": "a"}, *({"code": "a", "price": "?"} for _ in range(number))]
 
     imported = Import(*rows)
 
     counts = (
         RowErrorCount("price", "Must be a number: digits, and a point before decimals", number),
-        RowErrorCount("code", "Must be in the file once", number),
+        RowErrorCount("code", "Must be unique in the file", number),
     )
-    assert [refusal.number for refusal in imported.refusals] == [3 + each // 2 for each in range(REFUSALS_MAX)]
+    assert [refusal.number for refusal in imported.refusals] == [3 + each // 2 for each in range(ROW_ERRORS_MAX)]
     assert imported.report.finished == [counts]
     assert isinstance(imported.response, ResponseSuccess)
     assert (imported.response.value.refused, imported.response.value.reasons) == (number, counts)
@@ -214,14 +214,14 @@ def test_of_very_many_refusals_the_first_are_reported_and_all_are_counted() -> N
 
 def test_a_file_that_breaks_has_its_refusals_counted_too() -> None:
     def rows() -> Iterator[Row]:
-        yield from (Row(number, {"price": "?"}) for number in range(REFUSALS_MAX + 1))
+        yield from (Row(number, {"price": "?"}) for number in range(ROW_ERRORS_MAX + 1))
         raise UnusableFileError("It is cut off")
 
     report = ListedReport()
     with SqliteSeenCodes() as codes:
         room_import_use_case(MemRepo([]), codes, RoomImportRequest(), rows(), report)
 
-    assert [[each.count for each in counts] for counts in report.finished] == [[REFUSALS_MAX + 1]]
+    assert [[each.count for each in counts] for counts in report.finished] == [[ROW_ERRORS_MAX + 1]]
 
 
 def test_names_of_columns_are_escaped_and_cut_where_they_are_said() -> None:
@@ -236,7 +236,7 @@ def test_names_of_columns_are_escaped_and_cut_where_they_are_said() -> None:
     assert isinstance(said, ResponseSuccess)
     assert said.value.columns == (shown, "code")
     assert isinstance(refused, ResponseFailure)
-    assert refused.message.endswith(f"There are {shown}, code")
+    assert refused.message.endswith(f"Columns in the file: {shown}, code")
     assert isinstance(strict, ResponseFailure)
     assert strict.message.startswith("In line 2, column \\x1b[31m\\ud800xxx")
 
@@ -306,7 +306,7 @@ def test_a_column_that_is_named_and_not_there_refuses_the_file(how: dict[str, An
 
     assert isinstance(imported.response, ResponseFailure)
     assert imported.response.message.startswith(said)
-    assert imported.response.message.endswith("There are code, latitude, longitude, price, size")
+    assert imported.response.message.endswith("Columns in the file: code, latitude, longitude, price, size")
     assert imported.rooms == []
 
 
@@ -314,7 +314,9 @@ def test_a_file_without_any_attribute_of_a_room_is_refused() -> None:
     imported = Import({"a;b": "1;2"})
 
     assert isinstance(imported.response, ResponseFailure)
-    assert imported.response.message.startswith("No row has any column code, size, price, longitude, latitude: ")
+    assert imported.response.message.startswith(
+        "No row has any of the columns code, size, price, longitude, latitude: "
+    )
 
 
 def test_an_attribute_that_no_row_has_a_column_for_is_said() -> None:

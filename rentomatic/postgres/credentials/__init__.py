@@ -1,4 +1,4 @@
-"""Who asks the database: the port, the adapter that leaves it to the configuration, and which adapter is meant."""
+"""Credentials for the database: the port, the adapter for configured credentials and the choice of adapter."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ if TYPE_CHECKING:
 
 
 class Credentials(Protocol):
-    """Where user and password come from."""
+    """A source of user and password."""
 
     def read(self, deadline: float = math.inf) -> PostgresSettings:
         """Return the settings with user and password.
 
         Raises:
-            RepositoryError: they cannot be had now, or not by `deadline`, or are missing or malformed.
+            RepositoryError: they are missing, malformed or not available before `deadline`.
         """
 
     def renew(self, deadline: float) -> bool:
-        """Look for others, for the last ones were refused, and return whether there are any.
+        """Look for new credentials after a refused login, and return whether there are any.
 
-        Asks nobody more than once in a while, unless the last ones have been accepted since.
+        Lookups are rate-limited until a login succeeds again.
         """
 
     def mark_valid(self) -> None:
-        """Take it that the last ones were not refused."""
+        """Record that the server accepted the last credentials."""
 
 
 def credentials_from_settings(configuration: Mapping[str, Any]) -> Credentials:
-    """Return the adapter that `POSTGRES_AUTH` or `POSTGRES_SECRET_ID` asks for.
+    """Return the adapter that `POSTGRES_AUTH` or `POSTGRES_SECRET_ID` selects.
 
     Args:
-        configuration: Of `read_postgres_settings`; each read reads it again.
+        configuration: As for `read_postgres_settings`; every `read` reads it again.
 
     Raises:
-        SettingsError: `POSTGRES_AUTH` is none of those there are.
+        SettingsError: `POSTGRES_AUTH` is invalid.
     """
     auth = configuration.get("POSTGRES_AUTH") or "password"
     if auth == "iam":
         return IamCredentials(configuration)
     if auth != "password":
-        raise SettingsError(["POSTGRES_AUTH is none of iam, password"])
+        raise SettingsError(["POSTGRES_AUTH must be iam or password"])
     if configuration.get("POSTGRES_SECRET_ID"):
         return SecretsManagerCredentials(configuration)
     return ConfiguredCredentials(configuration)
 
 
 class ConfiguredCredentials:
-    """Leaves user and password to the configuration."""
+    """Credentials from the configuration."""
 
     def __init__(self, configuration: Mapping[str, Any]) -> None:
         self._configuration = configuration

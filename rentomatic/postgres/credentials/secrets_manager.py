@@ -1,4 +1,4 @@
-"""Credentials kept in AWS Secrets Manager."""
+"""Credentials from AWS Secrets Manager."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
     from rentomatic.postgres.settings import PostgresSettings
 
 _MAX_AGE_S = 300
-_PAUSE_S = 10  # before the service is asked again that failed, or had nothing new for a login that was refused
-_FAILURE_PAUSE_S = 1  # before it is asked again that failed when a login had been refused: that one cannot wait
-_TIMEOUT_S = 2  # botocore would wait 60 s to connect and 60 s to read, and try five times
+_PAUSE_S = 10  # after a failed refresh, or one that found nothing new after a refused login
+_FAILURE_PAUSE_S = 1  # after a failed refresh for a refused login, which is urgent
+_TIMEOUT_S = 2  # botocore's defaults are 60 s to connect, 60 s to read and five attempts
 _ATTEMPTS = 2
 _SERVICE = "Secrets Manager"
 _OPERATION = "secretsmanager.GetSecretValue"
 _SERVER_ERROR = 500
 
-# The service's errors that pass by themselves (AWS Secrets Manager API reference, "Common Errors").
+# The service's transient errors (AWS Secrets Manager API reference, "Common Errors").
 _TRANSIENT = {"InternalServiceError", "InternalFailure", "ServiceUnavailable", "ThrottlingException", "Throttling"}
 
 _log = logging.getLogger(__name__)
 
 
 class SecretsManagerCredentials:
-    """Reads a secret of the shape that RDS writes, and keeps the last good one while there is no other.
+    """Reads a secret in the format of RDS, and keeps the last valid one while no new one is available.
 
     Args:
-        configuration: `POSTGRES_SECRET_ID` is the secret's name or ARN; the rest completes it.
+        configuration: `POSTGRES_SECRET_ID` is the secret's name or ARN; the other settings complete the secret.
     """
 
     def __init__(self, configuration: Mapping[str, Any]) -> None:
@@ -70,38 +70,38 @@ class SecretsManagerCredentials:
         self._renew_again_at = 0.0
 
     def _read_or_keep(self, deadline: float) -> bool:
-        """Read the secret, or go on with the one that there is; return whether it could be read."""
+        """Read the secret, or keep the current one; return whether it could be read."""
         try:
-            # Half of what is left: the other half is for the database.
+            # Half of the remaining time. The other half is for the database.
             self._read(time.monotonic() + (deadline - time.monotonic()) / 2)
         except RepositoryError as error:
-            _log.warning("The last secret is kept: %s", error)
+            _log.warning("Keeping the last secret: %s", error)
             self._read_again_at = time.time() + _PAUSE_S
             return False
         return True
 
     def _read(self, deadline: float) -> None:
         secret = read_secret("POSTGRES_SECRET_ID", self._configuration["POSTGRES_SECRET_ID"], deadline)
-        read_postgres_settings(self._configuration, secret)  # raises, if it is of no use
+        read_postgres_settings(self._configuration, secret)  # raises if the secret is invalid
         self._secret = secret
         self._read_again_at = time.time() + _MAX_AGE_S
 
 
-def _is_past(moment: float, most_s: float) -> bool:
-    """Say whether a moment is past. It lay so far ahead at most: if it lies further, the clock was put back."""
-    return not 0 < moment - time.time() <= most_s
+def _is_past(moment: float, max_s: float) -> bool:
+    """Return whether a moment has passed; also True if it is over `max_s` ahead because the clock was set back."""
+    return not 0 < moment - time.time() <= max_s
 
 
 def read_secret(variable: str, secret_id: str, deadline: float = math.inf) -> Mapping[str, Any]:
     """Return a secret that is a JSON object.
 
     Args:
-        variable: Where the configuration has its name or ARN, for errors to name.
-        secret_id: Its name or ARN.
-        deadline: When to give up, as `time.monotonic` counts.
+        variable: The setting that has the name or ARN, for error messages.
+        secret_id: The secret's name or ARN.
+        deadline: When to give up, a time of `time.monotonic`.
 
     Raises:
-        RepositoryError: it cannot be read now, or is none.
+        RepositoryError: it cannot be read now, or is not a JSON object.
     """
     named = f"The secret that {variable} names"
     text = _fetch(secret_id, deadline, named)
@@ -109,17 +109,18 @@ def read_secret(variable: str, secret_id: str, deadline: float = math.inf) -> Ma
         secret = json.loads(text)
     except (ValueError, RecursionError):
         secret = None
-    # Raised where no parser's error, which carries the text of the secret, is its context.
+    # Raised outside the handler: the parser's error, which contains the secret, must not become the context.
     if not isinstance(secret, dict):
         raise SettingsError([f"{named} is not a JSON object"], phase="credentials")
     return secret
 
 
 def _fetch(secret_id: str, deadline: float, named: str) -> str | bytes:
-    is_enough = can_request(_SERVICE, os.environ)
-    ask, is_transient = (_ask, _is_transient) if is_enough else (_ask_boto3, _is_transient_for_boto3)
+    fetch, is_transient = (
+        (_request, _is_transient) if can_request(_SERVICE, os.environ) else (_request_by_boto3, _is_transient_for_boto3)
+    )
     try:
-        return ask(secret_id, deadline)
+        return fetch(secret_id, deadline)
     except TimeoutError as error:
         raise UnavailableError(f"{named} could not be read in time", phase="credentials") from error
     except Exception as error:
@@ -129,7 +130,7 @@ def _fetch(secret_id: str, deadline: float, named: str) -> str | bytes:
         raise SettingsError([reason], phase="credentials") from error
 
 
-def _ask(secret_id: str, deadline: float) -> str | bytes:
+def _request(secret_id: str, deadline: float) -> str | bytes:
     content = {"SecretId": secret_id}
     end = min(deadline, time.monotonic() + _TIMEOUT_S)
     for attempt in range(1, _ATTEMPTS + 1):
@@ -149,7 +150,7 @@ def _is_transient(error: Exception) -> bool:
     return isinstance(error, OSError | ProtocolError)
 
 
-def _ask_boto3(secret_id: str, deadline: float) -> str | bytes:
+def _request_by_boto3(secret_id: str, deadline: float) -> str | bytes:
     client = run_with_deadline(deadline, _client)
     value = run_with_deadline(
         min(deadline, time.monotonic() + _TIMEOUT_S), lambda: client.get_secret_value(SecretId=secret_id)
@@ -167,14 +168,14 @@ def _is_transient_for_boto3(error: Exception) -> bool:
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     if isinstance(error, ClientError):
-        is_the_service_s = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR
-        return is_the_service_s or error.response["Error"]["Code"] in _TRANSIENT
+        is_server_error = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR
+        return is_server_error or error.response["Error"]["Code"] in _TRANSIENT
     return isinstance(error, ConnectionError | CredentialRetrievalError | HTTPClientError | ResponseParserError)
 
 
 @cache
 def _client() -> SecretsManagerClient:
-    # A quarter of a second to import: where a function runs, the request above does without.
+    # Takes 250 ms to import, which functions avoid by sending the request above.
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
 

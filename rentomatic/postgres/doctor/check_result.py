@@ -1,4 +1,4 @@
-"""The result of a check of the doctor."""
+"""The result of one of the doctor's checks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    Problem = tuple[str, str]  # what is wrong, and what to do
+    Fault = tuple[str, str]  # message and remedy
 
 
 class Verdict(StrEnum):
-    """What a check came to. A warning is for what works, and should not be so."""
+    """The outcome of a check. A warning means that requests work, but something should change."""
 
     OK = "ok"
     WARNING = "warning"
@@ -23,13 +23,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What one check came to.
+    """The result of one check.
 
     Attributes:
         check: One of `CHECKS`.
-        message: A sentence on the present state.
-        remedy: What to do, step by step with semicolons between them. An SQL statement ends a step; a step that
-            begins with "or" is another way. Empty if there is nothing to do.
+        message: A sentence on the current state.
+        remedy: Steps separated by semicolons; empty if there is nothing to do. An SQL statement ends a step, and "or"
+            begins an alternative.
     """
 
     check: str
@@ -38,7 +38,7 @@ class CheckResult:
     remedy: str = ""
 
 
-def combine(check: str, verdict: Verdict, problems: Iterable[Problem]) -> CheckResult:
-    """Return one finding for all of the problems."""
-    messages, remedies = zip(*problems, strict=True)
+def combine(check: str, verdict: Verdict, faults: Iterable[Fault]) -> CheckResult:
+    """Return one result for several faults."""
+    messages, remedies = zip(*faults, strict=True)
     return CheckResult(check, verdict, "; ".join(messages), "; ".join(dict.fromkeys(remedies)))

@@ -1,4 +1,4 @@
-"""A statement of each kind that requests run, which reads a room or two of however many there are."""
+"""A cheap statement for each kind of request; it reads at most two rooms."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _NEAREST = (SortKey(DISTANCE),)
 
 def request_statements() -> Mapping[str, Statement]:
     """Return the statements by the request that runs them."""
-    of_no_room = tuple(parse_filters({"code__eq": ""}))  # the index finds none, and nothing is read or counted
+    no_room = tuple(parse_filters({"code__eq": ""}))  # the index finds nothing to read or count
     searches = {
         "GET /rooms": RoomSearch(limit=1),
-        "GET /rooms?count": RoomSearch(of_no_room, limit=1, is_counted=True),
+        "GET /rooms?count": RoomSearch(no_room, limit=1, is_counted=True),
         "GET /rooms?near&sort=distance": RoomSearch(circle=Circle(_PLACE), order=_NEAREST, limit=1),
         "GET /rooms?near&radius_km": RoomSearch(circle=Circle(_PLACE, radius_km=0.001), limit=1),
         "GET /rooms?bbox": RoomSearch(box=Box(0, 0, 0, 0), limit=1),
@@ -36,7 +36,7 @@ def request_statements() -> Mapping[str, Statement]:
     return {
         "GET /health/ready": build_check(),
         "GET /rooms/{code}": build_get(""),
-        "PostgresRepo.list": build_list(of_no_room),
+        "PostgresRepo.list": build_list(no_room),
         **{request: build_search(search) for request, search in searches.items()},
     }
 
@@ -47,7 +47,7 @@ def called_functions() -> Sequence[str]:
 
 
 def _all_filters(field: str) -> Sequence[Criterion]:
-    """Return the filters with every operator of a field, for values that hardly any room has."""
+    """Return filters with every operator of a field, for values that hardly any room has."""
     value = str(INTEGER_MIN) if isinstance(FIELDS[field].kind, Integer) else ""
     return parse_filters({key: value for key in FILTER_KEYS if key.startswith(f"{field}__")})
 

@@ -1,4 +1,4 @@
-"""What the role may do that reads the rooms, and how long."""
+"""Checks of the role that reads the rooms: login, grants and timeouts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from rentomatic.postgres.doctor.request_statements import called_functions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rentomatic.postgres.doctor.check_result import Problem
+    from rentomatic.postgres.doctor.check_result import Fault
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
-LET_IN = "The user is let in"
+LOGIN_OK = "The login works"
 _API_GATEWAY_TIMEOUT_S = 29  # Amazon API Gateway developer guide, "Quotas"
 _NEEDED_COLUMNS = ("id", *ATTRIBUTES)
 _OWN_ROLE = (
-    "give the function a role of its own: rentomatic_reader, which manage.py migrate makes, or one with no more than"
+    "give the function its own role: rentomatic_reader, which manage.py migrate creates, or one with no more than"
     " GRANT SELECT ON room, alembic_version"
 )
-_IS_BY_IAM = "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
+_MAY_USE_IAM = "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
 _ROLE = """
     SELECT quote_ident(current_user), quote_ident(current_database()), rolsuper, pg_class.oid IS NOT NULL,
         COALESCE(relowner = pg_roles.oid, false),
@@ -35,13 +35,13 @@ _ROLE = """
         )
     FROM pg_roles LEFT JOIN pg_class ON pg_class.oid = to_regclass('room') WHERE rolname = current_user
 """
-# None of these has parameters: pg8000 would send them in two transactions, between which a pooler may change servers.
+# These have no parameters: pg8000 would use two transactions, between which a pooler may change servers.
 _UNREADABLE = """
     SELECT attname FROM pg_attribute
     WHERE attrelid = to_regclass('room') AND attnum > 0 AND NOT attisdropped
     AND NOT has_column_privilege(attrelid, attnum, 'SELECT') ORDER BY attnum
 """
-# Those of the extension stand behind the operators and casts of places.
+# The extension's functions implement the operators and casts of places.
 _NOT_EXECUTABLE = """
     SELECT * FROM (
         SELECT oid::regprocedure::text AS signature, proname, pg_function_is_visible(oid) AS is_visible, oid IN (
@@ -57,7 +57,7 @@ _ELSEWHERE = """
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relname = 'room' AND relkind = 'r' AND nspname !~ '^pg_' ORDER BY nspname LIMIT 1
 """
-# By whom the role may write: everybody, itself, or a role that it is a member of.
+# Where the role's right to write comes from: PUBLIC, a grant to itself, or a role that it is a member of.
 _REVOKE = """
     WITH role AS (SELECT oid FROM pg_roles WHERE rolname = current_user), granted AS (
         SELECT grantee FROM pg_class, aclexplode(relacl)
@@ -75,14 +75,14 @@ _REVOKE = """
     AND EXISTS (SELECT FROM granted WHERE grantee <> 0 AND pg_has_role(roleid, grantee, 'USAGE'))
     ORDER BY 1
 """
-_TIME_OUTS_MS = """
+_TIMEOUTS_MS = """
     SELECT setting::bigint, source FROM pg_settings
     WHERE name IN ('idle_in_transaction_session_timeout', 'statement_timeout') ORDER BY name
 """
 
 
 class _Role(NamedTuple):
-    """A row of `_ROLE`; names are as SQL quotes them."""
+    """A row of `_ROLE`; names are quoted for SQL."""
 
     name: str
     database: str
@@ -95,47 +95,47 @@ class _Role(NamedTuple):
 
 
 def quoted_role(connection: Connection) -> str:
-    """Return the name of the connection's role, as SQL quotes it."""
+    """Return the name of the connection's role, quoted for SQL."""
     ((role,),) = connection.run("SELECT quote_ident(current_user)")
     return str(role)
 
 
-def judge_login(connection: Connection, auth: str | None) -> CheckResult:
-    """Look whether a user who logs in by IAM may: Postgres lets a superuser in all the same."""
-    if auth == "iam" and [False] in connection.run(_IS_BY_IAM):  # no row: not a Postgres of RDS
+def check_login(connection: Connection, auth: str | None) -> CheckResult:
+    """Check that a user who logs in by IAM is in rds_iam; Postgres also accepts a superuser without it."""
+    if auth == "iam" and [False] in connection.run(_MAY_USE_IAM):  # no row: not on RDS
         ((role,),) = connection.run("SELECT quote_ident(current_user)")
-        message = "POSTGRES_AUTH is iam, and the user is not in rds_iam"
+        message = "POSTGRES_AUTH is iam, but the user is not in rds_iam"
         return CheckResult("login", Verdict.WRONG, message, f"GRANT rds_iam TO {role}")
-    return CheckResult("login", Verdict.OK, LET_IN)
+    return CheckResult("login", Verdict.OK, LOGIN_OK)
 
 
-def judge_grants(connection: Connection) -> CheckResult:
+def check_grants(connection: Connection) -> CheckResult:
     role = _role(connection)
     if not role.finds_table:
-        return CheckResult("grants", Verdict.WRONG, *_missing_table_problem(connection, role))
-    if wrong := list(_find_missing(connection, role)):
+        return CheckResult("grants", Verdict.WRONG, *_missing_table_fault(connection, role))
+    if wrong := list(_find_missing_grants(connection, role)):
         return combine("grants", Verdict.WRONG, wrong)
-    if warnings := list(_find_too_much(connection, role)):
+    if warnings := list(_find_excess_grants(connection, role)):
         return combine("grants", Verdict.WARNING, warnings)
-    return CheckResult("grants", Verdict.OK, "The user may read the table room, and not change it")
+    return CheckResult("grants", Verdict.OK, "The user may read the table room and not change it")
 
 
-def judge_time_outs(connection: Connection, timeout_s: float) -> CheckResult:
-    judge = partial(CheckResult, "time-outs")
+def check_timeouts(connection: Connection, timeout_s: float) -> CheckResult:
+    result = partial(CheckResult, "time-outs")
     role = _role(connection)
-    (idle_ms, idle_source), (statement_ms, statement_source) = connection.run(_TIME_OUTS_MS)
-    most_ms = int(min(timeout_s, _API_GATEWAY_TIMEOUT_S) * 1000)
+    (idle_ms, idle_source), (statement_ms, statement_source) = connection.run(_TIMEOUTS_MS)
+    limit_ms = int(min(timeout_s, _API_GATEWAY_TIMEOUT_S) * 1000)
     if timeout_s > _API_GATEWAY_TIMEOUT_S:
         message = f"POSTGRES_TIMEOUT_S is {timeout_s:g}: API Gateway gives up after {_API_GATEWAY_TIMEOUT_S} s"
-        return judge(Verdict.WRONG, message, "POSTGRES_TIMEOUT_S=8, and no more than the function's own timeout")
-    if not 0 < statement_ms <= most_ms:
-        is_so = f"is {statement_ms} ms" if statement_ms else "is not set"
-        message = f"statement_timeout {is_so}: Postgres goes on after the function has given up, at {most_ms} ms"
-        return judge(Verdict.WRONG, message, _alter(role, statement_source, "statement_timeout", most_ms))
+        return result(Verdict.WRONG, message, "POSTGRES_TIMEOUT_S=8, and no more than the function's own timeout")
+    if not 0 < statement_ms <= limit_ms:
+        state = f"is {statement_ms} ms" if statement_ms else "is not set"
+        message = f"statement_timeout {state}: Postgres continues after the function has given up, at {limit_ms} ms"
+        return result(Verdict.WRONG, message, _alter(role, statement_source, "statement_timeout", limit_ms))
     if idle_ms == 0:
         message = "idle_in_transaction_session_timeout is not set"
-        return judge(Verdict.WARNING, message, _alter(role, idle_source, message.split()[0], most_ms))
-    return judge(Verdict.OK, f"Postgres stops a statement after {statement_ms} ms, the function after {most_ms} ms")
+        return result(Verdict.WARNING, message, _alter(role, idle_source, message.split()[0], limit_ms))
+    return result(Verdict.OK, f"Postgres stops a statement after {statement_ms} ms, the function after {limit_ms} ms")
 
 
 def _role(connection: Connection) -> _Role:
@@ -143,8 +143,8 @@ def _role(connection: Connection) -> _Role:
     return _Role(*row)
 
 
-def _missing_table_problem(connection: Connection, role: _Role) -> Problem:
-    message = "The user finds no table room"
+def _missing_table_fault(connection: Connection, role: _Role) -> Fault:
+    message = "The user cannot find the table room"
     for schema, may_use, is_searched in connection.run(_ELSEWHERE):
         remedies = [] if may_use else [f"GRANT USAGE ON SCHEMA {schema} TO {role.name}"]
         if not is_searched:
@@ -154,11 +154,11 @@ def _missing_table_problem(connection: Connection, role: _Role) -> Problem:
     return message, "manage.py migrate, as the table's owner"
 
 
-def _find_missing(connection: Connection, role: _Role) -> Iterator[Problem]:
+def _find_missing_grants(connection: Connection, role: _Role) -> Iterator[Fault]:
     columns = [name for (name,) in connection.run(_UNREADABLE) if name in _NEEDED_COLUMNS]
     if columns:
-        of_it = "" if len(columns) == len(_NEEDED_COLUMNS) else f"{', '.join(columns)} of "
-        yield f"The user may not read {of_it}the table room", f"GRANT SELECT ON room TO {role.name}"
+        part = "" if len(columns) == len(_NEEDED_COLUMNS) else f"{', '.join(columns)} of "
+        yield f"The user may not read {part}the table room", f"GRANT SELECT ON room TO {role.name}"
     called = called_functions()
     functions = ", ".join(
         signature
@@ -169,23 +169,23 @@ def _find_missing(connection: Connection, role: _Role) -> Iterator[Problem]:
         yield f"The user may not execute {functions}", f"GRANT EXECUTE ON FUNCTION {functions} TO {role.name}"
     if role.has_row_security and not role.has_policy:
         message = "Row security hides all rooms: no policy lets the user see any"
-        yield message, "ALTER TABLE room DISABLE ROW LEVEL SECURITY; or CREATE POLICY for what the user is to see"
+        yield message, "ALTER TABLE room DISABLE ROW LEVEL SECURITY; or CREATE POLICY for the rooms to show"
 
 
-def _find_too_much(connection: Connection, role: _Role) -> Iterator[Problem]:
+def _find_excess_grants(connection: Connection, role: _Role) -> Iterator[Fault]:
     if role.is_superuser:
-        yield "The user is a superuser, and needs only to read the table room", _OWN_ROLE
+        yield "The user is a superuser, but needs only to read the table room", _OWN_ROLE
     elif role.is_owner:
-        yield "The user owns the table room, and needs only to read it", _OWN_ROLE
+        yield "The user owns the table room, but needs only to read it", _OWN_ROLE
     elif role.may_write:
         revoke = "; ".join(statement for (statement,) in connection.run(_REVOKE))
-        yield "The user may change the table room, and needs only to read it", f"{revoke}; or {_OWN_ROLE}"
+        yield "The user may change the table room, but needs only to read it", f"{revoke}; or {_OWN_ROLE}"
     if role.has_row_security:
-        message = "Row security may hide rooms: the user sees those that policies let it see"
-        yield message, "Unless that is what they are for: ALTER TABLE room DISABLE ROW LEVEL SECURITY"
+        message = "Row security may hide rooms: the user sees only those that policies allow"
+        yield message, "Unless that is intended: ALTER TABLE room DISABLE ROW LEVEL SECURITY"
 
 
 def _alter(role: _Role, source: str, setting: str, milliseconds: int) -> str:
-    # What is set for the role in this database goes before what is set for the role (manual, "ALTER ROLE").
+    # A setting of the role in this database takes precedence over one of the role (manual, "ALTER ROLE").
     in_database = f" IN DATABASE {role.database}" if source == "database user" else ""
     return f"ALTER ROLE {role.name}{in_database} SET {setting} = '{milliseconds}ms'"

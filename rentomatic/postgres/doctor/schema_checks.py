@@ -1,4 +1,4 @@
-"""Whether the database has what requests need, and whether their statements work."""
+"""Checks of the schema: migrations, tables, indexes and the statements of requests."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from rentomatic.postgres.room_schema import (
     PresentIndex,
     add_column,
     alter_type,
-    lose_unfit,
-    name_some,
+    discard_unfit,
+    join_names,
     quoted,
     renumber,
     require,
@@ -42,16 +42,16 @@ from rentomatic.postgres.wire.driver import DatabaseError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rentomatic.postgres.doctor.check_result import Problem
+    from rentomatic.postgres.doctor.check_result import Fault
     from rentomatic.postgres.room_schema import Index
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
-# Of the migrations, which this is deployed without.
+# The revisions in migrations/, which is not deployed with this.
 REVISIONS = ("4d4c19952a36", "8c1f0e6a2b57", "c3a91f6d2e80", "e7a45c90d1b6")
 NEWEST_REVISION = REVISIONS[-1]
 
 _CANCELED = "57014"  # by the statement timeout (PostgreSQL manual, appendix A)
-_NAMED_MAX = 3  # rooms: of more, a finding does not get any clearer
+_NAMED_MAX = 3  # rooms
 _VERSION_RIGHTS = """
     SELECT has_table_privilege(to_regclass('alembic_version'), 'SELECT'),
         row_security_active(to_regclass('alembic_version')::oid)
@@ -64,69 +64,74 @@ _PARTS = """
 _HAS_FUNCTIONS = "SELECT " + ", ".join(f"to_regprocedure('{signature}') IS NOT NULL" for signature in FUNCTIONS)
 
 
-def judge_migrations(connection: Connection) -> CheckResult:
-    judge = partial(CheckResult, "migrations")
+def check_migrations(connection: Connection) -> CheckResult:
+    result = partial(CheckResult, "migrations")
     ((may_read, has_row_security),) = connection.run(_VERSION_RIGHTS)
     if may_read is False:
-        message = "The user may not read the table alembic_version, which tells the revision"
-        return judge(Verdict.WARNING, message, f"GRANT SELECT ON alembic_version TO {quoted_role(connection)}")
+        message = "The user may not read the table alembic_version, which has the revision"
+        return result(Verdict.WARNING, message, f"GRANT SELECT ON alembic_version TO {quoted_role(connection)}")
     if has_row_security:
         message = "Row security may hide the revision in the table alembic_version"
-        return judge(Verdict.WARNING, message, "ALTER TABLE alembic_version DISABLE ROW LEVEL SECURITY")
+        return result(Verdict.WARNING, message, "ALTER TABLE alembic_version DISABLE ROW LEVEL SECURITY")
     revisions = [revision for (revision,) in connection.run(_VERSION)] if may_read else []
     if revisions == [NEWEST_REVISION]:
-        return judge(Verdict.OK, f"The schema is of the newest revision, {NEWEST_REVISION}")
-    is_so = f"is of revision {', '.join(revisions)}" if revisions else "has no revision"
-    message = f"The schema {is_so}, and the newest that this code knows is {NEWEST_REVISION}"
+        return result(Verdict.OK, f"The schema has the newest revision, {NEWEST_REVISION}")
+    state = f"has revision {', '.join(revisions)}" if revisions else "has no revision"
+    message = f"The schema {state}, but the newest that this code knows is {NEWEST_REVISION}"
     if set(revisions) <= set(REVISIONS):
-        return judge(Verdict.WRONG, message, "manage.py migrate, as the table's owner")
-    return judge(Verdict.WARNING, message, "Deploy the version of this code that the revision is of, or a later one")
+        return result(Verdict.WRONG, message, "manage.py migrate, as the table's owner")
+    return result(Verdict.WARNING, message, "Deploy the version of this code that has the revision, or a later one")
 
 
-def judge_schema(connection: Connection) -> CheckResult:
+def check_schema(connection: Connection) -> CheckResult:
     ((kind,),) = connection.run(SELECT_KIND)
     if kind:
         message = f"The room table is {kind}, which is not supported"
-        return CheckResult("schema", Verdict.WRONG, message, f"While nobody writes: {COPY_TO_TABLE}; manage.py migrate")
-    problems = [*_find_wrong_columns(connection), *_find_missing_parts(connection)]
-    if problems:
-        return combine("schema", Verdict.WRONG, problems)
-    return CheckResult("schema", Verdict.OK, "All columns, functions and extensions are there")
+        return CheckResult(
+            "schema", Verdict.WRONG, message, f"Stop all writers, then: {COPY_TO_TABLE}; manage.py migrate"
+        )
+    faults = [*_find_wrong_columns(connection), *_find_missing_parts(connection)]
+    if faults:
+        return combine("schema", Verdict.WRONG, faults)
+    return CheckResult("schema", Verdict.OK, "All columns, functions and extensions are present")
 
 
-def judge_indexes(connection: Connection) -> CheckResult:
+def check_indexes(connection: Connection) -> CheckResult:
     present = list(map(PresentIndex.of, connection.run(SELECT_INDEXES)))
-    problems = [problem for index in INDEXES if (problem := _problem_of(index, present, connection))]
-    if problems:
-        return combine("indexes", Verdict.WRONG, problems)
-    return CheckResult("indexes", Verdict.OK, "All are there and valid")
+    faults = [fault for index in INDEXES if (fault := _index_fault(index, present, connection))]
+    if faults:
+        return combine("indexes", Verdict.WRONG, faults)
+    return CheckResult("indexes", Verdict.OK, "All are present and valid")
 
 
-def judge_queries(connection: Connection) -> CheckResult:
+def check_queries(connection: Connection) -> CheckResult:
     failed: dict[str, list[str]] = {}
     for request, statement in request_statements().items():
         try:
             with translate_errors(ConnectionPhase("queries")):
                 connection.fetch(statement)
         except RepositoryError as error:
-            if error.sqlstate is None:  # there is no going on with this connection
+            if error.sqlstate is None:  # the connection is broken
                 raise
             failed.setdefault(str(error), []).append(request)
     if failed:
         message = "; ".join(f"{', '.join(requests)}: {error}" for error, requests in failed.items())
-        return CheckResult("queries", Verdict.WRONG, message, "Correct what Postgres says, as the table's owner")
+        return CheckResult("queries", Verdict.WRONG, message, "Correct what Postgres reports, as the table's owner")
     return CheckResult("queries", Verdict.OK, "The statements of all requests work")
 
 
-def _find_wrong_columns(connection: Connection) -> Iterator[Problem]:
+def _find_wrong_columns(connection: Connection) -> Iterator[Fault]:
     columns = _columns(connection)
     others = [column for column in columns.values() if column.name not in COLUMNS]
     for name, types in COLUMNS.items():
         if name not in columns:
-            yield f"The column {name} is missing", _bring_back(name, [each for each in others if each.type in types])
+            yield (
+                f"The column {name} is missing",
+                _restore_column(name, [each for each in others if each.type in types]),
+            )
         elif columns[name].type not in types:
-            if "code" in columns:  # by which the rooms are named
-                yield _problem_of_type(columns[name], connection)
+            if "code" in columns:  # which the message quotes
+                yield _type_fault(columns[name], connection)
         elif name in REQUIRED and columns[name].is_nullable:
             yield f"The column {name} may be NULL", require(name)
 
@@ -135,72 +140,72 @@ def _columns(connection: Connection) -> dict[str, Column]:
     return {row[0]: Column(*row) for row in connection.run(SELECT_COLUMNS)}
 
 
-def _bring_back(name: str, candidates: Sequence[Column]) -> str:
-    rewrites = ", while whose rewriting of the table readers wait" if name in REQUIRED else ""
+def _restore_column(name: str, candidates: Sequence[Column]) -> str:
+    lock = ", while readers wait" if name in REQUIRED else ""
     if len(candidates) == 1:
         other = candidates[0].name
         rename = f"ALTER TABLE room RENAME COLUMN {quoted(other)} TO {name}"
-        return f"If {other} is what was {name}: {rename}; or else{rewrites}: {add_column(name)}"
-    return f"Its values are in a backup at best, its column comes by the following{rewrites}: {add_column(name)}"
+        return f"If {other} is the renamed {name}: {rename}; or else{lock}: {add_column(name)}"
+    return f"Its values may be in a backup. Add the column{lock}: {add_column(name)}"
 
 
-def _problem_of_type(column: Column, connection: Connection) -> Problem:
-    message = f"The column {column.name} is of type {column.type}, and not {' or '.join(COLUMNS[column.name])}"
+def _type_fault(column: Column, connection: Connection) -> Fault:
+    message = f"The column {column.name} is of type {column.type} instead of {' or '.join(COLUMNS[column.name])}"
     remedies = [f"Readers wait while this rewrites the table: {alter_type(column)}"]
     select = select_rounded_rooms(column)
-    if select and (codes := _few(connection, select)):
+    if select and (codes := _first_codes(connection, select)):
         message += f"; rooms with decimals: {codes}"
         remedies = [f"Readers wait while this rewrites the table and rounds decimals: {alter_type(column)}"]
     select = select_unfit_rooms(column)
-    if select and (codes := _few(connection, select)):
-        message += f"; rooms with no number that fits: {codes}"
-        correct = f"Correct the {column.name} of the rooms with no number that fits"
-        lost = f", or set it to NULL: {'; '.join(lose_unfit(column))}" if column.name not in REQUIRED else ""
-        remedies.insert(0, correct + lost)
+    if select and (codes := _first_codes(connection, select)):
+        message += f"; rooms with no valid number: {codes}"
+        correct = f"Correct the {column.name} of the rooms with no valid number"
+        discard = f", or set it to NULL: {'; '.join(discard_unfit(column))}" if column.name not in REQUIRED else ""
+        remedies.insert(0, correct + discard)
     return message, "; ".join(remedies)
 
 
-def _find_missing_parts(connection: Connection) -> Iterator[Problem]:
+def _find_missing_parts(connection: Connection) -> Iterator[Fault]:
     ((schema, extensions, has_cube),) = connection.run(_PARTS)
     for name in EXTENSIONS:
         if name not in extensions:
             yield f"The extension {name} is missing", f"CREATE EXTENSION {name} SCHEMA {schema}"
     if "cube" in extensions and not has_cube:
-        message = "The extension cube is in a schema that the user does not search"
+        message = "The extension cube is in a schema outside the user's search path"
         yield message, f"ALTER EXTENSION cube SET SCHEMA {schema}"
     (has_functions,) = connection.run(_HAS_FUNCTIONS)
-    for (signature, create), is_there in zip(FUNCTIONS.items(), has_functions, strict=True):
-        if not is_there:
+    for (signature, create), is_present in zip(FUNCTIONS.items(), has_functions, strict=True):
+        if not is_present:
             yield f"The function {signature} is missing", create
 
 
-def _problem_of(index: Index, present: Sequence[PresentIndex], connection: Connection) -> Problem | None:
+def _index_fault(index: Index, present: Sequence[PresentIndex], connection: Connection) -> Fault | None:
     alike = [each for each in present if index.is_like(each)]
     if any(each.is_valid for each in alike):
         drop = "; ".join(index.drop_deferrable(present))
-        return (f"A constraint on room ({index.keys}) is deferrable, with which imports fail", drop) if drop else None
+        return (f"A constraint on room ({index.keys}) is deferrable, so imports fail", drop) if drop else None
     message = f"The index {index.name} on room ({index.keys}) is {'not valid' if alike else 'missing'}"
     ((is_taken,),) = connection.run(index.select_is_taken())
     remedies = index.make(present, is_taken=is_taken)
-    if index == CODE_INDEX and (codes := _few(connection, SELECT_REPEATED_CODES)):
+    if index == CODE_INDEX and (codes := _first_codes(connection, SELECT_REPEATED_CODES)):
         message += f"; repeated codes: {codes}"
-        remedies.insert(0, f"Delete what is there twice, or give it codes of its own: {RENAME_REPEATED_CODES}")
+        remedies.insert(0, f"Delete duplicate rooms, or give them new codes: {RENAME_REPEATED_CODES}")
     if index == ID_INDEX:
-        if codes := _few(connection, SELECT_ROOMS_OF_REPEATED_IDS):
-            message += f"; rooms without an id of their own: {codes}"
+        if codes := _first_codes(connection, SELECT_ROOMS_OF_REPEATED_IDS):
+            message += f"; rooms without a unique id: {codes}"
             remedies.insert(0, renumber(_columns(connection)["id"]))
         remedies.append("manage.py migrate, which numbers new rooms")
     return message, "; ".join(remedies)
 
 
-def _few(connection: Connection, select: str) -> str:
-    """Name the first of the rooms that a query finds; empty if it finds none."""
+def _first_codes(connection: Connection, select: str) -> str:
+    """Return the codes of the first rooms that a query finds; empty if it finds none."""
     connection.run("BEGIN READ ONLY; SET LOCAL statement_timeout = '1s'")
     try:
         names = [name for (name,) in connection.run(f"{select} LIMIT {_NAMED_MAX + 1}")]
     except DatabaseError as error:
         if (server_error(error) or {}).get("C") != _CANCELED:
             raise
-        names = ["not known, since the search takes longer than a second"]
+        names = ["unknown, since the search takes over a second"]
     connection.run("ROLLBACK")
-    return name_some(names, _NAMED_MAX)
+    return join_names(names, _NAMED_MAX)

@@ -1,7 +1,7 @@
-"""Sockets on which everything together ends at a deadline.
+"""Sockets with one deadline for all operations together.
 
-A socket's own timeout bounds each call: a server that sends a byte now and then outlives any. Here the
-timeout of each call is what is left until the deadline, which is a time of `time.monotonic`.
+A socket's own timeout applies to each call, so a server that sends a byte now and then is never timed out. Here the
+timeout of each call is the time left until the deadline, which is a time of `time.monotonic`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 _HEADER = struct.Struct("!ci")
 _LENGTH_MIN = 4  # bytes: a length counts itself
 _BUFFER = 65_536  # bytes
-_STEP = 1_048_576  # bytes: what a longer message takes at first, and then as much again as has arrived
-# Whatever speaks in text, such as a web server, would announce more: ASCII from "    " on.
+_STEP = 1_048_576  # bytes: the first allocation for a longer message, which then doubles as bytes arrive
+# A text protocol such as HTTP would appear to announce more: its bytes are ASCII from "    " on.
 LENGTH_MAX = 0x20000000
 # SSLRequest: its length and its code (PostgreSQL manual, "Message Formats").
 _SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
-# Seconds, seconds, probes, and milliseconds (Linux manual, tcp(7)).
+# In seconds, seconds, probes and milliseconds (Linux manual, tcp(7)).
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
 # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH (OpenSSL, x509_vfy.h).
 _OTHER_NAME = (62, 64)
@@ -46,12 +46,12 @@ class TlsNameError(Exception):
 
 
 class DeadlineSocket(socket.socket):
-    """A socket that waits until `deadline`, a time of `time.monotonic`, and then raises a TimeoutError.
+    """A socket that raises a TimeoutError after `deadline`, a time of `time.monotonic`.
 
-    It is to be used by the methods below; they are all that pg8000 and TLS use.
+    Only the methods below apply it; pg8000 and TLS use no others.
 
     Attributes:
-        allowance: How many more bytes a file of it may read.
+        allowance: How many more bytes its file may read.
     """
 
     deadline = math.inf
@@ -77,7 +77,7 @@ class DeadlineSocket(socket.socket):
         super().sendall(*args)
 
     def has_arrived(self) -> bool:
-        """Return whether there is something to read, the end of the stream included."""
+        """Return whether there is something to read, including the end of the stream."""
         return bool(self._poll.poll(0))
 
     @cached_property
@@ -86,7 +86,7 @@ class DeadlineSocket(socket.socket):
         poll.register(self, select.POLLIN)
         return poll
 
-    def makefile(self, *_args: object, **_named: object) -> SocketFile:  # type: ignore[override] # no other is needed
+    def makefile(self, *_args: object, **_named: object) -> SocketFile:  # type: ignore[override] # needed for pg8000 only
         return SocketFile(self)
 
     def connect(self, address: Any) -> None:
@@ -95,15 +95,15 @@ class DeadlineSocket(socket.socket):
 
 
 class SocketFile:
-    """What pg8000 reads and writes a socket by, in fewer steps than the files of the standard library take.
+    """A buffered file for pg8000, with fewer steps than the standard library's.
 
-    With them a request for 10,000 rooms takes a quarter longer.
+    With the latter a request for 10,000 rooms takes a quarter longer.
     """
 
     def __init__(self, sock: DeadlineSocket) -> None:
         self._socket = sock
         self._unsent: list[bytes] = []
-        # What has been received and not read is in the buffer from start to end.
+        # The unread bytes are those from start to end.
         self._buffer = memoryview(bytearray(_BUFFER))
         self._start = self._end = 0
 
@@ -116,16 +116,16 @@ class SocketFile:
         self._socket.sendall(data)
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes.
+        """Return exactly `size` bytes.
 
         Raises:
-            ValueError: the socket's allowance has fewer, or no message of Postgres has so many.
+            ValueError: the size exceeds the socket's allowance, or is invalid for a message of Postgres.
         """
         if not 0 <= size < LENGTH_MAX:
-            raise ValueError("no message of Postgres has this length")
+            raise ValueError("not the length of a Postgres message")
         self._socket.allowance -= size
         if self._socket.allowance < 0:
-            raise ValueError("the answer is longer than one to this question can be")
+            raise ValueError("the answer is longer than any valid one")
         if size > len(self._buffer):
             return self._read_large(size)
         if size > self._end - self._start:
@@ -135,7 +135,7 @@ class SocketFile:
         return self._buffer[start : self._start].tobytes()
 
     def read_message(self) -> tuple[bytes, bytes]:
-        """Return the type of a message of Postgres, and what is in it (PostgreSQL manual, "Message Formats")."""
+        """Return the type and the body of a message of Postgres (PostgreSQL manual, "Message Formats")."""
         if self._end - self._start < _HEADER.size:
             self._refill(_HEADER.size)
         code, length = _HEADER.unpack_from(self._buffer, self._start)
@@ -144,11 +144,11 @@ class SocketFile:
         return code, self.read(length - 4)
 
     def unread_types(self) -> list[bytes]:
-        """Return the types of the messages that have arrived and are still to be read, without waiting for any.
+        """Return the types of the unread messages that have arrived, without blocking.
 
         Raises:
-            OSError: the connection has ended.
-            ValueError: these are no messages.
+            OSError: the connection is closed.
+            ValueError: the bytes are not messages.
         """
         if self._socket.has_arrived():
             self._refill(self._end - self._start + 1)
@@ -160,12 +160,12 @@ class SocketFile:
                 break
             _, length = _HEADER.unpack_from(self._buffer, at)
             if length < _LENGTH_MIN:
-                raise ValueError("no message of Postgres has this length")
+                raise ValueError("not the length of a Postgres message")
             at += length + 1
         return types
 
     def _read_large(self, size: int) -> bytes:
-        # In steps: what a length announces may never arrive, and would take the memory all the same.
+        # In steps: an announced message may never arrive, and must not take the memory beforehand.
         large = bytearray(min(size, _STEP))
         begin = self._end - self._start
         large[:begin] = self._buffer[self._start : self._end]
@@ -177,15 +177,15 @@ class SocketFile:
                 return bytes(large)
             large += bytes(min(size - begin, begin))
 
-    def _refill(self, least: int) -> None:
-        """Move what is unread to the front, and receive until there are at least so many bytes."""
+    def _refill(self, size: int) -> None:
+        """Move the unread bytes to the front, and receive until there are at least `size`."""
         rest = self._buffer[self._start : self._end]
         self._buffer[: len(rest)] = rest
-        self._start, self._end = 0, self._fill(self._buffer, len(rest), least)
+        self._start, self._end = 0, self._fill(self._buffer, len(rest), size)
 
-    def _fill(self, buffer: memoryview, begin: int, least: int) -> int:
-        """Receive into a buffer from `begin` on, at least as far as said, and return how far."""
-        while begin < least:
+    def _fill(self, buffer: memoryview, begin: int, end: int) -> int:
+        """Receive into a buffer from `begin` at least to `end`, and return the actual end."""
+        while begin < end:
             number = self._socket.recv_into(buffer[begin:])
             if number == 0:
                 raise ConnectionError("the server has closed the connection")
@@ -195,7 +195,7 @@ class SocketFile:
 
 class _TlsDeadlineSocket(DeadlineSocket, ssl.SSLSocket):
     def has_arrived(self) -> bool:
-        # What has arrived and is not decrypted may be TLS' own business, behind which nothing is to be read.
+        # Undecrypted bytes may be TLS's own messages, with nothing to read.
         return self.pending() > 0
 
     def do_handshake(self, *args: Any) -> None:
@@ -204,10 +204,10 @@ class _TlsDeadlineSocket(DeadlineSocket, ssl.SSLSocket):
 
 
 def seconds_until(deadline: float) -> float:
-    """Return what is left, more than 0.
+    """Return the time left, more than 0.
 
     Raises:
-        TimeoutError: nothing is.
+        TimeoutError: the deadline has passed.
     """
     left = deadline - time.monotonic()
     if left <= 0:
@@ -216,21 +216,21 @@ def seconds_until(deadline: float) -> float:
 
 
 def connect_tcp(addresses: Sequence[_Address], deadline: float) -> DeadlineSocket:
-    """Connect to the first address that answers; one that does not leaves the others their share of the time.
+    """Connect to the first address that answers; each address has an equal share of the remaining time.
 
     Raises:
-        OSError: none does; TimeoutError, if none did in time.
+        OSError: none answers; a TimeoutError if none answers in time.
     """
     error: OSError | None = None
     for remaining, (family, kind, protocol, _, address) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         now = time.monotonic()
         try:
             connected = _connected(DeadlineSocket(family, kind, protocol), address, now + (deadline - now) / remaining)
-        except OSError as this_error:
-            error = this_error
+        except OSError as last_error:
+            error = last_error
         else:
             connected.deadline = deadline
-            # Small requests, each waited for: Nagle's algorithm would only hold them back.
+            # Nagle's algorithm would only delay small requests.
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return connected
     raise error or OSError("the name has no address")
@@ -252,36 +252,36 @@ def _connected(connecting: DeadlineSocket, address: Any, deadline: float) -> Dea
 
 
 def keep_alive(connected: DeadlineSocket) -> None:
-    """Notice within a minute that the other side is gone, and keep a silent connection known to what is in between."""
+    """Detect a dead peer within a minute, and keep an idle connection open in NAT gateways and firewalls."""
     if connected.family == socket.AF_UNIX:
         return
     connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE.items():
-        if hasattr(socket, name):  # not on every system: it has its own times there
+        if hasattr(socket, name):  # not on every system
             connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def resolve(host: str, port: int, deadline: float) -> Sequence[_Address]:
-    """Look up a name.
+    """Resolve a host name.
 
     Raises:
-        OSError: there is no such name; TimeoutError, if no resolver said so in time.
+        OSError: the name does not exist; a TimeoutError if no resolver answers in time.
     """
     return run_with_deadline(deadline, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
 
 
 def run_with_deadline(deadline: float, work: Callable[[], T]) -> T:
-    """Return what `work` returns or raises, or give up on it: for work that has no time limit of its own.
+    """Run work that has no time limit of its own, and return its result or raise its error.
 
     Raises:
-        TimeoutError: the work is not done. A thread goes on with it, and what comes of it is lost.
+        TimeoutError: the deadline has passed. A thread continues the work, but its result is discarded.
     """
     results: SimpleQueue[tuple[T | None, Exception | None]] = SimpleQueue()
 
     def run() -> None:
         try:
             results.put((work(), None))
-        except Exception as error:  # noqa: BLE001 - raised in the thread that waits
+        except Exception as error:  # noqa: BLE001 - raised in the waiting thread
             results.put((None, error))
 
     Thread(target=run, daemon=True).start()
@@ -295,20 +295,20 @@ def run_with_deadline(deadline: float, work: Callable[[], T]) -> T:
 
 
 def start_tls(plain: DeadlineSocket, context: ssl.SSLContext, host: str) -> DeadlineSocket:
-    """Ask the server for TLS, and check its certificate as the context says.
+    """Request TLS from the server, and verify its certificate according to the context.
 
     Raises:
-        TlsRefusedError: the server has no TLS.
+        TlsRefusedError: the server does not offer TLS.
         TlsNameError: the certificate is not for this host.
-        ssl.SSLError: the certificate is not to be trusted.
+        ssl.SSLError: the certificate is not trusted.
         OSError: the connection broke.
     """
     plain.send(_SSL_REQUEST)
-    # Only this byte is read in the clear: more would be somebody in the middle (CVE-2021-23222).
+    # Read only this byte unencrypted: more could be from a man in the middle (CVE-2021-23222).
     if plain.recv(1) != b"S":
         raise TlsRefusedError(
-            "the server does not offer TLS; POSTGRES_SSLMODE=disable goes on without it, for a network where nobody"
-            " can listen"
+            "the server does not offer TLS; POSTGRES_SSLMODE=disable connects without it, for networks that nobody can"
+            " listen to"
         )
     context.sslsocket_class = _TlsDeadlineSocket
     secured = cast(
@@ -320,7 +320,7 @@ def start_tls(plain: DeadlineSocket, context: ssl.SSLContext, host: str) -> Dead
     except ssl.SSLCertVerificationError as error:
         secured.close()
         if error.verify_code in _OTHER_NAME:
-            raise TlsNameError("the certificate is for another name") from None  # the text of the cause says which
+            raise TlsNameError("the certificate is for another name") from None  # the cause's text has the name
         raise
     except BaseException:
         secured.close()

@@ -1,4 +1,4 @@
-"""pg8000, as far as it is used here: a third of its import is for dates and certificates, which is not."""
+"""Imports pg8000 without its modules for dates and certificates, a third of its import time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rentomatic.lean_imports import LazyAttribute, module, stub_modules
 
 
 def _version(name: str) -> str:
-    """Return the version of a package by the name of the folder of its metadata, as `importlib.metadata` does."""
+    """Return the version of a package from the name of its metadata folder, like `importlib.metadata`."""
     spec = find_spec(name)
     assert spec is not None  # noqa: S101 - it is being imported
     assert spec.origin is not None  # noqa: S101
@@ -22,7 +22,7 @@ with stub_modules(
     module("dateutil"),
     module("dateutil.parser", ParserError=ValueError, parse=LazyAttribute("dateutil.parser", "parse")),
     module("asn1crypto", pem=LazyAttribute("asn1crypto", "pem")),
-    # Of channel binding, for TLS that pg8000 starts by itself.
+    # For channel binding, if pg8000 starts TLS itself.
     module("asn1crypto.x509", Certificate=LazyAttribute("asn1crypto.x509", "Certificate")),
 ):
     from pg8000 import core

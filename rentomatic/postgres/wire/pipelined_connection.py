@@ -1,8 +1,7 @@
-"""One round trip for a statement with parameters; pg8000's own `run` takes three.
+"""Runs a statement with parameters in one round trip; pg8000's own `run` takes three.
 
-An answer belongs to a statement only if its row begins and ends with the number that the statement was sent with. Where
-nothing checks the bytes on their way, a stretch of them may be lost or arrive twice: each later answer would be that of
-the statement before, or have a part of it.
+A statement is sent with a number, and its answer is valid only if the row begins and ends with it. Without integrity
+checks on the network, bytes may be lost or duplicated, so that an answer would belong to the previous statement.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ if TYPE_CHECKING:
 
     Row = list[bytes | None]
 
-# The release whose private parts are used here. `make test` fails when the lock moves on, and the function
-# then uses the public interface, at two round trips more a call, until this has been looked through. (That reads
-# `bytea` in hexadecimal only, as servers spell it unless `bytea_output` says otherwise.)
+# The release whose private interface is used here. With any other, `make test` fails and the function uses the public
+# interface, with two more round trips a call, until this module has been reviewed. (The public interface only reads
+# `bytea` in hexadecimal, the default of `bytea_output`.)
 PG8000_VERSION = "1.31.6"
 
 # The first and the last column of every statement. `bigint` because Postgres has no unsigned integers.
 ECHO = "int8send($1::bigint)"
 ANSWER_MAX = 64 * 2**20  # bytes; a page of 10,000 rooms has some 1 MiB
-_OTHER_ANSWER = "What the server sent is not the one row that answers the statement"
+_OTHER_ANSWER = "The server did not send the one row that answers the statement"
 _FAREWELL_S = 0.1
 _NAMES_MAX = 100
-# What a server may send at any time (PostgreSQL manual, "Asynchronous Operations").
+# Messages that a server may send at any time (PostgreSQL manual, "Asynchronous Operations").
 _ASYNCHRONOUS = {core.NOTICE_RESPONSE, core.NOTIFICATION_RESPONSE, core.PARAMETER_STATUS}
-# No such name; name in use, or anything else that does not fit (PostgreSQL manual, "Error Codes").
-_NAME_TROUBLE = ("26000", "42", "0A000")
+# No such name, a name in use, or a changed result type (PostgreSQL manual, "Error Codes").
+_STALE_NAME = ("26000", "42", "0A000")
 _NO_NAME = b""
 _TEXT_PARAMETERS, _BINARY_COLUMNS = b"\0\0", b"\0\1\0\1"
 _NUMBER, _LENGTH, _ECHOED = struct.Struct("!h"), struct.Struct("!i"), struct.Struct("!q")
@@ -49,13 +48,13 @@ _NUMBER, _LENGTH, _ECHOED = struct.Struct("!h"), struct.Struct("!i"), struct.Str
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement that answers with one row, of columns of type `bytea`.
+    """A statement that returns one row of `bytea` columns.
 
     Attributes:
-        sql: With the parameters `$2`, `$3`, ... for the values; the first and the last column are `ECHO`.
-        prepare: Whether one plan is good for all values: the server then keeps it as long as the connection lasts, and
-            neither parses nor plans the next time.
-        answer_max: How many bytes the answer may have.
+        sql: SQL with parameters `$2`, `$3`, ... for the values; the first and last columns are `ECHO`.
+        prepare: Whether one plan suits all values. The server then parses and plans the statement once for a
+            connection.
+        answer_max: The maximum size of the answer in bytes.
     """
 
     sql: str
@@ -65,7 +64,7 @@ class Statement:
 
     @property
     def name(self) -> bytes:
-        """What the server keeps it under: who shares the server's connection, through a pooler, has the same text."""
+        """The prepared statement's name, unique for the SQL since a pooler may share the server's connection."""
         return _name_of(self.sql)
 
 
@@ -73,28 +72,27 @@ _ECHO_ALONE = Statement(f"SELECT {ECHO}, {ECHO}")
 
 
 class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no types
-    """A connection that sends all of a statement in one write.
+    """A connection that sends all messages of a statement in one write.
 
     Args:
-        sock: An open socket, with TLS if there is to be any.
-        arguments: The others of pg8000's `Connection`.
+        sock: An open socket, with TLS if needed.
+        arguments: The other arguments of pg8000's `Connection`.
     """
 
     def __init__(self, *, sock: DeadlineSocket, **arguments: Any) -> None:
         self.socket = sock
-        # Of the statements that the server keeps. None: this connection goes on without.
-        # The one that was not used for longest comes first.
+        # The names of the server's prepared statements, least recently used first. None: do not prepare any more.
         self._names: dict[bytes, None] | None = {}
-        # From anywhere, so that the answer to another connection, through a pooler, has another number.
+        # Starts at random, so that another connection's answer, through a pooler, has another number.
         self._numbers = count(getrandbits(62))
         self._is_in_doubt = False
         super().__init__(sock=sock, **arguments)
 
     def fetch(self, statement: Statement) -> Row:
-        """Run a statement and return its row, without the echoes.
+        """Run a statement and return its row without the echoes.
 
         Raises:
-            pg8000's errors and those of the socket; and struct.error, ValueError and KeyError for what no server sends.
+            pg8000's and the socket's errors; struct.error, ValueError and KeyError for malformed messages.
         """
         self.socket.allowance = statement.answer_max
         try:
@@ -107,16 +105,16 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
         try:
             return self._ask(name, statement)
         except DatabaseError as error:
-            if name == _NO_NAME or not error.args[0].get("C", "").startswith(_NAME_TROUBLE):
+            if name == _NO_NAME or not error.args[0].get("C", "").startswith(_STALE_NAME):
                 raise
-        # A pooler hands each transaction to another server connection, or somebody has altered the table, to which the
-        # types of a kept statement do not fit any more. (Behind the handler: what it fails with shall not have this
-        # error, which may quote SQL, as its context.)
+        # A pooler uses another server connection for each transaction, or the table was altered so that the prepared
+        # statement's types do not match. (Outside the handler, so that a new error does not have this one, which may
+        # quote SQL, as its context.)
         self._names = None
         return self._ask(_NO_NAME, statement)
 
     def _ask(self, name: bytes, statement: Statement) -> Row:
-        """Run a statement and return its row, if it is an answer to it."""
+        """Run a statement and return its row, after checking that the answer belongs to it."""
         if self._is_in_doubt:
             self._confirm()
         number = next(self._numbers)
@@ -127,13 +125,13 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
         except DatabaseError:
             self._is_in_doubt = True
             raise
-        echo, *columns, last_echo = row  # or a ValueError, of a row that has not even these
+        echo, *columns, last_echo = row  # raises a ValueError if the row is too short
         if not echo == last_echo == _ECHOED.pack(number):
             raise InterfaceError(_OTHER_ANSWER)
         return columns
 
     def _confirm(self) -> None:
-        """Ask for nothing but the echo: an error has none, and the last one may be about to arrive again."""
+        """Request only the echo: an error has no echo, and the last one might arrive twice."""
         self._is_in_doubt = False
         try:
             self._ask(_NO_NAME, _ECHO_ALONE)
@@ -141,8 +139,8 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
             raise InterfaceError(_OTHER_ANSWER) from None
 
     @property
-    def is_in_step(self) -> bool:
-        """Whether the server has sent nothing since its last answer but what it may send at any time."""
+    def is_in_sync(self) -> bool:
+        """Whether the server has sent only asynchronous messages since its last answer."""
         try:
             return all(type_ in _ASYNCHRONOUS for type_ in self._sock.unread_types())
         except (OSError, ValueError):
@@ -150,18 +148,18 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
 
     @property
     def is_open(self) -> bool:
-        """Whether `abandon` has not been called."""
+        """Whether the socket is open."""
         return self.socket.fileno() >= 0
 
     def end(self) -> None:
-        """Tell the server that this is the end, which it otherwise counts as abandoned, and close the socket."""
+        """Send the termination, without which the server counts the session as abandoned, and close the socket."""
         self.socket.deadline = time.monotonic() + _FAREWELL_S
         with suppress(OSError):
             self.socket.sendall(core.TERMINATE_MSG)
         self.abandon()
 
     def abandon(self) -> None:
-        """Close the socket without a word to the server, which may not be there, or not be waiting for one."""
+        """Close the socket without notifying the server, which may be gone or busy."""
         self.socket.close()
 
     def _name(self, statement: Statement) -> bytes:
@@ -177,7 +175,7 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
         return context.row
 
     def _prepare(self, name: bytes, sql: str) -> bytes:
-        """Return the messages after which the server has a statement of this name, if it has none yet."""
+        """Return the messages that prepare a statement, if the server does not have it yet."""
         parse = _message(core.PARSE, name + b"\0" + sql.encode() + b"\0\0\0")
         if name == _NO_NAME or self._names is None:
             return parse
@@ -192,7 +190,7 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
 
     def _execute_by_public_interface(self, _name: bytes, sql: str, values: Sequence[str]) -> Row:
         parameters = {f"value_{number}": value for number, value in enumerate(values, start=1)}
-        # pg8000's placeholders have names; from the last number on, so that $1 does not match in $10.
+        # pg8000's placeholders have names. Backwards, so that $1 does not match in $10.
         for number in range(len(parameters), 0, -1):
             sql = sql.replace(f"${number}", f":value_{number}")
         rows: list[Row] = self.run(sql, **parameters)
@@ -201,7 +199,7 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
         return rows[0]
 
     def handle_messages(self, context: core.Context) -> None:
-        # As pg8000 does it, but for its three copies of each message, which are a fifth of the driver's work.
+        # Like pg8000's, but without copying each message three times, a fifth of the driver's work.
         code = b""
         while code != core.READY_FOR_QUERY:
             code, body = self._sock.read_message()
@@ -212,11 +210,11 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
     def handle_ERROR_RESPONSE(self, data: bytes, context: core.Context) -> None:  # noqa: N802 - pg8000's name
         super().handle_ERROR_RESPONSE(data, context)
         if context.error.args[0].get("V") != "ERROR":
-            raise context.error  # nothing follows: waiting for more would only find that the connection is gone
+            raise context.error  # nothing follows, since the server closes the connection
 
     def handle_PARSE_COMPLETE(self, data: bytes, context: core.Context) -> None:  # noqa: N802 - pg8000's name
         super().handle_PARSE_COMPLETE(data, context)
-        # Now the server has it, whatever becomes of this call.
+        # Recorded here, since the server has it even if this call fails.
         if self._names is not None and isinstance(context, _RowContext) and context.name:
             self._names[context.name] = None
 
@@ -230,7 +228,7 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
 
 
 class _RowContext(core.Context):  # type: ignore[misc] # pg8000 has no types
-    """What is known of a call that is waiting for its row."""
+    """The state of a call that is waiting for its row."""
 
     def __init__(self, sql: str, name: bytes) -> None:
         super().__init__(sql)
@@ -244,7 +242,7 @@ def _name_of(sql: str) -> bytes:
 
 
 def _message(code: bytes, body: bytes) -> bytes:
-    # PostgreSQL manual, "Extended Query" and "Message Formats". Types are left to the server.
+    # PostgreSQL manual, "Extended Query" and "Message Formats". The server infers types.
     return code + struct.pack("!i", len(body) + 4) + body
 
 
@@ -262,7 +260,7 @@ def _row(data: bytes) -> Row:
         (length,) = _LENGTH.unpack_from(data, end)
         start = end + _LENGTH.size
         end = start + length if length > 0 else start
-        row.append(data[start:end] if length >= 0 else None)  # -1 of NULL
+        row.append(data[start:end] if length >= 0 else None)  # -1 means NULL
     if end != len(data):
-        raise InterfaceError("The row is not as long as it says")
+        raise InterfaceError("The row's length is wrong")
     return row

@@ -60,7 +60,7 @@ def _feature_row(number: int, feature: Any) -> Row:
     if feature is TOO_DEEP:
         return json_row(number, feature, "item")
     if not isinstance(feature, dict) or not isinstance(feature.get("properties"), dict | None):
-        return Row(number, {}, "item", problem=("", feature, "Must be a Feature"))
+        return Row(number, {}, "item", parse_error=("", feature, "Must be a Feature"))
     values = {**({"id": feature["id"]} if "id" in feature else {}), **(feature.get("properties") or {})}
     match feature.get("geometry"):
         case None:
@@ -70,7 +70,7 @@ def _feature_row(number: int, feature: Any) -> Row:
         case {"type": "Point", "coordinates": []}:  # RFC 7946, section 3.1: nowhere
             pass
         case geometry:
-            return Row(number, {}, "item", problem=("geometry", geometry, "Must be a Point, or null"))
+            return Row(number, {}, "item", parse_error=("geometry", geometry, "Must be a Point, or null"))
     return json_row(number, values, "item")
 
 

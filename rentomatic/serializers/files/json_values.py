@@ -36,7 +36,7 @@ def decode_value(text: str, start: int) -> tuple[Any, int]:
 
 
 def json_row(number: int, value: Any, unit: str) -> Row:
-    """Return the row of a value, which is a problem of its own if it is not an object of some members."""
+    """Return the row of a value, which is a parse error if it is not an object or has too many members."""
     reason = ""
     if value is TOO_DEEP:
         value, reason = None, f"Must not be nested deeper than {DEPTH_MAX} levels"
@@ -44,7 +44,7 @@ def json_row(number: int, value: Any, unit: str) -> Row:
         reason = "Must be an object"
     elif len(value) > COLUMNS_MAX:
         reason = f"Must have at most {COLUMNS_MAX:,} members"
-    return Row(number, {}, unit, problem=("", value, reason)) if reason else Row(number, value, unit)
+    return Row(number, {}, unit, parse_error=("", value, reason)) if reason else Row(number, value, unit)
 
 
 def _decode(text: str, start: int) -> tuple[Any, int]:

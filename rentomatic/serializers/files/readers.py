@@ -166,7 +166,7 @@ def _csv_row(number: int, columns: list[str], cells: list[str]) -> Row:
     if len(cells) != len(columns):
         expected = f"Must have {len(columns)} cells, as line 1 has"
         reason = f"{expected}, and has {len(cells)}"
-        return Row(number, {}, problem=("", cells[:COLUMNS_MAX], reason, expected))
+        return Row(number, {}, parse_error=("", cells[:COLUMNS_MAX], reason, expected))
     return Row(number, dict(zip(columns, cells, strict=True)))
 
 

@@ -1,20 +1,34 @@
-"""The OpenAPI document: parameters from the declaration of what can be searched, examples from real answers."""
+"""The OpenAPI document, from the declarations that the code runs on; examples are real answers.
+
+No request imports this: what `/openapi.json` serves is written before (`manage.py documents`).
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from devtools.api_documents.examples import ask
-from devtools.api_documents.schemas import Schema, reference, schemas
+from msgspec.json import schema_components
+
 from rentomatic import __version__
 from rentomatic.domain.geography import EARTH_RADIUS_M, RADIUS_MAX_KM
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX, INTEGER_MIN, Integer
 from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX
 from rentomatic.domain.room_search import LIMIT_DEFAULT, LIMIT_MAX
-from rentomatic.http.problems import PROBLEM, STATUS_CODES, TITLES
+from rentomatic.http.problems import MEDIA_TYPE, STATUS_CODES, TITLES
 from rentomatic.requests.room_search import ALLOWED, FILTER_PREFIX, SORT_KEYS
 from rentomatic.serializers.formats import CSV, FORMATS, GEOJSON, JSON
+from rentomatic.serializers.room import MEMBERS, ShownRoomWithDistance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rentomatic.serializers.formats import Format
+
+    # Returns the body of the answer to a GET, given a path with a query, and the Accept header.
+    Ask = Callable[[str, str], str]
+
+Schema = dict[str, Any]
 
 _INTEGER: Schema = {"type": "integer", "minimum": INTEGER_MIN, "maximum": INTEGER_MAX}
 _CODE = "f853578c-fc0f-4e65-81b8-566c5dffa35a"
@@ -74,8 +88,8 @@ _SINGLE: dict[str, tuple[str, Schema]] = {
 }
 
 
-def openapi() -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document."""
+def openapi(ask: Ask) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document, with the answers to `ask` as examples."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -86,16 +100,18 @@ def openapi() -> dict[str, Any]:
         },
         "servers": [{"url": "."}],
         "paths": {
-            "/rooms": _path("searchRooms", "Search for rooms", _rooms_answers(), [*_filters(), *_others(), _tag()]),
-            "/rooms/{code}": _path("showRoom", "Show one room", _room_answers(), [_code(), _tag()]),
+            "/rooms": _path("searchRooms", "Search for rooms", _rooms_answers(ask), [*_filters(), *_others(), _tag()]),
+            "/rooms/{code}": _path("showRoom", "Show one room", _room_answers(ask), [_code(), _tag()]),
             "/openapi.json": _path("showOpenapi", "Show this document", _text_answer("application/json", "object")),
             "/docs": _path("showDocs", "Show this document to people", _text_answer("text/html", "string")),
             "/health": _path("sayAlive", "Say whether the function runs", _status_answers("alive")),
             "/health/ready": _path(
-                "sayReady", "Say whether rooms can be read", {**_status_answers("ready"), **_problems(500, 503, 504)}
+                "sayReady",
+                "Say whether rooms can be read",
+                {**_status_answers("ready"), **_problems(ask, 500, 503, 504)},
             ),
         },
-        "components": {"schemas": schemas()},
+        "components": {"schemas": {"Room": _room(), "Feature": _feature(), "Problem": _problem()}},
     }
 
 
@@ -145,15 +161,15 @@ def _tag() -> Schema:
     return {"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}
 
 
-def _rooms_answers() -> Schema:
+def _rooms_answers(ask: Ask) -> Schema:
     target = "/rooms?near=53.55,9.99&sort=distance&limit=2"
-    rooms = {"type": "array", "items": reference("Room"), "maxItems": LIMIT_MAX}
+    rooms = {"type": "array", "items": _reference("Room"), "maxItems": LIMIT_MAX}
     collection = {
         "type": "object",
         "required": ["type", "features", "links", "numberReturned"],
         "properties": {
             "type": {"const": "FeatureCollection"},
-            "features": {"type": "array", "items": reference("Feature")},
+            "features": {"type": "array", "items": _reference("Feature")},
             "links": {"type": "array", "items": {"type": "object", "required": ["rel", "type", "href"]}},
             "numberReturned": {"type": "integer"},
             "numberMatched": {"type": "integer"},
@@ -161,29 +177,30 @@ def _rooms_answers() -> Schema:
     }
     link = {"description": 'the next page, with `rel="next"`; none on the last', "schema": {"type": "string"}}
     count = {"description": "how many rooms match, if `count=exact`", "schema": {"type": "integer"}}
-    answer = _answer("A page of rooms", target, {"Link": link, "X-Total-Count": count}, rooms, collection)
-    return {"200": answer, **_unchanged(), **_problems(400, 406, 500, 503, 504)}
+    headers = {"Link": link, "X-Total-Count": count}
+    answer = _answer(ask, "A page of rooms", target, headers, {JSON: rooms, GEOJSON: collection})
+    return {"200": answer, **_unchanged(), **_problems(ask, 400, 406, 500, 503, 504)}
 
 
-def _room_answers() -> Schema:
-    answer = _answer("The room", f"/rooms/{_CODE}", {}, reference("Room"), reference("Feature"))
-    return {"200": answer, **_unchanged(), **_problems(404, 406, 500, 503, 504)}
+def _room_answers(ask: Ask) -> Schema:
+    schemas = {JSON: _reference("Room"), GEOJSON: _reference("Feature")}
+    answer = _answer(ask, "The room", f"/rooms/{_CODE}", {}, schemas)
+    return {"200": answer, **_unchanged(), **_problems(ask, 404, 406, 500, 503, 504)}
 
 
-def _answer(text: str, target: str, headers: Schema, json_schema: Schema, geojson_schema: Schema) -> Schema:
-    schemas = {JSON: json_schema, GEOJSON: geojson_schema, CSV: {"type": "string"}}
+def _answer(ask: Ask, text: str, target: str, headers: Schema, schemas: Mapping[Format, Schema]) -> Schema:
     content = {
         format_.media_type: {
-            "schema": schemas[format_],
-            "examples": {f"GET {target}": {"value": _example(target, format_.media_type)}},
+            "schema": schemas.get(format_, {"type": "string"}),
+            "examples": {f"GET {target}": {"value": _example(ask, target, format_.media_type)}},
         }
         for format_ in FORMATS
     }
     return {"description": text, "headers": {**headers, "ETag": _TAG}, "content": content}
 
 
-def _example(target: str, media_type: str) -> Any:
-    body = ask(target, media_type)["body"]
+def _example(ask: Ask, target: str, media_type: str) -> Any:
+    body = ask(target, media_type)
     return body if media_type == CSV.media_type else json.loads(body)
 
 
@@ -203,15 +220,90 @@ def _text_answer(media_type: str, type_: str) -> Schema:
 _PROBLEM_EXAMPLES = {400: "/rooms?filter_price_lt=60&limit=0", 404: "/rooms/nobody-s"}
 
 
-def _problems(*statuses: int) -> Schema:
+def _problems(ask: Ask, *statuses: int) -> Schema:
     titles = {status: TITLES[type_] for type_, status in STATUS_CODES.items() if type_ in TITLES}
     problems: Schema = {}
     for status in statuses:
-        content: Schema = {"schema": reference("Problem")}
+        content: Schema = {"schema": _reference("Problem")}
         if target := _PROBLEM_EXAMPLES.get(status):
-            content["examples"] = {f"GET {target}": {"value": json.loads(ask(target)["body"])}}
-        problems[str(status)] = {"description": titles[status], "content": {PROBLEM: content}}
+            content["examples"] = {f"GET {target}": {"value": json.loads(ask(target, JSON.media_type))}}
+        problems[str(status)] = {"description": titles[status], "content": {MEDIA_TYPE: content}}
     if "503" in problems:
         retry = {"description": "seconds after which to ask again", "schema": {"type": "integer"}}
         problems["503"]["headers"] = {"Retry-After": retry}
     return problems
+
+
+_DESCRIPTIONS = {
+    **{name: field.meaning for name, field in FIELDS.items()},
+    "latitude": "Degrees north",
+    "longitude": "Degrees east",
+    "distance_m": "Metres from near",
+}
+_IN_GEOMETRY = ("latitude", "longitude")
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _room() -> Schema:
+    _, schemas = schema_components([ShownRoomWithDistance])
+    (schema,) = schemas.values()
+    properties = {name: {**each, "description": _DESCRIPTIONS[name]} for name, each in schema["properties"].items()}
+    return {"type": "object", "required": list(MEMBERS), "properties": properties}
+
+
+def _feature() -> Schema:
+    coordinates = {
+        "type": "array",
+        "items": {"type": "number"},
+        "minItems": 2,
+        "maxItems": 2,
+        "description": "Longitude, latitude",
+    }
+    point = {
+        "type": "object",
+        "required": ["type", "coordinates"],
+        "properties": {"type": {"const": "Point"}, "coordinates": coordinates},
+    }
+    properties = {name: schema for name, schema in _room()["properties"].items() if name not in _IN_GEOMETRY}
+    return {
+        "type": "object",
+        "description": "RFC 7946",
+        "required": ["type", "id", "geometry", "properties"],
+        "properties": {
+            "type": {"const": "Feature"},
+            "id": {"type": "string"},
+            "geometry": {"oneOf": [point, {"type": "null"}]},
+            "properties": {
+                "type": "object",
+                "required": [name for name in MEMBERS if name not in _IN_GEOMETRY],
+                "properties": properties,
+            },
+        },
+    }
+
+
+def _problem() -> Schema:
+    error = {
+        "type": "object",
+        "required": ["name", "detail"],
+        "properties": {
+            "name": {"type": "string"},
+            "detail": {"type": "string"},
+            "allowed": {"type": "string"},
+            "did_you_mean": {"type": "string"},
+        },
+    }
+    texts = ("type", "title", "detail", "message", "request_id")
+    return {
+        "type": "object",
+        "description": "RFC 9457",
+        "required": [*texts, "status"],
+        "properties": {
+            **{name: {"type": "string"} for name in texts},
+            "status": {"type": "integer"},
+            "errors": {"type": "array", "items": error},
+        },
+    }

@@ -1,0 +1,92 @@
+"""Answers requests by the table of routes: methods, redirects and failures are the same for every path."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from rentomatic.http.cors import add_cors_headers
+from rentomatic.http.problems import METHOD_NOT_ALLOWED, is_server_error, problem
+from rentomatic.http.request import InvalidHeaderError, with_query
+from rentomatic.http.response import Response
+from rentomatic.http.routes import Service, find_route
+from rentomatic.responses import ResponseFailure, ResponseTypes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rentomatic.http.request import Request
+    from rentomatic.http.routes import Match, Rooms
+    from rentomatic.http.settings import HttpSettings
+
+
+class Api:
+    """The HTTP interface.
+
+    Args:
+        rooms: Returns the repository, when a request needs it.
+        settings: Those of the HTTP interface.
+        report: Is called with each failure that is the server's fault, for the log.
+    """
+
+    def __init__(
+        self,
+        rooms: Callable[[], Rooms],
+        settings: HttpSettings,
+        report: Callable[[ResponseFailure, Request], None],
+    ) -> None:
+        self._service = Service(rooms, settings)
+        self._report = report
+
+    def answer(self, request: Request) -> Response:
+        """Return the response to a request, whatever goes wrong."""
+        try:
+            response = self._route(request)
+        except InvalidHeaderError as error:
+            errors = [{"parameter": error.name, "message": error.problem}]
+            response = ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error), errors)
+        except Exception as error:  # noqa: BLE001 - a client gets an answer whatever it is, and the log has it
+            response = ResponseFailure(ResponseTypes.SYSTEM_ERROR, error)
+        if isinstance(response, ResponseFailure):
+            response = self._fail(request, response)
+        add_cors_headers(response, request, self._service.settings.cors_allow_origin)
+        if request.method == "HEAD":
+            response.body = ""  # RFC 9110, section 9.3.2
+        return response
+
+    def _route(self, request: Request) -> Response | ResponseFailure:
+        match = find_route(request.path, is_exact=request.is_path_exact)
+        if match is None:
+            return self._redirect(request) or _not_found()
+        method = "GET" if request.method == "HEAD" else request.method
+        if respond := match.methods.get(method):
+            return respond(self._service, request, *match.arguments)
+        return self._refuse(request, match)
+
+    def _redirect(self, request: Request) -> Response | None:
+        """Return a redirect to the path without empty segments, if it has a route."""
+        path = re.sub("/{2,}", "/", request.path).rstrip("/")
+        if path == request.path or find_route(path, is_exact=request.is_path_exact) is None:
+            return None
+        url = request.url(path, self._service.settings.public_url)
+        return Response(308, {"Location": with_query(url, request.parameters)})
+
+    def _refuse(self, request: Request, match: Match) -> Response:
+        """Return what the path allows: as the answer to OPTIONS, or with a 405."""
+        methods = [*match.methods, *(["HEAD"] if "GET" in match.methods else [])]
+        allow = ", ".join([*methods, "OPTIONS"])
+        if request.method == "OPTIONS":
+            return Response(204, {"Allow": allow, "Access-Control-Allow-Methods": ", ".join(methods)})
+        message = f"{request.method} is not allowed here. Allowed: {allow}"
+        response = self._fail(request, ResponseFailure(METHOD_NOT_ALLOWED, message))
+        response.headers["Allow"] = allow
+        return response
+
+    def _fail(self, request: Request, failure: ResponseFailure) -> Response:
+        if is_server_error(failure):
+            self._report(failure, request)
+        return problem(failure, request.id)
+
+
+def _not_found() -> ResponseFailure:
+    return ResponseFailure(ResponseTypes.RESOURCE_ERROR, "No resource at this path")

@@ -1,0 +1,197 @@
+"""Events of Lambda's front doors in, their responses out.
+
+The front doors are REST APIs and HTTP APIs of API Gateway, function URLs and Application Load Balancers (API Gateway
+developer guide, "Lambda proxy integration" and "payload format version"; Lambda developer guide, "Invoking Lambda
+function URLs"; Elastic Load Balancing user guide, "Lambda functions as targets").
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, unquote, unquote_plus
+
+from rentomatic.http.request import RESPONSE_MAX, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rentomatic.http.response import Response
+
+_LOAD_BALANCER_RESPONSE_MAX = 1_000_000  # "1 MB", whichever it is
+_PRINTABLE = re.compile(r"[!-~]*")
+_SCHEDULERS = ("aws.events", "aws.scheduler", "serverless-plugin-warmup")
+
+
+class FrontDoor(Enum):
+    """What a request came through."""
+
+    REST_API = auto()
+    HTTP_API_1 = auto()
+    HTTP_API_2 = auto()
+    FUNCTION_URL = auto()
+    LOAD_BALANCER = auto()
+
+
+class UnknownEventError(ValueError):
+    """The event is neither a request nor a call to keep the function warm."""
+
+    def __init__(self, event: object) -> None:
+        members = f" with the members {', '.join(sorted(map(str, event)))[:300]}" if isinstance(event, dict) else ""
+        super().__init__(
+            "Expected a request from a REST API, an HTTP API, a function URL or a load balancer, or {} to warm up; "
+            f"got a {type(event).__name__}{members}"
+        )
+
+
+def is_warm_up(event: Any) -> bool:
+    """Return whether an event only keeps the function warm.
+
+    That is an empty event, a scheduled one of EventBridge, or what serverless-plugin-warmup and lambda-warmer send.
+    """
+    if not event:
+        return True
+    return isinstance(event, dict) and "requestContext" not in event and _is_ping(event)
+
+
+def _is_ping(event: Mapping[str, Any]) -> bool:
+    return event.get("source") in _SCHEDULERS or event.get("warmer") is True
+
+
+def read_request(event: Any, request_id: str) -> Request:
+    """Return the request of an event.
+
+    Args:
+        event: What Lambda hands over.
+        request_id: See `Request.id`.
+
+    Raises:
+        UnknownEventError: the event is not a request.
+    """
+    door = front_door(event)
+    if door in (FrontDoor.HTTP_API_2, FrontDoor.FUNCTION_URL):
+        return _read_payload_2(event, door, request_id)
+    return _read_payload_1(event, door, request_id)
+
+
+def front_door(event: Any) -> FrontDoor:
+    """Return what an event came through.
+
+    Raises:
+        UnknownEventError: the event is not a request.
+    """
+    if not isinstance(event, dict) or not isinstance(context := event.get("requestContext"), dict):
+        raise UnknownEventError(event)
+    if "httpMethod" in event and "path" in event:
+        if "elb" in context:
+            return FrontDoor.LOAD_BALANCER
+        return FrontDoor.HTTP_API_1 if event.get("version") == "1.0" else FrontDoor.REST_API
+    if "rawPath" in event and "http" in context:
+        is_url = ".lambda-url." in context.get("domainName", "")
+        return FrontDoor.FUNCTION_URL if is_url else FrontDoor.HTTP_API_2
+    raise UnknownEventError(event)
+
+
+def _read_payload_1(event: Mapping[str, Any], door: FrontDoor, request_id: str) -> Request:
+    context = event["requestContext"]
+    headers = {
+        name.lower(): ", ".join(values)
+        for name, values in (event.get("multiValueHeaders") or _listed(event.get("headers"))).items()
+    }
+    parameters = event.get("multiValueQueryStringParameters") or _listed(event.get("queryStringParameters"))
+    if door is FrontDoor.LOAD_BALANCER:  # which leaves them as they were sent
+        parameters = _decoded(parameters)
+    is_exact = door is not FrontDoor.HTTP_API_1
+    public_path = context.get("path") or ""
+    base, path = _split_base(event["path"] or "/", event.get("resource") or "", event, is_exact=is_exact)
+    return Request(
+        event["httpMethod"],
+        path=_encoded(path, is_exact=is_exact),
+        parameters=parameters,
+        headers=_with_host(headers, context),
+        # The path of the context begins with the stage, too. Under `sam local` it is a pattern.
+        base_path=public_path.removesuffix(path) if public_path.endswith(path) else base,
+        id=request_id,
+        correlation_id=context.get("requestId") or headers.get("x-amzn-trace-id", ""),
+        is_path_exact=is_exact,
+        response_max=_LOAD_BALANCER_RESPONSE_MAX if door is FrontDoor.LOAD_BALANCER else RESPONSE_MAX,
+    )
+
+
+def _read_payload_2(event: Mapping[str, Any], door: FrontDoor, request_id: str) -> Request:
+    context = event["requestContext"]
+    is_exact = door is FrontDoor.FUNCTION_URL
+    resource = event.get("routeKey", "").rpartition(" ")[2]
+    base, path = _split_base(event["rawPath"] or "/", resource, event, is_exact=is_exact)
+    return Request(
+        context["http"]["method"],
+        path=_encoded(path, is_exact=is_exact),
+        parameters=parse_qs(event.get("rawQueryString") or "", keep_blank_values=True),
+        headers=_with_host({name.lower(): value for name, value in (event.get("headers") or {}).items()}, context),
+        base_path=base,
+        id=request_id,
+        correlation_id=context.get("requestId", ""),
+        is_path_exact=is_exact,
+    )
+
+
+def _listed(values: Mapping[str, str] | None) -> Mapping[str, Sequence[str]]:
+    return {name: [value] for name, value in (values or {}).items()}
+
+
+def _decoded(parameters: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    decoded: dict[str, list[str]] = {}
+    for name, values in parameters.items():
+        decoded.setdefault(unquote_plus(name), []).extend(map(unquote_plus, values))
+    return decoded
+
+
+def _with_host(headers: dict[str, str], context: Mapping[str, Any]) -> dict[str, str]:
+    if not headers.get("host"):
+        headers["host"] = context.get("domainName") or ""
+    return headers
+
+
+def _split_base(path: str, resource: str, event: Mapping[str, Any], *, is_exact: bool) -> tuple[str, str]:
+    """Return the base path, which may be empty, and the rest of a path.
+
+    The resource is the pattern that API Gateway matched without the base path: `/rooms`, or `/{proxy+}`.
+    """
+    stage = f"/{event['requestContext'].get('stage') or ''}"
+    if resource == "$default":
+        is_staged = path.startswith(f"{stage}/")
+        return (stage, path.removeprefix(stage)) if is_staged else ("", path)
+    for name, value in (event.get("pathParameters") or {}).items():
+        resource = resource.replace(f"{{{name}+}}", value or "").replace(f"{{{name}}}", value or "")
+    if path == resource or "/" not in resource:
+        return "", path
+    # Whether the parameters are decoded depends on the front door.
+    decode = unquote if is_exact else str
+    for match in re.finditer("/", path):
+        rest = path[match.start() :]
+        if decode(rest) in (resource, decode(resource)):
+            return path[: match.start()], rest
+    return "", path
+
+
+def _encoded(path: str, *, is_exact: bool) -> str:
+    """Return a path percent-encoded, as it was sent if that is known."""
+    if is_exact:
+        return path if _PRINTABLE.fullmatch(path) else quote(path, safe="%/!$&'()*+,;=:@")
+    return quote(path)
+
+
+def write_response(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a response in the form that the front door of an event expects."""
+    door = front_door(event)
+    answer: dict[str, Any] = {"statusCode": response.status, "body": response.body, "isBase64Encoded": False}
+    if door is FrontDoor.LOAD_BALANCER:
+        answer["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
+    has_lists = door in (FrontDoor.REST_API, FrontDoor.HTTP_API_1) or event.get("multiValueHeaders") is not None
+    if has_lists:
+        answer["multiValueHeaders"] = {name: [value] for name, value in response.headers.items()}
+    else:
+        answer["headers"] = response.headers
+    return answer

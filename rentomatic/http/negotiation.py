@@ -1,0 +1,43 @@
+"""Which format of rooms a client prefers."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from rentomatic.serializers.formats import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rentomatic.serializers.formats import Format
+
+
+@lru_cache(maxsize=100)
+def preferred_format(accept: str) -> Format | None:
+    """Return the format that an Accept header prefers, JSON if it does not say; None if it accepts no format.
+
+    The most specific range counts for a format (RFC 9110, section 12.5.1).
+    """
+    ranges = dict(map(_range, accept.split(","))) if accept.strip() else {"*/*": 1.0}
+    qualities = [_quality(format_.media_type, ranges) for format_ in FORMATS]
+    best = max(qualities)
+    return FORMATS[qualities.index(best)] if best > 0 else None
+
+
+def _range(text: str) -> tuple[str, float]:
+    media_range, *parameters = (part.strip().lower() for part in text.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return media_range, float(parameter.removeprefix("q="))
+            except ValueError:
+                return media_range, 0.0
+    return media_range, 1.0
+
+
+def _quality(media_type: str, ranges: Mapping[str, float]) -> float:
+    for media_range in (media_type, f"{media_type.partition('/')[0]}/*", "*/*"):
+        if media_range in ranges:
+            return ranges[media_range]
+    return 0.0

@@ -1,0 +1,20 @@
+"""What the API answers, before a front door or a server has its own form of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Response:
+    """An HTTP response.
+
+    Attributes:
+        status: The status code.
+        headers: Each header has one value.
+        body: Text; empty where there is none.
+    """
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
