@@ -19,7 +19,7 @@ run: $(VENV)/.installed ## serve http://127.0.0.1:$PORT/rooms over an embedded P
 	@$(BIN)/python manage.py serve
 
 test: check ## everything CI runs: format, lint, types, imports, template, tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
 soak: $(VENV)/.installed ## ten thousand requests with faults, ours beside a plain repository; prints the table
 	@$(BIN)/python -m tests.soak
@@ -33,15 +33,19 @@ bench: $(VENV)/.installed ## cold starts and warm requests, ours beside what peo
 rehearse: $(VENV)/.installed $(LOCALSTACK)/.installed $(MINISTACK)/.installed ## deploy both stacks to three stand-ins for AWS, with each parameter; writes docs/rehearsal.md
 	@$(BIN)/python -m tests.deployment.rehearsal
 
+# Side by side, two at a time; each says what it has to say in one piece. The longest come first.
+CHECKS := "$(BIN)/mypy" \
+	"$(CHECKOV)/bin/checkov --config-file .checkov.yaml" \
+	"$(BIN)/sam validate --lint" \
+	"$(BIN)/cfn-lint template.yaml database.yaml deployer.yaml" \
+	"$(BIN)/lint-imports" \
+	"$(BIN)/zizmor --offline --no-progress --strict-collection --quiet .github" \
+	"$(BIN)/ruff check" \
+	"$(BIN)/ruff format --check"
+
 check: $(VENV)/.installed $(CHECKOV)/.installed
-	@$(BIN)/ruff format --check
-	@$(BIN)/ruff check
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/sam validate --lint
-	@$(BIN)/zizmor --offline --no-progress --strict-collection --quiet .github
-	@$(BIN)/cfn-lint template.yaml database.yaml deployer.yaml
-	@$(CHECKOV)/bin/checkov --config-file .checkov.yaml
+	@printf '%s\n' $(CHECKS) | xargs -P 2 -I {} sh -c \
+		'if output=$$({} 2>&1); then echo "$$output"; else echo "$$output"; echo "Failed: {}" >&2; exit 255; fi'
 
 lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/uv pip compile pyproject.toml --group dev $(LOCK) --output-file requirements-dev.txt

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-CLIENTS, REQUESTS = 4, 2500
+CLIENTS, REQUESTS = 4, 500
 SETTINGS = """
 [databases]
 rentomatic = host=127.0.0.1 port={server_port}

@@ -111,8 +111,8 @@ def writing(settings: Mapping[str, str]) -> Iterator[None]:
 def test_a_table_that_no_migration_made_is_adopted_while_it_is_read_and_written(
     empty_database: Mapping[str, str], connection: Connection, start_readers: Callable[[int], Readers], id_column: str
 ) -> None:
-    make_table(connection, id_column, 100_000)
-    readers = start_readers(100_000)
+    make_table(connection, id_column, 20_000)
+    readers = start_readers(20_000)
     readers.wait_for_answers()
     steps = []
 

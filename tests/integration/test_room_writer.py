@@ -261,7 +261,7 @@ def test_memory_does_not_depend_on_how_many_rooms_there_are(
         return peak
 
     peak(1_000)  # what is imported late, and cached
-    assert peak(20_000) < 1.3 * peak(2_000)
+    assert peak(10_000) < 1.3 * peak(2_000)
 
 
 def test_a_table_that_is_missing_is_said_with_the_remedy(empty_database: Mapping[str, str]) -> None:
