@@ -32,9 +32,7 @@ SEVENS_ROW = [b"\0\7"]
 
 
 def test_pg8000_is_the_release_whose_private_parts_are_used() -> None:
-    assert core.ver == pipelined_connection.PG8000_VERSION, (
-        "review its use, then move the version on"
-    )
+    assert core.ver == pipelined_connection.PG8000_VERSION, "review its use, then move the version on"
 
 
 @pytest.mark.parametrize("version", [pipelined_connection.PG8000_VERSION, "another"])
