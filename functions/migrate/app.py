@@ -66,7 +66,7 @@ def _migrate(context: LambdaContext, steps: list[str], *, may_be_newer: bool) ->
         return str(error)
     except Exception:  # noqa: BLE001 - whatever it is, CloudFormation has to hear of it
         _logger().exception("Not migrated")
-        return "Something went wrong on our side: the log of this function says what"
+        return "Internal error: the log of this function has the reason"
     _logger().info("Migrated", extra={"steps": steps})
     return None
 

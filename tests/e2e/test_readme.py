@@ -221,9 +221,10 @@ def test_the_doctor_finds_nothing_wrong_with_the_migrated_role_and_says_what_the
 
 @pytest.fixture
 def docker() -> None:
-    """An engine that answers."""
-    if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
-        pytest.skip("no Docker engine answers: the commands with docker and sam local are not run")
+    """An engine that answers, and Compose."""
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        if not shutil.which("docker") or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip(f"`{' '.join(command)}` fails: the commands with docker and sam local are not run")
 
 
 @pytest.mark.usefixtures("docker", "lambda_python")
