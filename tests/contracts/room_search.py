@@ -179,16 +179,14 @@ class RoomSearchContract:
         for room in expected(staying, search):
             assert visited.count(room.code) == 1
 
-    def test_the_order_of_insertion_is_that_of_all_rooms_whatever_was_found_before(
-        self, searchable_of: SearchableOf
-    ) -> None:
+    def test_insertion_order_does_not_depend_on_earlier_searches(self, searchable_of: SearchableOf) -> None:
         rooms = [a_room(price=1), a_room(code=OTHER_CODE, price=2)]
         repository = searchable_of(rooms)
         repository.search(RoomSearch(criteria=tuple(parse_filters({"price__gt": 1}))))
 
         assert repository.search(RoomSearch()).rooms == rooms
 
-    def test_pages_go_on_behind_a_distance_that_is_a_whole_number(self, searchable_of: SearchableOf) -> None:
+    def test_pages_go_on_after_a_whole_number_distance(self, searchable_of: SearchableOf) -> None:
         here, antipode = Place(30.6549, 60.2679), Place(-30.6549, 60.2679 - 180)
         rooms = [
             a_room(code=code, latitude=place.latitude, longitude=place.longitude)
@@ -241,7 +239,7 @@ class RoomSearchContract:
         assert repository.search(RoomSearch(circle=Circle(HAMBURG, 20016))).rooms == []
         assert repository.search(RoomSearch(circle=Circle(HAMBURG), order=(SortKey(DISTANCE),))).rooms == []
 
-    def test_a_count_is_that_of_all_pages_even_behind_the_last(self, searchable_of: SearchableOf) -> None:
+    def test_a_count_covers_all_pages_even_after_the_last(self, searchable_of: SearchableOf) -> None:
         repository = searchable_of([a_room(), a_room(code=OTHER_CODE)])
         search = RoomSearch(is_counted=True, limit=1)
         *_, last = walk(repository, search)

@@ -54,7 +54,7 @@ class RoomWriterContract:
         raise NotImplementedError
 
     @given(there=room_lists, coming=room_lists)
-    def test_new_rooms_come_behind_those_that_are_there_and_others_are_as_they_come(
+    def test_new_rooms_come_last_and_others_are_replaced(
         self, writable_of: WritableOf, there: list[Room], coming: list[Room]
     ) -> None:
         writable = writable_of(there)

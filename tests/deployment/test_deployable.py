@@ -84,14 +84,14 @@ def test_the_defaults_are_refused_by_neither_stack() -> None:
     assert refusals(APPLICATION) == refusals(DATABASE) == []
 
 
-def test_the_defaults_reserve_no_executions_and_change_no_setting_of_the_account() -> None:
+def test_defaults_reserve_nothing_and_leave_the_account_alone() -> None:
     parameters = values(APPLICATION, {})
 
     for name in ("ReservesConcurrency", "SetsApiGatewayLogRole"):
         assert evaluate({"Condition": name}, APPLICATION, parameters) is False
 
 
-def test_the_account_s_log_role_is_set_after_something_of_api_gateway_is_there() -> None:
+def test_the_log_role_of_the_account_waits_for_api_gateway() -> None:
     dependency = APPLICATION["Resources"][APPLICATION["Resources"]["ApiGatewayAccount"]["DependsOn"]]
 
     assert dependency["Type"].startswith("AWS::ApiGateway::")
@@ -168,7 +168,7 @@ def test_the_firewall_only_counts_what_the_api_allows() -> None:
     }
 
 
-def test_the_function_outlives_each_timeout_of_the_database_and_api_gateway_the_function() -> None:
+def test_each_timeout_is_within_the_next_one() -> None:
     timeouts = APPLICATION["Mappings"]["Timeouts"]
 
     assert list(timeouts) == APPLICATION["Parameters"]["PostgresTimeoutSeconds"]["AllowedValues"]
@@ -180,7 +180,7 @@ def test_the_function_outlives_each_timeout_of_the_database_and_api_gateway_the_
 
 
 @pytest.mark.parametrize("seconds", ["9", "28", "29", "900", "0.1"])
-def test_a_timeout_of_the_database_that_the_function_does_not_outlive_is_refused(seconds: str) -> None:
+def test_a_database_timeout_beyond_the_functions_is_refused(seconds: str) -> None:
     assert refusals(APPLICATION, PostgresTimeoutSeconds=seconds) == ["PostgresTimeoutSeconds"]
 
 
@@ -241,7 +241,7 @@ def test_zones_can_be_chosen() -> None:
 BY_IAM = {"PostgresAuth": "iam", "PostgresUser": "rentomatic_reader", "PostgresIamArn": "arn:aws:rds-db:..."}
 
 
-def test_a_reader_by_iam_gets_no_password_and_one_with_a_password_no_token() -> None:
+def test_a_reader_has_either_iam_or_a_password() -> None:
     migrate = APPLICATION["Resources"]["MigrateFunction"]["Properties"]["Environment"]["Variables"]
     secret = {"PostgresSecretArn": "arn:secret"}
 

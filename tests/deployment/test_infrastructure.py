@@ -176,7 +176,7 @@ def versions(resources: dict[str, Any]) -> set[str]:
     return {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
 
 
-def test_a_deployment_asks_golden_queries_first_and_is_undone_by_alarms(translated: dict[str, Any]) -> None:
+def test_a_deployment_is_tested_first_and_undone_by_alarms(translated: dict[str, Any]) -> None:
     policy = translated["RoomsFunctionAliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
     group = translated[policy["DeploymentGroupName"]["Ref"]]["Properties"]
 
@@ -216,7 +216,7 @@ def test_the_dashboard_shows_metrics_that_the_function_counts() -> None:
     assert shown == counted
 
 
-def test_the_functions_leave_connections_to_others_even_while_two_versions_run() -> None:
+def test_two_versions_still_leave_connections_to_others() -> None:
     template = parsed("template.yaml")
     bounds = template["Mappings"]["Concurrency"]
 
@@ -226,7 +226,7 @@ def test_the_functions_leave_connections_to_others_even_while_two_versions_run()
         assert bound["Reader"] + LEFT_TO_OTHERS <= int(connections)
 
 
-def test_every_output_of_the_database_is_a_parameter_of_the_application() -> None:
+def test_every_database_output_is_a_parameter_of_the_application() -> None:
     database, application = parsed("database.yaml"), parsed("template.yaml")["Parameters"]
 
     assert set(database["Outputs"]) <= set(application)

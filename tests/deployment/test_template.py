@@ -60,7 +60,7 @@ def variables_read() -> tuple[set[str], set[str]]:
     return set(imported), set(answered)
 
 
-def test_the_template_declares_just_the_variables_that_the_function_reads(
+def test_the_template_declares_exactly_what_the_function_reads(
     function: dict[str, Any], variables_read: tuple[set[str], set[str]]
 ) -> None:
     _, answered = variables_read

@@ -37,7 +37,7 @@ def emulator(artifact: Path, settings: Mapping[str, str], tmp_path: Path) -> Ite
         yield emulator
 
 
-def test_the_artifact_answers_under_lambda_s_own_runtime_client(emulator: Emulator, admin: Connection) -> None:
+def test_the_artifact_answers_under_the_runtime_client_of_lambda(emulator: Emulator, admin: Connection) -> None:
     insert_rooms(admin, [a_room(price=39), a_room(code="other", price=66)])
 
     answer = emulator(an_event("list_rooms_cheaper_than_60"))
@@ -85,7 +85,7 @@ def test_the_layers_hold_what_is_needed_and_no_more(artifact: Path) -> None:
     assert function == {"__init__.py", "app.py", "docs.html", "openapi.json", "__pycache__"}
 
 
-def test_every_module_is_there_as_bytecode_that_needs_no_time_stamp_and_names_lambda_s_own_folders(
+def test_every_module_has_bytecode_for_the_folders_of_lambda(
     artifact: Path,
 ) -> None:
     sources = list(artifact.rglob("*.py"))
@@ -99,14 +99,14 @@ def test_every_module_is_there_as_bytecode_that_needs_no_time_stamp_and_names_la
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_what_is_compiled_is_there_for_either_architecture(artifact: Path, machine: str) -> None:
+def test_compiled_modules_are_there_for_both_architectures(artifact: Path, machine: str) -> None:
     compiled = {path.parent.name for path in (artifact / "DependenciesLayer").rglob(f"*-{machine}-linux-gnu.so")}
 
     assert compiled == {"msgspec"}
 
 
 @pytest.mark.usefixtures("admin")
-def test_row_39_killed_while_it_waits(emulator: Emulator) -> None:
+def test_a_killed_runtime_answers_the_next_request(emulator: Emulator) -> None:
     assert emulator(an_event())["statusCode"] == 200
     emulator.runtime().kill()
 
@@ -114,7 +114,7 @@ def test_row_39_killed_while_it_waits(emulator: Emulator) -> None:
     assert emulator(an_event())["statusCode"] == 200
 
 
-def test_row_40_frozen_and_thawed_onto_a_dead_connection(emulator: Emulator, admin: Connection) -> None:
+def test_a_thawed_function_survives_a_dead_connection(emulator: Emulator, admin: Connection) -> None:
     assert emulator(an_event())["statusCode"] == 200
     process = emulator.runtime()
     process.suspend()
@@ -135,7 +135,7 @@ class TestRotated:
         secrets.create_secret(Name="rooms", SecretString=json.dumps({"username": "thawed", "password": "first"}))
         return {**migrated, **aws, "POSTGRES_SECRET_ID": "rooms"}
 
-    def test_row_40_frozen_and_thawed_onto_a_rotated_password(
+    def test_a_thawed_function_survives_a_rotated_password(
         self, emulator: Emulator, admin: Connection, secrets: SecretsManagerClient
     ) -> None:
         admin.run("CREATE ROLE thawed LOGIN PASSWORD 'first'")

@@ -35,7 +35,7 @@ def test_it_has_its_handler_and_no_more(built: Path) -> None:
     assert {path.name for path in built.iterdir()} == {"__init__.py", "__pycache__", "app.py"}
 
 
-def test_every_module_is_there_as_bytecode_that_names_lambda_s_own_folder(built: Path) -> None:
+def test_every_module_has_bytecode_for_the_folder_of_lambda(built: Path) -> None:
     sources = list(built.rglob("*.py"))
 
     assert sources

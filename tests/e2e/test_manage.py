@@ -56,7 +56,7 @@ def _is_running(process: psutil.Process) -> bool:
         return False
 
 
-def test_make_run_serves_sample_rooms_until_ctrl_c_and_keeps_the_database(clone: Path) -> None:
+def test_make_run_serves_until_ctrl_c_and_keeps_the_database(clone: Path) -> None:
     bodies = []
     for _ in range(2):
         with serving(clone, "make run") as (server, url):
@@ -77,7 +77,7 @@ def test_make_run_serves_sample_rooms_until_ctrl_c_and_keeps_the_database(clone:
     assert all(price < 60 for price in prices)
 
 
-def test_changed_code_is_served_without_a_restart_and_without_colours(clone: Path) -> None:
+def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
     app = clone / "functions" / "rooms" / "app.py"
     with serving(clone) as (server, url):
         source = app.read_text()
@@ -124,7 +124,7 @@ def test_a_second_ctrl_c_leaves_nothing_either(clone: Path) -> None:
         assert alive == []
 
 
-def test_what_a_killed_server_leaves_is_stopped_by_down_or_by_the_next_one(clone: Path) -> None:
+def test_an_orphaned_postgres_is_stopped_by_serve_and_down(clone: Path) -> None:
     for _ in range(2):  # the second stops what the first has left
         with serving(clone) as (server, _url):
             assert len(postgres_of(clone)) == 1
@@ -225,7 +225,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["abc", "0"])
-def test_a_port_that_is_none_is_said_by_the_name_that_was_typed(clone: Path, port: str) -> None:
+def test_an_invalid_port_is_named_as_it_was_typed(clone: Path, port: str) -> None:
     result = subprocess.run(
         ["make", "run", f"PORT={port}"], cwd=clone, env=clean_environ(), capture_output=True, text=True, check=False
     )
@@ -295,7 +295,7 @@ def test_a_missing_setting_is_one_clear_line(tmp_path: Path) -> None:
     assert_one_clear_line(result, "POSTGRES_USER is missing", "APPLICATION_DB is missing")
 
 
-def test_who_names_no_database_is_told_that_the_embedded_one_is_looked_after(tmp_path: Path) -> None:
+def test_without_a_database_the_embedded_one_is_explained(tmp_path: Path) -> None:
     migrate, doctor = run_manage(tmp_path, "migrate"), run_manage(tmp_path, "doctor")
 
     said = "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; the embedded one is kept and"
@@ -330,7 +330,7 @@ def test_every_command_has_help(tmp_path: Path, command: list[str]) -> None:
     assert result.stdout.startswith("Usage: ")
 
 
-def test_the_list_of_commands_says_of_each_what_it_does_without_cutting_it_short(tmp_path: Path) -> None:
+def test_the_list_of_commands_cuts_no_help_short(tmp_path: Path) -> None:
     assert "..." not in run_manage(tmp_path, "--help").stdout.partition("Commands:")[2]
 
 
@@ -366,9 +366,7 @@ def test_migrate_gives_the_reader_the_login_of_its_secret(
     assert result.stdout.splitlines()[-2:] == ["Set the login of rentomatic_reader", "The database is up to date"]
 
 
-def test_the_sql_is_that_for_an_empty_database_or_for_the_one_that_the_settings_name(
-    tmp_path: Path, empty_database: Mapping[str, str]
-) -> None:
+def test_the_sql_fits_an_empty_or_the_named_database(tmp_path: Path, empty_database: Mapping[str, str]) -> None:
     for_an_empty_one = run_manage(tmp_path, "migrate", "--sql").stdout
     run_manage(tmp_path, "migrate", environ=empty_database)
 
@@ -379,7 +377,7 @@ def test_the_sql_is_that_for_an_empty_database_or_for_the_one_that_the_settings_
     assert "room" not in for_one_that_is_up_to_date
 
 
-def test_rooms_are_generated_once_for_a_seed_whether_the_embedded_database_is_served_or_not(clone: Path) -> None:
+def test_a_seed_generates_its_rooms_only_once(clone: Path) -> None:
     first = start_manage(clone, "generate", "--rooms", "10", "--seed", "1")
     with serving(clone) as (server, url):
         second = start_manage(clone, "generate", "--rooms", "5", "--seed", "2")
@@ -393,7 +391,7 @@ def test_rooms_are_generated_once_for_a_seed_whether_the_embedded_database_is_se
     assert len(rooms) == 12 + 10 + 5
 
 
-def test_rooms_are_not_added_to_a_database_of_the_user_s_own_without_asking(
+def test_rooms_are_added_to_a_named_database_only_if_confirmed(
     tmp_path: Path, empty_database: Mapping[str, str]
 ) -> None:
     arguments = ("generate", "--rooms", "10")
@@ -429,9 +427,7 @@ def test_ctrl_c_while_a_command_is_being_imported_is_one_line(clone: Path, comma
     assert result.stderr.startswith("Stopped")
 
 
-def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not_count(
-    tmp_path: Path, empty_database: Mapping[str, str]
-) -> None:
+def test_the_doctor_exits_with_0_despite_warnings(tmp_path: Path, empty_database: Mapping[str, str]) -> None:
     run_manage(tmp_path, "migrate", environ=empty_database)
     name = empty_database["APPLICATION_DB"]
     run_sql(empty_database, f"ALTER DATABASE {name} SET statement_timeout = '8s'")
@@ -448,7 +444,7 @@ def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not
     assert result.stdout.splitlines()[7].startswith(" " * 26 + "-> give the function its own role")
 
 
-def test_the_doctor_says_what_is_wrong_and_its_exit_status_is_1(tmp_path: Path, server: Mapping[str, str]) -> None:
+def test_the_doctor_exits_with_1_and_says_what_is_wrong(tmp_path: Path, server: Mapping[str, str]) -> None:
     environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PASSWORD": "canary-5e7a"}
 
     result = run_manage(tmp_path, "doctor", environ=environ)

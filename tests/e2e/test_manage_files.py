@@ -103,9 +103,7 @@ def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(
     assert not report.exists()
 
 
-def test_an_attribute_without_a_column_is_said_with_the_columns_that_there_are(
-    tmp_path: Path, database: Mapping[str, str]
-) -> None:
+def test_an_attribute_without_a_column_lists_the_columns(tmp_path: Path, database: Mapping[str, str]) -> None:
     (tmp_path / "rooms.csv").write_text("code,rent,size,latitude,longitude\na,40,20,,\n")
 
     result = run_manage(tmp_path, "import", "rooms.csv", environ=database)
@@ -250,9 +248,7 @@ def test_ctrl_c_is_one_line_and_nothing_is_imported(
     assert rooms_of(database) == []
 
 
-def test_a_connection_that_dies_in_the_middle_is_one_line_and_nothing_is_imported(
-    tmp_path: Path, database: Mapping[str, str]
-) -> None:
+def test_a_lost_connection_is_one_line_and_imports_nothing(tmp_path: Path, database: Mapping[str, str]) -> None:
     process = reading(tmp_path, database)
     with connect(read_postgres_settings({**database, "APPLICATION_DB": "postgres"})) as admin:
         admin.run(
@@ -291,7 +287,7 @@ def test_a_terminal_gets_a_progress_bar_by_the_bytes_of_the_file(tmp_path: Path,
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason=f"{SHARED} is not there")
-def test_the_listings_of_hamburg_are_served_as_soon_as_they_are_imported(clone: Path) -> None:
+def test_imported_listings_of_hamburg_are_served_at_once(clone: Path) -> None:
     (clone.parent / "shared").symlink_to(SHARED)
     command = ("import", "../shared/data/hamburg_rentals.csv", *MAPPED)
 

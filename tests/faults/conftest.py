@@ -17,11 +17,10 @@ from tests.support.events import an_event
 from tests.support.injectors import Proxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
-
-    Invoke = Callable[..., dict[str, Any]]
+    from tests.support.invocation import Invoke
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -33,14 +33,13 @@ from tests.support.injectors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from rentomatic.domain.room import Room
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
     from tests.faults.conftest import Client
-
-    Invoke = Callable[..., dict[str, Any]]
+    from tests.support.invocation import Invoke
 
 
 def test_a_warm_request_is_one_round_trip_and_keeps_its_connection(ask: Client, proxy: Proxy) -> None:
@@ -236,9 +235,7 @@ def test_what_a_client_does_not_see_is_counted(ask: Client, proxy: Proxy, admin:
     assert ask.counted == {"DatabaseTimeouts", "Status504"}
 
 
-def test_an_error_of_the_server_on_a_kept_connection_is_no_reason_for_another(
-    ask: Client, proxy: Proxy, admin: Connection
-) -> None:
+def test_a_server_error_does_not_open_another_connection(ask: Client, proxy: Proxy, admin: Connection) -> None:
     assert ask() == (200, None)
     fail = "CREATE FUNCTION fail() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '53200'; END $$"
     with (

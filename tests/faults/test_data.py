@@ -1,4 +1,4 @@
-"""Rows 32 to 36 of the faults: what is stored, and what is asked."""
+"""Faults in what is stored and in what is asked."""
 
 from __future__ import annotations
 
@@ -20,17 +20,16 @@ from tests.contracts.room_repository import a_room
 from tests.support.events import an_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
     from tests.faults.conftest import Client
     from tests.support.injectors import Proxy
-
-    Invoke = Callable[..., dict[str, Any]]
+    from tests.support.invocation import Invoke
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity"])
-def test_row_32_a_coordinate_that_is_no_number(ask: Client, admin: Connection, value: str) -> None:
+def test_a_coordinate_that_is_not_a_number_is_a_500(ask: Client, admin: Connection, value: str) -> None:
     admin.run("UPDATE room SET latitude = CAST(:value AS float) WHERE price = 39", value=value)
 
     status, error = ask()
@@ -40,7 +39,7 @@ def test_row_32_a_coordinate_that_is_no_number(ask: Client, admin: Connection, v
     assert ask() == (200, None)
 
 
-def test_row_32_a_price_that_is_not_known_and_a_code_that_is_no_uuid(invoke: Invoke, admin: Connection) -> None:
+def test_an_unknown_price_is_null_and_any_code_is_served(invoke: Invoke, admin: Connection) -> None:
     code = "'\"\\\t\x7f\u2028\U0001f6cf"
     admin.run("UPDATE room SET price = NULL, code = :code WHERE price = 39", code=code)
 
@@ -51,7 +50,7 @@ def test_row_32_a_price_that_is_not_known_and_a_code_that_is_no_uuid(invoke: Inv
 
 
 @pytest.mark.parametrize(("encoding", "stored", "code"), [("LATIN1", "e9", "\xe9"), ("SQL_ASCII", "c3a9", "\xe9")])
-def test_row_33_a_database_in_another_encoding(
+def test_a_database_in_another_encoding_is_converted(
     server: Mapping[str, str], admin: Connection, encoding: str, stored: str, code: str
 ) -> None:
     """SQL_ASCII is none: bytes come back as they were stored, and may be no text."""
@@ -85,7 +84,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("key", [key for key in FILTER_KEYS if key.startswith("price")])
 @pytest.mark.parametrize("value", HOSTILE)
-def test_row_36_hostile_input(invoke: Invoke, proxy: Proxy, key: str, value: str) -> None:
+def test_hostile_input_opens_no_connection(invoke: Invoke, proxy: Proxy, key: str, value: str) -> None:
     answer = invoke(an_event(**{f"filter_{key}": value}))
 
     assert (answer["statusCode"], proxy.connections) == (400, 0)
@@ -99,17 +98,15 @@ def test_row_36_hostile_input(invoke: Invoke, proxy: Proxy, key: str, value: str
         min_size=1,
     )
 )
-def test_row_36_any_filter_that_there_is_not(invoke: Invoke, proxy: Proxy, parameters: dict[str, Any]) -> None:
+def test_any_unknown_filter_is_a_400(invoke: Invoke, proxy: Proxy, parameters: dict[str, Any]) -> None:
     answer = invoke(an_event(**parameters))
 
     assert (answer["statusCode"], proxy.connections) == (400, 0)
     json.dumps(answer).encode()
 
 
-@pytest.mark.parametrize(
-    "code", ["f853578c-{}", '"""""""""""""""""""""""""""""""{}'], ids=["row_34_many", "row_35_escaped"]
-)
-def test_what_a_response_cannot_carry_is_behind_its_link(
+@pytest.mark.parametrize("code", ["f853578c-{}", '"""""""""""""""""""""""""""""""{}'], ids=["many", "escaped"])
+def test_rooms_beyond_a_responses_limit_are_behind_its_link(
     invoke: Invoke, admin: Connection, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     monkeypatch.setenv("POSTGRES_TIMEOUT_S", "10")
@@ -134,7 +131,7 @@ def test_what_a_response_cannot_carry_is_behind_its_link(
     assert sizes[0] < 10_000
 
 
-def test_row_35_a_room_that_no_response_carries_is_a_clean_error(
+def test_a_room_too_large_for_a_response_is_a_clean_error(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("rentomatic.http.pagination._BODY_MAX", 100)

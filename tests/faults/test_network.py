@@ -1,11 +1,11 @@
-"""Rows 7 to 14 of the faults: the network, and what is at its other end."""
+"""Faults of the network, and of what is at its other end."""
 
 from __future__ import annotations
 
 import socket
 import time
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -24,15 +24,13 @@ from tests.support.injectors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.faults.conftest import Client
 
-    Invoke = Callable[..., dict[str, Any]]
 
-
-def test_row_7_accepts_and_never_answers(
+def test_a_database_that_accepts_and_never_answers_is_a_504(
     ask: Client, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str]
 ) -> None:
     with mute_listener() as port:
@@ -44,7 +42,7 @@ def test_row_7_accepts_and_never_answers(
     assert ask() == (200, None)
 
 
-def test_row_9_name_does_not_resolve(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_does_not_resolve_is_a_503(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_HOSTNAME", "no-such-host.invalid")
 
     status, error = ask()
@@ -52,7 +50,7 @@ def test_row_9_name_does_not_resolve(ask: Client, monkeypatch: pytest.MonkeyPatc
     assert (status, error["phase"]) == (503, "dns")
 
 
-def test_row_9_resolver_is_mute(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resolver_that_does_not_answer_is_a_503(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_HOSTNAME", "db.example")
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: time.sleep(3 * TIMEOUT_S))
 
@@ -61,7 +59,7 @@ def test_row_9_resolver_is_mute(ask: Client, monkeypatch: pytest.MonkeyPatch) ->
     assert (status, error["phase"]) == (503, "dns")
 
 
-def test_row_10_peer_silently_gone(ask: Client, proxy: Proxy) -> None:
+def test_a_peer_that_vanishes_is_a_504(ask: Client, proxy: Proxy) -> None:
     assert ask() == (200, None)
     proxy.mute = True
 
@@ -74,7 +72,7 @@ def test_row_10_peer_silently_gone(ask: Client, proxy: Proxy) -> None:
 
 @pytest.mark.parametrize("with_reset", [True, False])
 @pytest.mark.parametrize("after", [1, 7, 40, 100, 130, 150])
-def test_row_11_and_12_broken_in_the_middle(ask: Client, proxy: Proxy, after: int, with_reset: bool) -> None:  # noqa: FBT001
+def test_a_connection_broken_in_mid_answer_is_unseen(ask: Client, proxy: Proxy, after: int, with_reset: bool) -> None:  # noqa: FBT001
     assert ask() == (200, None)
     proxy.break_after, proxy.with_reset = after, with_reset
 
@@ -82,7 +80,7 @@ def test_row_11_and_12_broken_in_the_middle(ask: Client, proxy: Proxy, after: in
     assert proxy.connections == 2
 
 
-def test_row_11_broken_on_a_fresh_connection_is_not_tried_again(ask: Client, proxy: Proxy) -> None:
+def test_a_break_on_a_new_connection_is_not_retried(ask: Client, proxy: Proxy) -> None:
     proxy.break_after = 1
 
     status, _ = ask()
@@ -91,7 +89,7 @@ def test_row_11_broken_on_a_fresh_connection_is_not_tried_again(ask: Client, pro
     assert ask() == (200, None)
 
 
-def test_row_13_slow_drip(ask: Client, proxy: Proxy) -> None:
+def test_an_answer_that_drips_is_a_504(ask: Client, proxy: Proxy) -> None:
     assert ask() == (200, None)
     proxy.pause_s = 0.05
 
@@ -103,7 +101,7 @@ def test_row_13_slow_drip(ask: Client, proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(100), b"\xff" * 100])
-def test_row_14_not_postgres(
+def test_a_server_that_is_not_postgres_is_a_503(
     ask: Client, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str], answer: bytes
 ) -> None:
     with listener_that_says(answer) as port:
@@ -115,7 +113,7 @@ def test_row_14_not_postgres(
     assert ask() == (200, None)
 
 
-def test_row_14_corrupted_bytes(ask: Client, proxy: Proxy) -> None:
+def test_corrupted_bytes_are_a_503(ask: Client, proxy: Proxy) -> None:
     assert ask() == (200, None)
     proxy.garble = True
 
@@ -126,7 +124,7 @@ def test_row_14_corrupted_bytes(ask: Client, proxy: Proxy) -> None:
     assert ask() == (200, None)
 
 
-def test_row_31_a_certificate_for_another_name_is_refused_without_naming_it(
+def test_a_certificate_for_another_name_is_refused(
     ask: Client, migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     authority = make_authority()
@@ -144,7 +142,7 @@ def test_row_31_a_certificate_for_another_name_is_refused_without_naming_it(
     assert "the certificate is for another name" in error["message"]
 
 
-def test_row_31_server_without_tls(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_tls_never_gets_plain_text(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for sslmode in ("require", "verify-full"):
         monkeypatch.setenv("POSTGRES_SSLMODE", sslmode)
 
@@ -155,7 +153,7 @@ def test_row_31_server_without_tls(ask: Client, monkeypatch: pytest.MonkeyPatch)
     assert ask() == (200, None)
 
 
-def test_row_14_an_error_without_any_code(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_without_a_code_is_a_503(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with listener_that_says(b"E\0\0\0\x08SX\0\0") as port:
         monkeypatch.setenv("POSTGRES_PORT", str(port))
 
@@ -173,7 +171,7 @@ def test_an_address_that_swallows_everything_leaves_time_for_the_next(
         assert ask() == (200, None)
 
 
-def test_row_8_syn_black_hole(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_never_answers_is_a_504(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with black_hole() as (host, port):
         monkeypatch.setenv("POSTGRES_HOSTNAME", host)
         monkeypatch.setenv("POSTGRES_SSLMODE", "disable")

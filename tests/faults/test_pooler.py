@@ -1,4 +1,4 @@
-"""Row 30 of the faults: a pooler that gives each statement to another connection."""
+"""A pooler that sends each statement over another connection."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def pgbouncer(server_port: str) -> Iterator[str]:
 
 
 @pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed")
-def test_row_30_a_pooler_in_transaction_mode(migrated: Mapping[str, str], admin: Connection) -> None:
+def test_a_pooler_in_transaction_mode_is_unseen(migrated: Mapping[str, str], admin: Connection) -> None:
     rooms = [a_room(code=f"code-{price}", price=price) for price in range(REQUESTS)]
     admin.run("TRUNCATE room")
     insert_rooms(admin, rooms)

@@ -1,11 +1,11 @@
-"""Rows 16, 37, 38 and 41: the process that the function runs in."""
+"""Faults in the process that the function runs in."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,18 +16,16 @@ from tests.faults.faulty import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from tests.faults.conftest import Client
     from tests.support.injectors import (
         Proxy,
     )
 
-    Invoke = Callable[..., dict[str, Any]]
-
 
 @pytest.mark.filterwarnings("ignore:No application metrics to publish:UserWarning")
-def test_row_38_exception_from_outside_in_mid_query(ask: Client, server: Mapping[str, str]) -> None:
+def test_an_exception_in_mid_query_is_raised(ask: Client, server: Mapping[str, str]) -> None:
     assert ask() == (200, None)
 
     def interrupt(_number: int, _frame: object) -> None:
@@ -43,9 +41,7 @@ def test_row_38_exception_from_outside_in_mid_query(ask: Client, server: Mapping
     assert ask() == (200, None)
 
 
-def test_row_41_children_of_one_process_have_connections_of_their_own(
-    migrated: Mapping[str, str], proxy: Proxy
-) -> None:
+def test_forked_children_have_their_own_connections(migrated: Mapping[str, str], proxy: Proxy) -> None:
     repo = PostgresRepo({**migrated, "POSTGRES_PORT": str(proxy.port)})
     assert repo.list() == ROOMS
 
@@ -64,7 +60,7 @@ def test_row_41_children_of_one_process_have_connections_of_their_own(
     repo.close()
 
 
-def test_row_16_little_time_left(ask: Client, proxy: Proxy) -> None:
+def test_with_little_time_left_nothing_is_begun(ask: Client, proxy: Proxy) -> None:
     status, error = ask(timeout_s=0.2)
 
     assert (status, proxy.connections) == (503, 0)
@@ -72,7 +68,7 @@ def test_row_16_little_time_left(ask: Client, proxy: Proxy) -> None:
     assert ask() == (200, None)
 
 
-def test_row_37_a_bug_of_ours(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_is_a_500(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(sys.modules["functions.rooms.app"], "room_search_use_case", lambda *_: 1 / 0)
         status, error = ask()

@@ -1,4 +1,4 @@
-"""Rows 1, 2, 3 and 6 of the faults, on a server that may be stopped and killed."""
+"""A server that is stopped, killed and started again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.faults.conftest import Client
 
 
-def test_row_1_and_2_and_3_and_6_down_restarted_and_recovering(
+def test_a_database_goes_down_restarts_and_recovers(
     ask: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     port = free_port()

@@ -1,4 +1,4 @@
-"""Rows 4 to 6, 15, 17, 20, 26 to 29, 42, 43 and 48: what the server says and does."""
+"""What the server says and does when something is wrong."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -29,15 +29,14 @@ from tests.support.injectors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
     from tests.faults.conftest import Client
+    from tests.support.invocation import Invoke
 
-    Invoke = Callable[..., dict[str, Any]]
 
-
-def test_row_4_idle_backend_killed(ask: Client, admin: Connection) -> None:
+def test_a_killed_idle_backend_is_unseen(ask: Client, admin: Connection) -> None:
     assert ask() == (200, None)
     terminate_backends(admin)
 
@@ -45,7 +44,9 @@ def test_row_4_idle_backend_killed(ask: Client, admin: Connection) -> None:
     wait_for_connections(admin, 1)
 
 
-def test_row_6_starting_up(ask: Client, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str]) -> None:
+def test_a_server_that_is_starting_up_is_a_503(
+    ask: Client, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str]
+) -> None:
     with listener_that_says(refusal("57P03")) as port, closing(Proxy(port)) as starting:
         monkeypatch.setenv("POSTGRES_PORT", str(starting.port))
         status, error = ask()
@@ -55,7 +56,7 @@ def test_row_6_starting_up(ask: Client, monkeypatch: pytest.MonkeyPatch, migrate
     assert ask() == (200, None)
 
 
-def test_row_15_and_42_table_locked(ask: Client, admin: Connection, server: Mapping[str, str]) -> None:
+def test_a_slow_query_or_locked_table_is_a_504(ask: Client, admin: Connection, server: Mapping[str, str]) -> None:
     with changed(admin, "ALTER ROLE faulty SET statement_timeout = '200ms'", "ALTER ROLE faulty RESET ALL"):
         with locked_rooms(server):
             status, error = ask()
@@ -65,7 +66,7 @@ def test_row_15_and_42_table_locked(ask: Client, admin: Connection, server: Mapp
         assert ask() == (200, None)
 
 
-def test_row_15_a_time_out_that_ends_the_connection_is_not_tried_again(
+def test_a_timeout_that_ends_the_connection_is_not_retried(
     ask: Client, admin: Connection, server: Mapping[str, str]
 ) -> None:
     with changed(admin, "ALTER ROLE faulty SET transaction_timeout = '200ms'", "ALTER ROLE faulty RESET ALL"):
@@ -94,7 +95,9 @@ def test_what_the_server_says_of_its_own_sql_is_not_in_the_log(
     assert "SELECT hidden" not in json.dumps(error) + capsys.readouterr().out
 
 
-def test_row_17_too_many_connections(ask: Client, admin: Connection, migrated: Mapping[str, str], proxy: Proxy) -> None:
+def test_too_many_connections_are_a_503_after_one_try(
+    ask: Client, admin: Connection, migrated: Mapping[str, str], proxy: Proxy
+) -> None:
     wait_for_connections(admin, 0)
     with changed(admin, "ALTER ROLE faulty CONNECTION LIMIT 1", "ALTER ROLE faulty CONNECTION LIMIT -1"):
         with connect(read_postgres_settings(migrated)):
@@ -106,7 +109,7 @@ def test_row_17_too_many_connections(ask: Client, admin: Connection, migrated: M
         assert ask() == (200, None)
 
 
-def test_row_20_role_may_not_log_in(ask: Client, admin: Connection) -> None:
+def test_a_role_that_may_not_log_in_is_a_503(ask: Client, admin: Connection) -> None:
     with changed(admin, "ALTER ROLE faulty NOLOGIN", "ALTER ROLE faulty LOGIN"):
         status, error = ask()
 
@@ -114,7 +117,7 @@ def test_row_20_role_may_not_log_in(ask: Client, admin: Connection) -> None:
     assert ask() == (200, None)
 
 
-def test_row_20_what_pg_hba_says_of_the_client_is_not_in_the_log(
+def test_a_pg_hba_error_logs_no_address_of_the_client(
     invoke: Invoke, admin: Connection, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ((file,),) = admin.run("SHOW hba_file")
@@ -134,7 +137,7 @@ def test_row_20_what_pg_hba_says_of_the_client_is_not_in_the_log(
     assert [word for word in ("a_stranger", "127.0.0.1", f'"{database}"', "pg_hba") if word in line] == []
 
 
-def test_row_20_no_such_database(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_database_is_a_500(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("APPLICATION_DB", "nowhere")
         status, error = ask()
@@ -151,7 +154,7 @@ def test_row_20_no_such_database(ask: Client, monkeypatch: pytest.MonkeyPatch) -
         ("REVOKE SELECT ON room FROM faulty", "GRANT SELECT ON room TO faulty", "42501"),
     ],
 )
-def test_row_26_and_27_schema_or_grant_missing(  # noqa: PLR0913, PLR0917 - fixtures
+def test_a_missing_schema_or_grant_is_a_500(  # noqa: PLR0913, PLR0917 - fixtures
     ask: Client, admin: Connection, proxy: Proxy, statement: str, undo: str, sqlstate: str
 ) -> None:
     assert ask() == (200, None)
@@ -163,7 +166,7 @@ def test_row_26_and_27_schema_or_grant_missing(  # noqa: PLR0913, PLR0917 - fixt
     assert proxy.connections == 1  # an error of severity ERROR leaves a connection as good as it was
 
 
-def test_row_28_table_altered_under_a_live_connection(ask: Client, admin: Connection, proxy: Proxy) -> None:
+def test_an_altered_table_is_unseen_on_a_live_connection(ask: Client, admin: Connection, proxy: Proxy) -> None:
     assert ask() == (200, None)
     alter = "ALTER TABLE room ALTER price TYPE bigint, ADD extra integer DEFAULT 1"
     with changed(admin, alter, "ALTER TABLE room ALTER price TYPE integer, DROP extra"):
@@ -173,7 +176,7 @@ def test_row_28_table_altered_under_a_live_connection(ask: Client, admin: Connec
     assert proxy.connections == 1
 
 
-def test_row_29_read_only_server(ask: Client, admin: Connection) -> None:
+def test_a_read_only_server_is_unseen(ask: Client, admin: Connection) -> None:
     with changed(admin, "ALTER ROLE faulty SET default_transaction_read_only = on", "ALTER ROLE faulty RESET ALL"):
         assert ask() == (200, None)
 
@@ -190,7 +193,7 @@ def test_row_29_read_only_server(ask: Client, admin: Connection) -> None:
         ("ALTER TABLE room ENABLE ROW LEVEL SECURITY", "ALTER TABLE room DISABLE ROW LEVEL SECURITY", "grants"),
     ],
 )
-def test_row_48_what_requests_need_is_not_there_and_the_doctor_says_so(
+def test_the_doctor_names_what_requests_lack(
     invoke: Invoke, admin: Connection, statement: str, undo: str, check: str
 ) -> None:
     event = an_event(near="53.55,9.99", radius_km="100", filter_price__gt="0")
@@ -206,7 +209,7 @@ def test_row_48_what_requests_need_is_not_there_and_the_doctor_says_so(
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "53200"])
-def test_row_43_disk_or_memory_full(ask: Client, monkeypatch: pytest.MonkeyPatch, sqlstate: str) -> None:
+def test_a_full_disk_or_memory_is_a_503(ask: Client, monkeypatch: pytest.MonkeyPatch, sqlstate: str) -> None:
     with listener_that_says(refusal(sqlstate)) as port:
         monkeypatch.setenv("POSTGRES_PORT", str(port))
         status, error = ask()
@@ -214,7 +217,7 @@ def test_row_43_disk_or_memory_full(ask: Client, monkeypatch: pytest.MonkeyPatch
     assert (status, error["sqlstate"]) == (503, sqlstate)
 
 
-def test_row_5_backend_killed_in_mid_query(
+def test_a_backend_killed_in_mid_query_is_unseen(
     ask: Client, admin: Connection, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTGRES_TIMEOUT_S", "8")
@@ -223,7 +226,7 @@ def test_row_5_backend_killed_in_mid_query(
         assert ask() == (200, None)
 
 
-def test_row_5_backend_killed_in_mid_query_on_a_new_connection(
+def test_a_backend_killed_on_a_new_connection_is_a_503(
     ask: Client, admin: Connection, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POSTGRES_TIMEOUT_S", "8")

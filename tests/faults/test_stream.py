@@ -1,4 +1,4 @@
-"""Rows 44 to 47 of the faults: answers that are changed on a way where nothing checks the bytes."""
+"""Answers that are changed on the way, where nothing checks the bytes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def assert_all_right(repo: PostgresRepo, rooms: list[Room] = PRICED) -> None:
         assert repo.get(str(room.code)) == room
 
 
-def test_row_44_an_answer_that_arrives_twice(repo: PostgresRepo, proxy: Proxy) -> None:
+def test_an_answer_that_arrives_twice_is_never_mixed_up(repo: PostgresRepo, proxy: Proxy) -> None:
     assert_all_right(repo)
 
     for room in PRICED:
@@ -67,7 +67,7 @@ def test_row_44_an_answer_that_arrives_twice(repo: PostgresRepo, proxy: Proxy) -
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-def test_row_44_an_error_that_arrives_twice(
+def test_an_error_that_arrives_twice_is_never_mixed_up(
     repo: PostgresRepo, proxy: Proxy, admin: Connection, *, is_late: bool
 ) -> None:
     assert_all_right(repo, PRICED[:1])
@@ -97,7 +97,7 @@ def test_row_44_an_error_that_arrives_twice(
     ),
     is_warm=st.booleans(),
 )
-def test_row_44_a_stretch_is_lost_or_arrives_twice(
+def test_lost_or_repeated_bytes_never_give_wrong_rooms(
     repo: PostgresRepo, proxy: Proxy, change: Callable[[bytes], bytes], *, is_warm: bool
 ) -> None:
     repo.close()
@@ -116,7 +116,7 @@ def test_row_44_a_stretch_is_lost_or_arrives_twice(
     assert_all_right(repo, PRICED[:2])
 
 
-def test_row_44_the_head_of_an_older_answer_arrives_before_a_shorter_one(repo: PostgresRepo, proxy: Proxy) -> None:
+def test_an_older_answers_head_never_gives_wrong_rooms(repo: PostgresRepo, proxy: Proxy) -> None:
     """Its length can take in all of the next answer: a row that begins as the one and ends as the other."""
     answers: list[bytes] = []
 
@@ -136,9 +136,7 @@ def test_row_44_the_head_of_an_older_answer_arrives_before_a_shorter_one(repo: P
         assert repo.get("room 39") == PRICED[-1]
 
 
-def test_row_47_what_is_said_after_the_last_deadline_is_no_fault(
-    migrated: Mapping[str, str], admin: Connection
-) -> None:
+def test_a_late_notice_is_not_a_fault(migrated: Mapping[str, str], admin: Connection) -> None:
     insert_rooms(admin, PRICED)
     with closing(Proxy(int(migrated["POSTGRES_PORT"]))) as proxy:
         repo = PostgresRepo({**migrated, "POSTGRES_PORT": str(proxy.port), "POSTGRES_TIMEOUT_S": "0.1"})
@@ -192,7 +190,9 @@ def _empty(_row: Row) -> Row:
         _empty,
     ],
 )
-def test_row_45_a_row_of_another_shape(repo: PostgresRepo, proxy: Proxy, change: Callable[[Row], Row]) -> None:
+def test_a_row_of_another_shape_gives_no_wrong_room(
+    repo: PostgresRepo, proxy: Proxy, change: Callable[[Row], Row]
+) -> None:
     assert_all_right(repo, PRICED[:1])
     before = proxy.connections
 
@@ -208,7 +208,7 @@ def test_row_45_a_row_of_another_shape(repo: PostgresRepo, proxy: Proxy, change:
 
 
 @pytest.mark.parametrize(("size", "is_bounded"), [(0x1FFFFFF0, True), (0x1FFFFFF0, False), (65 * 2**20, True)])
-def test_row_46_a_length_takes_no_memory_before_the_bytes_arrive(
+def test_a_length_takes_no_memory_before_its_bytes_arrive(
     repo: PostgresRepo, proxy: Proxy, size: int, *, is_bounded: bool
 ) -> None:
     assert_all_right(repo, PRICED[:1])
@@ -237,7 +237,7 @@ def test_row_46_a_length_takes_no_memory_before_the_bytes_arrive(
         notice("cut off")[:3],
     ],
 )
-def test_row_47_what_a_server_may_say_at_any_time(repo: PostgresRepo, proxy: Proxy, said: bytes) -> None:
+def test_a_notice_between_requests_is_unseen(repo: PostgresRepo, proxy: Proxy, said: bytes) -> None:
     assert_all_right(repo, PRICED[:1])
     rest = notice("cut off")[3:] if len(said) == 3 else b""
 
@@ -249,7 +249,7 @@ def test_row_47_what_a_server_may_say_at_any_time(repo: PostgresRepo, proxy: Pro
     assert proxy.connections == 1
 
 
-def test_row_47_a_setting_that_is_reloaded(ask: Client, proxy: Proxy, admin: Connection) -> None:
+def test_a_reloaded_setting_is_unseen(ask: Client, proxy: Proxy, admin: Connection) -> None:
     assert ask() == (200, None)
     admin.run("ALTER SYSTEM SET timezone = 'Asia/Tokyo'")
     admin.run("SELECT pg_reload_conf()")

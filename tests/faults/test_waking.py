@@ -23,9 +23,7 @@ def test_a_database_that_wakes_up_in_time_is_waited_for(ask: Client, proxy: Prox
     waking.join()
 
 
-def test_row_7_one_that_takes_longer_is_a_503_and_asked_again(
-    ask: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_that_wakes_too_slowly_is_a_503(ask: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_AUTO_PAUSE", "true")
     proxy.mute = True
     status, error = ask()

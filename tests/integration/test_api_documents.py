@@ -15,9 +15,10 @@ from tests.support.events import an_event
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    Invoke = Callable[..., dict[str, Any]]
+    from tests.support.invocation import Invoke
+
 
 # Has the function answer the event in a process of its own; says the status, what it opened, what it imported.
 SCRIPT = """
@@ -75,7 +76,7 @@ def test_the_page_is_shown_in_no_frame(invoke: Invoke) -> None:
 
 
 @pytest.mark.usefixtures("admin")
-def test_who_asks_for_rooms_pays_for_no_document(migrated: Mapping[str, str]) -> None:
+def test_a_request_for_rooms_loads_no_document(migrated: Mapping[str, str]) -> None:
     status, documents, modules = run(an_event(), migrated)
 
     assert (status, documents) == (200, set())
@@ -83,7 +84,7 @@ def test_who_asks_for_rooms_pays_for_no_document(migrated: Mapping[str, str]) ->
     assert {"difflib", "jinja2", "devtools"} & modules == set()
 
 
-def test_who_asks_for_a_document_needs_no_database() -> None:
+def test_a_request_for_a_document_needs_no_database() -> None:
     nowhere = {"POSTGRES_HOSTNAME": "", "POSTGRES_SECRET_ID": ""}
 
     assert run({**an_event(), "path": "/docs"}, nowhere)[:2] == (200, {"docs.html"})

@@ -109,7 +109,7 @@ def assert_says(findings: Sequence[CheckResult], check: str, *words: str) -> Non
         assert bool(result.remedy) == (result.verdict in {Verdict.WARNING, Verdict.WRONG})
 
 
-def test_nothing_is_wrong_with_a_role_and_a_database_as_the_readme_makes_them(patient: dict[str, str]) -> None:
+def test_the_role_and_database_of_the_docs_pass(patient: dict[str, str]) -> None:
     findings = examine(patient)
 
     assert [(result.check, result.verdict) for result in findings] == [(check, Verdict.OK) for check in CHECKS]
@@ -177,9 +177,7 @@ def test_a_user_by_iam_who_is_not_in_the_role_of_rds_is_told(
 
 
 @pytest.mark.parametrize(("sslmode", "check"), [("disable", "login"), ("verify-full", "TLS")])
-def test_a_listener_that_says_nothing_takes_as_long_as_the_settings_allow(
-    migrated: Mapping[str, str], sslmode: str, check: str
-) -> None:
+def test_a_silent_listener_takes_no_longer_than_allowed(migrated: Mapping[str, str], sslmode: str, check: str) -> None:
     with mute_listener() as port:
         change = {"POSTGRES_PORT": str(port), "POSTGRES_SSLMODE": sslmode, "POSTGRES_TIMEOUT_S": "0.3"}
         findings = examine({**migrated, **change})
@@ -201,7 +199,7 @@ def test_it_takes_no_longer_than_the_caller_has_left(migrated: Mapping[str, str]
         ("elsewhere.example", "root.pem", "the certificate is for another name"),
     ],
 )
-def test_a_certificate_of_an_unknown_authority_or_for_another_name_is_refused(
+def test_a_certificate_that_is_not_trusted_is_refused(
     migrated: Mapping[str, str], tmp_path: Path, name: str, root: str, said: str
 ) -> None:
     with behind_tls(migrated, tmp_path, name, root) as settings:
@@ -649,7 +647,7 @@ def test_a_check_that_postgres_does_not_answer_is_wrong_and_ends_it(patient: dic
     assert_stops_at(findings, "migrations", "TimeoutError")
 
 
-def test_the_function_answers_the_doctor_s_event_and_logs_one_line_that_names_no_host(
+def test_the_doctor_event_logs_one_line_without_a_host(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POSTGRES_PASSWORD", CANARY)
@@ -667,7 +665,7 @@ def test_the_function_answers_the_doctor_s_event_and_logs_one_line_that_names_no
     assert line["function_request_id"]
 
 
-def test_the_function_s_own_rows_are_asked_for_as_before_after_the_doctor(invoke: Invoke, admin: Connection) -> None:
+def test_requests_work_as_before_after_the_doctor(invoke: Invoke, admin: Connection) -> None:
     assert admin
     invoke(an_event("doctor"))
 

@@ -66,7 +66,7 @@ def test_ctrl_c_in_the_very_moment_of_the_start_leaves_no_server(
     assert started[0].poll() is not None
 
 
-def test_a_server_that_has_ended_is_what_is_said_whatever_ended_the_block(tmp_path: Path) -> None:
+def test_a_stopped_server_is_reported_before_other_errors(tmp_path: Path) -> None:
     data = tmp_path / "postgres"
     with (  # noqa: PT012 - it ends like that
         pytest.raises(PostgresError, match="The embedded Postgres has stopped; the end of "),
@@ -78,7 +78,7 @@ def test_a_server_that_has_ended_is_what_is_said_whatever_ended_the_block(tmp_pa
         raise KeyboardInterrupt
 
 
-def test_the_end_of_somebody_else_s_server_interrupts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_another_server_interrupts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with embedded_postgres_server(tmp_path / "postgres"):
         monkeypatch.setattr(os, "getpid", lambda: 1)  # of a process that did not start it
         with interrupted_by_the_end_of(tmp_path / "postgres"):
@@ -95,7 +95,7 @@ def test_a_file_that_names_no_process_is_no_obstacle(tmp_path: Path, text: str) 
     assert not stop_left_behind(data)
 
 
-def test_a_process_that_only_has_the_number_of_a_server_that_is_gone_is_left_alone(tmp_path: Path) -> None:
+def test_a_process_that_reuses_a_server_pid_is_left_alone(tmp_path: Path) -> None:
     data = tmp_path / "postgres"
     data.mkdir()
     (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")

@@ -49,7 +49,7 @@ def client(migrated: Mapping[str, str]) -> FlaskClient:
 
 
 @pytest.mark.parametrize("parameters", [{}, {"filter_price__lt": "60"}, {"filter_price__eq": "1"}])
-def test_flask_serves_what_the_function_answers_in_the_bytes_of_the_book(
+def test_flask_serves_the_same_bytes_as_the_function(
     client: FlaskClient,
     invoke: Callable[[dict[str, Any]], dict[str, Any]],
     admin: Connection,
@@ -81,7 +81,7 @@ def test_flask_says_what_is_wrong_in_the_words_of_the_function(
     assert served.get_json().items() <= json.loads(answered["body"]).items()
 
 
-def test_flask_answers_with_the_status_of_the_book_when_the_database_is_away(
+def test_flask_answers_as_the_book_without_a_database(
     client: FlaskClient, migrated: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(migrated, "POSTGRES_PORT", str(free_port()))

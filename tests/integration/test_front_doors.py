@@ -37,11 +37,10 @@ from tests.support.front_doors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pg8000.native import Connection
 
-    Invoke = Callable[..., Any]
+    from tests.support.invocation import Invoke
+
 
 ROOMS = [a_room(price=39), a_room(code=OTHER_CODE, price=66)]
 ODD_CODES = [

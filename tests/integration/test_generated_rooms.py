@@ -32,9 +32,7 @@ def test_the_same_seed_makes_the_same_rooms_on_every_machine(server: Mapping[str
     ]
 
 
-def test_another_seed_makes_other_rooms_and_more_rooms_begin_with_the_same(
-    server: Mapping[str, str], admin: Connection
-) -> None:
+def test_a_seed_decides_the_rooms_and_their_order(server: Mapping[str, str], admin: Connection) -> None:
     rooms = _generated(server, admin, 100, seed=1)
 
     assert _generated(server, admin, 200, seed=1)[:100] == rooms
@@ -62,9 +60,7 @@ def _is_in_a_city(room: Room) -> bool:
     )
 
 
-def test_rooms_that_are_there_already_are_refused_and_nothing_is_added(
-    server: Mapping[str, str], admin: Connection
-) -> None:
+def test_rooms_already_there_are_refused(server: Mapping[str, str], admin: Connection) -> None:
     rooms = _generated(server, admin, 10, seed=1)
 
     with pytest.raises(RoomsAreThereError, match=r"^Rooms of seed 1 are in this database already: choose another"):

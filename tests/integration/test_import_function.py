@@ -159,7 +159,7 @@ def test_the_environment_says_how_columns_become_rooms(
         ("incoming/rooms.geojson", b"{", "It is not JSON after item 0: Expecting value"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_done_with_and_its_report_says_why(
+def test_an_unusable_file_is_reported_and_not_retried(
     land: Land, s3: S3Client, key: str, content: bytes, said: str
 ) -> None:
     (answer,) = land({key: content})["imports"]
@@ -184,7 +184,7 @@ def test_settings_that_are_wrong_are_said_in_the_report(land: Land, monkeypatch:
     assert answer["error"].startswith("map: 'prize=rent' is not attribute=column")
 
 
-def test_a_fault_of_the_database_fails_the_invocation_so_that_lambda_tries_again(
+def test_a_database_fault_fails_so_that_lambda_retries(
     land: Land, monkeypatch: pytest.MonkeyPatch, server: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patch:

@@ -18,13 +18,13 @@ from tests.support.commands import free_port
 from tests.support.events import an_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
 
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
+    from tests.support.invocation import Invoke
 
-    Invoke = Callable[..., Any]
 
 PHYSICAL_ID = "rentomatic-schema"
 TABLE = """
@@ -103,7 +103,7 @@ def test_deleting_the_stack_keeps_the_rooms(
 
 
 @pytest.mark.parametrize("event", ["schema_created", "schema_updated"])
-def test_a_migration_that_is_refused_is_a_failure_with_its_reason_and_changes_nothing(
+def test_a_refused_migration_fails_with_its_reason(
     invoke: Invoke, stack: CloudFormation, connection: Connection, capsys: pytest.CaptureFixture[str], event: str
 ) -> None:
     connection.run(TABLE)
@@ -186,7 +186,7 @@ def test_a_stack_that_is_rolled_back_leaves_a_newer_schema_as_it_is(
     assert told["Reason"].startswith("The schema is of revision later, which this code does not know")
 
 
-def test_time_that_runs_out_is_a_failure_and_rolled_back_before_lambda_ends_the_function(
+def test_a_timeout_is_rolled_back_before_lambda_ends(
     invoke: Invoke, stack: CloudFormation, connection: Connection
 ) -> None:
     connection.run(TABLE)

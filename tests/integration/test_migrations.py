@@ -168,7 +168,7 @@ def test_a_table_numbered_by_hand_is_adopted_whatever_its_numbers(
     assert connection.run("SELECT id FROM room WHERE code <> 'old'") == [[1]]
 
 
-def test_a_table_that_was_once_serial_numbers_new_rooms_after_the_highest(
+def test_a_table_once_serial_numbers_after_the_highest_id(
     empty_database: Mapping[str, str], connection: Connection
 ) -> None:
     connection.run(f"CREATE TABLE room ({SERIAL}, {OTHER_COLUMNS})")
@@ -340,7 +340,7 @@ def test_repeated_codes_are_refused_whatever_later_index_is_there(
         "ALTER TABLE room ADD CONSTRAINT room_id_key UNIQUE (code)",
     ],
 )
-def test_the_advice_for_ids_works_whatever_has_the_name_of_their_index(
+def test_advice_for_ids_works_if_the_index_name_is_taken(
     empty_database: Mapping[str, str], connection: Connection, taken: str
 ) -> None:
     connection.run(f"CREATE TABLE room (id integer NOT NULL, {OTHER_COLUMNS})")
@@ -520,7 +520,7 @@ def test_a_revision_of_a_later_version_is_refused(
 
 
 @pytest.mark.parametrize(("before", "after"), [*itertools.pairwise(REVISIONS)])
-def test_a_revision_takes_nothing_away_from_what_was_deployed_before_it(
+def test_a_revision_breaks_nothing_deployed_before_it(
     empty_database: Mapping[str, str], connection: Connection, before: str, after: str
 ) -> None:
     upgrade(empty_database, print, before)

@@ -108,7 +108,7 @@ def writing(settings: Mapping[str, str]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("id_column", [BY_THE_BOOK, BY_HAND])
-def test_a_table_that_no_migration_made_is_adopted_while_it_is_read_and_written(
+def test_a_table_is_adopted_while_it_is_read_and_written(
     empty_database: Mapping[str, str], connection: Connection, start_readers: Callable[[int], Readers], id_column: str
 ) -> None:
     make_table(connection, id_column, 20_000)
@@ -129,7 +129,7 @@ def test_a_table_that_no_migration_made_is_adopted_while_it_is_read_and_written(
     assert len(steps) == len(REVISIONS)  # the adoption stands for the first
 
 
-def test_a_migration_that_a_reader_holds_up_gives_up_before_others_wait_too_long(
+def test_a_blocked_migration_gives_up_before_others_wait(
     empty_database: Mapping[str, str],
     connection: Connection,
     start_readers: Callable[[int], Readers],
@@ -156,7 +156,7 @@ def test_a_migration_that_a_reader_holds_up_gives_up_before_others_wait_too_long
     readers.assert_all_answers_were_right()
 
 
-def test_a_migration_that_a_reader_holds_up_tries_again(
+def test_a_blocked_migration_tries_again(
     empty_database: Mapping[str, str], connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schema.lock, "LOCK_TIMEOUT", "SET LOCAL lock_timeout = '300ms'")

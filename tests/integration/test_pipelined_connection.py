@@ -61,7 +61,7 @@ def kept(connection: Connection) -> int:
     return int(number)
 
 
-def test_nothing_is_left_on_the_server_of_a_statement_that_is_not_to_be_kept(admin: Connection) -> None:
+def test_an_unprepared_statement_leaves_nothing_on_the_server(admin: Connection) -> None:
     admin.fetch(MANY)
 
     assert kept(admin) == 0
@@ -106,7 +106,7 @@ def test_a_statement_that_the_server_has_lost_is_run_all_the_same(admin: Connect
     assert admin.fetch(statement) == [b"7"]
 
 
-def test_a_room_is_found_by_its_code_when_the_column_has_become_another_type(admin: Connection) -> None:
+def test_a_code_is_found_after_its_column_changes_type(admin: Connection) -> None:
     admin.run("CREATE TEMPORARY TABLE room AS SELECT * FROM room LIMIT 0")
     assert admin.fetch(build_get(CODE)) == [None] * 6
 

@@ -44,7 +44,7 @@ def catalogue(server: Mapping[str, str]) -> Iterator[Connection]:
         admin.run(f"DROP DATABASE {identifier('test_plans')} WITH (FORCE)")
 
 
-def test_every_kind_of_query_that_is_promised_to_be_quick_goes_by_an_index(catalogue: Connection) -> None:
+def test_every_query_promised_to_be_quick_uses_an_index(catalogue: Connection) -> None:
     for kind in indexed_kinds(catalogue):
         nodes = list(_plan(catalogue, kind.asks))
 
@@ -54,7 +54,7 @@ def test_every_kind_of_query_that_is_promised_to_be_quick_goes_by_an_index(catal
 
 
 @pytest.mark.parametrize("field", ["price", "size"])
-def test_a_page_in_the_order_of_a_field_begins_in_the_middle_of_its_index(catalogue: Connection, field: str) -> None:
+def test_a_sorted_page_starts_within_its_index(catalogue: Connection, field: str) -> None:
     for is_descending in (False, True):
         order = (SortKey(field, is_descending),)
 
@@ -65,7 +65,7 @@ def test_a_page_in_the_order_of_a_field_begins_in_the_middle_of_its_index(catalo
         assert "ROW" in scan["Index Cond"]
 
 
-def test_the_nearest_rooms_are_taken_from_the_index_in_order_of_distance(catalogue: Connection) -> None:
+def test_the_nearest_rooms_come_from_the_index_in_order(catalogue: Connection) -> None:
     search = RoomSearch(circle=Circle(Place(53.55, 9.99)), order=(SortKey("distance"),), limit=20)
 
     scan = list(_plan(catalogue, search))[-1]
@@ -77,7 +77,7 @@ def test_the_nearest_rooms_are_taken_from_the_index_in_order_of_distance(catalog
 @pytest.mark.parametrize("limit", [1, 10, 1000])
 @pytest.mark.parametrize("order", [(), (SortKey("price"),), (SortKey("size", is_descending=True),)])
 @pytest.mark.parametrize("area", _AREAS)
-def test_an_area_is_found_by_the_index_of_places_however_short_the_page(
+def test_an_area_uses_the_place_index_for_any_page_size(
     catalogue: Connection, area: str, order: tuple[SortKey, ...], limit: int
 ) -> None:
     search = RoomSearch(circle=_AREAS[area].circle, box=_AREAS[area].box, order=order, limit=limit)
@@ -85,7 +85,7 @@ def test_an_area_is_found_by_the_index_of_places_however_short_the_page(
     assert [node["Index Name"] for node in _plan(catalogue, search) if "Index Name" in node] == ["room_place_idx"]
 
 
-def test_rooms_that_are_few_are_not_looked_for_in_the_order_of_insertion(catalogue: Connection) -> None:
+def test_a_rare_price_is_not_searched_in_insertion_order(catalogue: Connection) -> None:
     few = [
         kind for kind in indexed_kinds(catalogue) if kind.name in ("`filter_price__eq=12`", "`filter_price__gt=600`")
     ]

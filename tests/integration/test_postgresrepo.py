@@ -141,9 +141,7 @@ def test_a_malformed_setting_is_an_error_of_the_call(migrated: Mapping[str, str]
         repository.list()
 
 
-def test_the_order_is_that_of_insertion_wherever_postgres_keeps_the_rooms(
-    migrated: Mapping[str, str], admin: Connection
-) -> None:
+def test_insertion_order_survives_updates(migrated: Mapping[str, str], admin: Connection) -> None:
     rooms = [a_room(code=code) for code in "abc"]
     insert_rooms(admin, rooms)
     admin.run("UPDATE room SET size = size WHERE code = 'a'")  # moves its row behind the others
@@ -183,7 +181,7 @@ class TestTheFiveKeysOfTheBook:
         with closing(Proxy(int(migrated["POSTGRES_PORT"]), host)) as proxy:
             yield {**migrated, "POSTGRES_HOSTNAME": host, "POSTGRES_PORT": str(proxy.port)}
 
-    def test_encrypting_is_the_default_and_the_error_says_how_to_do_without(self, five_keys: dict[str, str]) -> None:
+    def test_encryption_is_the_default_and_can_be_turned_off(self, five_keys: dict[str, str]) -> None:
         with pytest.raises(UnavailableError, match="the server does not offer TLS; POSTGRES_SSLMODE=disable "):
             PostgresRepo(five_keys).list()
 

@@ -135,7 +135,7 @@ def test_a_role_that_is_there_keeps_what_it_has_been_given(database: dict[str, s
     assert superuser.run(GRANTS) == GRANTED
 
 
-def test_two_databases_of_a_cluster_share_the_role_until_neither_needs_it(
+def test_two_databases_share_the_role_while_either_needs_it(
     cluster: Mapping[str, str], database: dict[str, str], superuser: Connection
 ) -> None:
     upgrade(database, print)
@@ -160,9 +160,7 @@ def downgrade(database: Mapping[str, str]) -> None:
     command.downgrade(config, BEFORE)
 
 
-def test_an_owner_who_may_not_make_roles_migrates_and_is_told_who_makes_it(
-    keeper: dict[str, str], superuser: Connection
-) -> None:
+def test_an_owner_without_createrole_is_told_who_makes_it(keeper: dict[str, str], superuser: Connection) -> None:
     steps: list[str] = []
 
     upgrade(keeper, steps.append)
@@ -193,9 +191,7 @@ def test_the_reader_gets_in_where_nobody_does_by_default(
     assert {finding.verdict for finding in examine(as_reader(database))} == {"ok"}
 
 
-def test_an_owner_who_may_not_make_roles_grants_to_one_that_an_administrator_made(
-    keeper: dict[str, str], superuser: Connection
-) -> None:
+def test_an_owner_without_createrole_grants_to_a_given_role(keeper: dict[str, str], superuser: Connection) -> None:
     superuser.run("CREATE ROLE rentomatic_reader")
 
     upgrade(keeper, print)
@@ -203,7 +199,7 @@ def test_an_owner_who_may_not_make_roles_grants_to_one_that_an_administrator_mad
     assert superuser.run(GRANTS) == GRANTED
 
 
-def test_the_reader_logs_in_with_the_secret_s_password_and_finds_all_well(
+def test_the_reader_logs_in_with_the_password_of_the_secret(
     database: dict[str, str], superuser: Connection, secret: Callable[..., dict[str, str]]
 ) -> None:
     upgrade({**database, **secret(), "READER_CONNECTION_LIMIT": "12"}, print)
@@ -323,7 +319,7 @@ def test_another_way_to_log_in_is_refused(database: dict[str, str]) -> None:
         ({"password": f"{CANARY}\7"}, "The 'password' in .* READER_SECRET_ID names has characters"),
     ],
 )
-def test_a_secret_that_is_no_use_is_refused_before_anything_is_changed(
+def test_an_unusable_secret_is_refused_before_any_change(
     database: dict[str, str],
     superuser: Connection,
     secret: Callable[..., dict[str, str]],

@@ -110,7 +110,7 @@ def test_only_a_room_that_is_new_takes_a_number(importer: Mapping[str, str], adm
 
 
 @pytest.mark.parametrize("with_reset", [False, True])
-def test_wherever_the_connection_breaks_all_is_written_or_nothing_and_once_more_is_right(
+def test_a_broken_connection_writes_all_rooms_or_none(
     importer: Mapping[str, str], admin: Connection, *, with_reset: bool
 ) -> None:
     proxy = Proxy(int(importer["POSTGRES_PORT"]))
@@ -137,7 +137,7 @@ def test_wherever_the_connection_breaks_all_is_written_or_nothing_and_once_more_
     assert PostgresRepo(importer).list() == AFTER
 
 
-def test_whichever_statement_the_server_dies_before_nothing_is_written(
+def test_a_server_that_dies_leaves_nothing_written(
     importer: Mapping[str, str], admin: Connection, before_each_statement: Callable[[Hook], None]
 ) -> None:
     statements: list[str] = []
@@ -173,7 +173,7 @@ def test_readers_see_the_rooms_as_they_were_until_all_are_written(
     reader.close()
 
 
-def test_no_time_limit_of_the_role_s_is_one_of_an_import_but_a_dead_server_is_noticed(
+def test_an_import_has_no_time_limit_but_notices_a_dead_server(
     importer: Mapping[str, str], admin: Connection, before_each_statement: Callable[[Hook], None]
 ) -> None:
     limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "transaction_timeout")
@@ -288,7 +288,7 @@ def test_who_may_not_write_is_told(migrated: Mapping[str, str], admin: Connectio
     assert PostgresRepo(migrated).list() == THERE
 
 
-def test_an_import_waits_for_who_else_writes_and_lets_readers_go_on_meanwhile(
+def test_an_import_waits_for_writers_and_lets_readers_go_on(
     importer: Mapping[str, str], server: Mapping[str, str], migrated: Mapping[str, str], admin: Connection
 ) -> None:
     said: list[str] = []

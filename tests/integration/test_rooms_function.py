@@ -223,7 +223,7 @@ def test_without_an_origin_in_the_settings_no_page_may_ask(invoke: Invoke, monke
 
 
 @pytest.mark.usefixtures("admin")
-def test_row_25_a_setting_that_is_corrected_works_again(
+def test_a_corrected_setting_works_again(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POSTGRES_PORT", "abc")

@@ -73,7 +73,7 @@ def service_error(code: str) -> ClientError:
     return ClientError(response, "GetSecretValue")
 
 
-def test_row_18_rotated_with_its_secret_is_invisible(
+def test_a_password_rotated_with_its_secret_is_unseen(
     rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection
 ) -> None:
     repo = PostgresRepo(rotating)
@@ -85,7 +85,7 @@ def test_row_18_rotated_with_its_secret_is_invisible(
     assert service.asked == 3
 
 
-def test_row_19_rotated_before_its_secret_is_not_asked_for_again_and_again(
+def test_a_password_rotated_before_its_secret_is_a_503(
     rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection
 ) -> None:
     repo = PostgresRepo(rotating)
@@ -102,7 +102,7 @@ def test_row_19_rotated_before_its_secret_is_not_asked_for_again_and_again(
     assert repo.list() == [a_room()]
 
 
-def test_row_18_is_invisible_soon_after_the_role_was_not_let_in(
+def test_a_rotation_soon_after_a_refused_login_is_unseen(
     rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection
 ) -> None:
     repo = PostgresRepo(rotating)
@@ -121,7 +121,7 @@ def test_row_18_is_invisible_soon_after_the_role_was_not_let_in(
 
 
 @pytest.mark.parametrize("fault", ["throttled", "mute"])
-def test_row_23_and_24_the_last_credentials_are_kept_while_the_service_fails(
+def test_credentials_are_kept_while_secrets_manager_fails(
     rotating: Mapping[str, str], service: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr(secretsmanager, "_MAX_AGE_S", 0)
@@ -137,7 +137,7 @@ def test_row_23_and_24_the_last_credentials_are_kept_while_the_service_fails(
 
 
 @pytest.mark.parametrize("fault", ["throttled", "mute"])
-def test_row_23_and_24_without_any_credentials_the_rooms_are_unavailable(
+def test_without_any_credentials_rooms_are_unavailable(
     rotating: Mapping[str, str], service: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
     monkeypatch.setattr(secretsmanager, "_TIMEOUT_S", 0.2)
@@ -152,7 +152,7 @@ def test_row_23_and_24_without_any_credentials_the_rooms_are_unavailable(
     assert repo.list() == [a_room()]
 
 
-def test_row_21_access_denied_is_a_wrong_setting_until_it_is_granted(
+def test_denied_access_to_the_secret_is_a_500_until_granted(
     rotating: Mapping[str, str], service: FakeSecretsManager
 ) -> None:
     repo = PostgresRepo(rotating)

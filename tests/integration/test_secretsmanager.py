@@ -101,7 +101,7 @@ def test_a_request_that_is_invalid_reads_no_secret(invoke: Invoke) -> None:
         (None, "SettingsError: The secret that POSTGRES_SECRET_ID names could not be read"),
     ],
 )
-def test_row_21_and_22_a_secret_that_is_no_use_is_named_without_its_text_and_works_once_corrected(  # noqa: PLR0913, PLR0917 - fixtures
+def test_an_unusable_secret_is_a_500_and_never_logged(  # noqa: PLR0913, PLR0917 - fixtures
     invoke: Invoke,
     put_secret: Callable[[str | bytes], None],
     secret: dict[str, Any],

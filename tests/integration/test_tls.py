@@ -84,7 +84,7 @@ def test_require_encrypts_and_trusts_anybody(serve: Serve) -> None:
     assert PostgresRepo(settings).list() == [a_room()]
 
 
-def test_require_with_a_file_of_roots_trusts_those_alone_whatever_the_name(serve: Serve, tmp_path: Path) -> None:
+def test_require_with_a_root_file_trusts_only_those_roots(serve: Serve, tmp_path: Path) -> None:
     settings = {**serve("elsewhere.example", 1), "POSTGRES_SSLMODE": "require"}
     assert PostgresRepo(settings).list() == [a_room()]
 
@@ -95,9 +95,7 @@ def test_require_with_a_file_of_roots_trusts_those_alone_whatever_the_name(serve
 
 
 @pytest.mark.parametrize("text", [None, "no certificate"])
-def test_a_file_of_roots_that_is_none_is_a_wrong_setting_until_it_is_one(
-    serve: Serve, tmp_path: Path, text: str | None
-) -> None:
+def test_an_invalid_root_file_is_a_setting_error_until_fixed(serve: Serve, tmp_path: Path, text: str | None) -> None:
     settings = serve("localhost", 1)
     root = Path(settings["POSTGRES_SSLROOTCERT"])
     other = tmp_path / "other.pem"

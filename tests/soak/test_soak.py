@@ -26,7 +26,7 @@ def soak_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoakServer
         yield server
 
 
-def test_whatever_goes_wrong_no_room_is_wrong_and_every_answer_is_inside_the_contract(soak_server: SoakServer) -> None:
+def test_no_fault_gives_a_wrong_room_or_breaks_the_contract(soak_server: SoakServer) -> None:
     figures = soak_with_faults(soak_server, PLAN, is_plain=False)
 
     assert figures.failures() == {}

@@ -85,7 +85,7 @@ def test_a_load_that_aws_bills_at_another_price_is_refused() -> None:
         table([127])
 
 
-def test_the_times_are_those_of_the_benchmark_and_the_page_says_what_is_billed() -> None:
+def test_the_costs_use_the_times_of_the_benchmark() -> None:
     _, _, medians = (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8").partition("## Medians")
 
     assert f"| warm, 20 rooms | {WARM_MS:.2f} |" in medians

@@ -36,7 +36,7 @@ def test_a_cursor_is_read_as_it_was_written(chord: float, price: int, number: in
     assert decode_cursor(encode_cursor(SEARCH, position), SEARCH) == position
 
 
-def test_a_page_may_have_another_size_than_the_one_before_and_filters_another_order() -> None:
+def test_a_page_may_have_another_size_and_filter_order() -> None:
     filters = tuple(parse_filters({"code__in": ["a", "b"], "price__lt": 60}))
     other = SEARCH._replace(limit=5, is_counted=True, after=POSITION, criteria=filters)
 

@@ -1,4 +1,4 @@
-"""Every row of the table of faults has a test."""
+"""The table of faults names tests that there are."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from tests.support.paths import ROOT
 
 
-def test_every_row_is_worked_through_by_a_test_with_its_number() -> None:
-    table = (ROOT / "tests" / "faults" / "FAULTS.md").read_text(encoding="utf-8")
+def test_every_fault_names_tests_that_exist() -> None:
+    rows = (ROOT / "tests" / "faults" / "FAULTS.md").read_text(encoding="utf-8").partition("|---|")[2].splitlines()[1:]
     sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
-    # The name of a test, or the id of one of its parameters.
-    names = re.findall(r'(?:def test_|")(row(?:_\d+)(?:_and_\d+)*)', sources)
 
-    tested = {int(number) for name in names for number in re.findall(r"\d+", name)}
-    assert tested == {int(number) for number in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)}
+    for row in rows:
+        tests = re.findall(r"`(test_\w+)`", row)
+        assert tests, row
+        assert [test for test in tests if f"def {test}(" not in sources] == []

@@ -179,7 +179,7 @@ objects_ = st.dictionaries(names, values, max_size=5).map(
 
 @given(objects=st.lists(objects_ | values, max_size=4))
 @pytest.mark.parametrize("format_", JSON_FORMATS)
-def test_whatever_values_json_has_there_is_a_summary_and_a_report(format_: str, objects: list[str]) -> None:
+def test_any_json_values_give_a_summary_and_a_report(format_: str, objects: list[str]) -> None:
     response, refusals = import_of(file_of(objects, format_), format_)
 
     if isinstance(response.value, ImportSummary):

@@ -5,7 +5,7 @@ import socket
 from rentomatic.postgres.wire.deadline_socket import DeadlineSocket, keep_alive
 
 
-def test_a_silent_connection_is_probed_long_before_a_nat_gateway_forgets_it() -> None:
+def test_a_silent_connection_is_probed_before_nat_forgets_it() -> None:
     with DeadlineSocket(socket.AF_INET, socket.SOCK_STREAM) as connection:
         keep_alive(connection)
 

@@ -63,7 +63,7 @@ def invoke(runner: InProcessRunner, **event: Any) -> dict[str, Any]:
     return answer
 
 
-def test_requests_in_parallel_are_run_one_at_a_time_each_with_its_whole_time(runner: InProcessRunner) -> None:
+def test_parallel_requests_run_one_at_a_time_with_all_their_time(runner: InProcessRunner) -> None:
     with ThreadPoolExecutor(5) as gateway:
         answers = list(gateway.map(lambda _: invoke(runner, seconds=0.05), range(5)))
 
@@ -81,7 +81,7 @@ def test_an_error_of_the_function_is_told_as_lambda_tells_it(
     assert "LookupError: no such room" in capsys.readouterr().err
 
 
-def test_the_environment_is_the_template_s_where_the_shell_s_says_nothing(
+def test_the_shell_overrides_the_templates_environment(
     runner: InProcessRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert invoke(runner)["FROM_TEMPLATE"] == "yes"
@@ -122,7 +122,7 @@ def test_a_function_that_the_template_has_not_is_an_error(runner: InProcessRunne
         runner.invoke("Nobody", "{}", stdout=StreamWriter(io.StringIO()))
 
 
-def test_the_context_counts_down_from_the_function_s_timeout_and_stops_at_nothing() -> None:
+def test_the_context_counts_down_to_zero_from_the_timeout() -> None:
     assert 2900 < LocalLambdaContext("Sleepy", 128, 3).get_remaining_time_in_millis() <= 3000
     over = LocalLambdaContext("Sleepy", 128, 3, _started_s=time.monotonic() - 10)
     assert over.get_remaining_time_in_millis() == 0

@@ -61,7 +61,7 @@ def test_a_setting_that_is_no_text_is_named(value: object) -> None:
     assert raised.value.problems == ("POSTGRES_PASSWORD must be text",)
 
 
-def test_user_and_password_are_the_secret_s_and_the_rest_is_where_the_environment_says(
+def test_the_secret_has_the_login_and_the_environment_the_rest(
     secret: dict[str, Any],
 ) -> None:
     settings = read_postgres_settings(CONFIGURATION, secret)
@@ -69,7 +69,7 @@ def test_user_and_password_are_the_secret_s_and_the_rest_is_where_the_environmen
     assert settings == PostgresSettings("rotated", "new", "db.example", 5432, "rentomatic")
 
 
-def test_host_port_and_database_are_the_secret_s_where_the_environment_leaves_them_empty(
+def test_the_secret_fills_what_the_environment_leaves_empty(
     secret: dict[str, Any],
 ) -> None:
     settings = read_postgres_settings({"POSTGRES_HOSTNAME": ""}, secret)

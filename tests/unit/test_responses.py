@@ -52,7 +52,7 @@ def test_a_failure_made_from_an_exception_says_its_class_and_text() -> None:
     assert response.exception is error
 
 
-def test_an_invalid_request_is_a_parameters_error_with_an_error_a_line() -> None:
+def test_an_invalid_request_has_one_error_a_line() -> None:
     request = RoomListInvalidRequest()
     request.add_error("path", "Is mandatory")
     request.add_error("path", "can't be blank")
@@ -74,7 +74,7 @@ def test_an_invalid_request_is_a_parameters_error_with_an_error_a_line() -> None
         (ZeroDivisionError("reason"), "SystemError"),
     ],
 )
-def test_every_error_is_a_failure_of_the_type_that_says_whether_to_ask_again(error: Exception, type_: str) -> None:
+def test_every_error_has_a_type_that_says_whether_to_retry(error: Exception, type_: str) -> None:
     response = build_response_from_error(error)
 
     assert (response.type, response.exception) == (type_, error)

@@ -119,7 +119,7 @@ def test_empty_lines_are_counted_and_skipped() -> None:
     assert [row.number for row in rows_of('\n{"a": 1}\n \n{"a": 2}', "ndjson")] == [2, 4]
 
 
-def test_a_row_with_other_cells_than_the_header_is_a_problem_of_its_own() -> None:
+def test_a_row_with_too_few_or_many_cells_is_an_error() -> None:
     short, long, good = rows_of("a,b\n1\n1,2,3\n1,2\n")
 
     assert short.parse_error == (
@@ -150,7 +150,7 @@ def test_a_line_or_item_that_is_no_object_is_a_problem_of_its_own() -> None:
         assert (good.number, good.values) == (2, {"a": 2})
 
 
-def test_the_values_of_a_feature_are_its_properties_its_id_and_its_place() -> None:
+def test_a_feature_has_its_properties_id_and_place() -> None:
     point = {"type": "Point", "coordinates": [9.99, 53.55, 7]}
     features: list[Any] = [
         {"type": "Feature", "id": 1, "geometry": point, "properties": {"price": 40, "more": {"features": [{}]}}},
@@ -227,7 +227,7 @@ _BROKEN: list[tuple[bytes, str, str]] = [
 
 
 @pytest.mark.parametrize(("data", "format_", "said"), _BROKEN, ids=[said for _, _, said in _BROKEN])
-def test_a_broken_file_is_refused_and_it_is_said_where(data: bytes, format_: str, said: str) -> None:
+def test_a_broken_file_is_refused_with_the_line(data: bytes, format_: str, said: str) -> None:
     with pytest.raises(UnusableFileError) as caught:
         rows_of(data, format_)
 
@@ -236,7 +236,7 @@ def test_a_broken_file_is_refused_and_it_is_said_where(data: bytes, format_: str
 
 @given(data=st.binary(max_size=60) | st.text('[]{}",:0129.eE- \nntfalse', max_size=40).map(str.encode))
 @pytest.mark.parametrize("format_", READABLE)
-def test_whatever_the_bytes_they_are_rows_or_an_unusable_file(data: bytes, format_: str) -> None:
+def test_any_bytes_are_rows_or_an_unusable_file(data: bytes, format_: str) -> None:
     try:
         rows = rows_of(data, format_)
     except UnusableFileError:
@@ -246,7 +246,7 @@ def test_whatever_the_bytes_they_are_rows_or_an_unusable_file(data: bytes, forma
 
 @given(rooms=room_lists)
 @pytest.mark.parametrize("format_", WRITABLE)
-def test_what_is_exported_is_imported_as_it_was_and_once_more_changes_nothing(format_: str, rooms: list[Room]) -> None:
+def test_an_export_imports_as_it_was_and_then_changes_nothing(format_: str, rooms: list[Room]) -> None:
     repo = MemRepo([])
     data = b"".join(serialize_rooms(room_export_use_case(MemRepo([room.to_dict() for room in rooms])), format_))
 

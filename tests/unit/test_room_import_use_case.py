@@ -125,7 +125,7 @@ def test_a_value_that_no_room_has_refuses_its_row_and_no_other(column: str, valu
     assert (imported.response.value.read, imported.response.value.refused) == (3, 1)
 
 
-def test_everything_that_is_wrong_with_a_row_is_said_by_the_names_of_the_file() -> None:
+def test_every_error_of_a_row_has_the_files_column_names() -> None:
     row = {"code": "a" * 37, "m2": "x", "price": "-1", "latitude": "91", "longitude": "181"}
 
     imported = Import(row, mapped={"size": "m2"})
@@ -182,7 +182,7 @@ def test_the_report_is_safe_before_the_first_room_is_written() -> None:
     assert isinstance(response, ResponseSuccess)
 
 
-def test_a_report_that_cannot_be_finished_leaves_the_rooms_as_they_are() -> None:
+def test_an_unfinished_report_leaves_the_rooms_unchanged() -> None:
     class FullDisk(ListedReport):
         def finish(self, counts: object) -> None:
             raise OSError(f"No space left for {counts}")
@@ -196,7 +196,7 @@ def test_a_report_that_cannot_be_finished_leaves_the_rooms_as_they_are() -> None
     assert repo.list() == []
 
 
-def test_of_very_many_refusals_the_first_are_reported_and_all_are_counted() -> None:
+def test_many_row_errors_are_all_counted_and_the_first_reported() -> None:
     number = ROW_ERRORS_MAX + 7
     rows = [{"code": "a"}, *({"code": "a", "price": "?"} for _ in range(number))]
 
@@ -266,7 +266,7 @@ def test_derived_codes_are_the_same_on_every_machine() -> None:
     assert Import(row, row).codes == ["92d81be7-e0ee-8787-8e17-6f6beaf73c25", "994c952f-0e83-87b0-89c0-8d47cbedf161"]
 
 
-def test_neither_the_order_of_columns_nor_empty_ones_change_a_derived_code() -> None:
+def test_column_order_and_empty_columns_keep_a_derived_code() -> None:
     codes = [
         Import(row).codes
         for row in ({"price": "40", "x": "1"}, {"x": "1", "price": "40"}, {"price": "40", "x": "1", "y": ""})

@@ -33,7 +33,7 @@ class RecordingRepo:
 
 
 @pytest.mark.parametrize("filters", [None, {}, {"price__lt": "60"}])
-def test_a_valid_request_is_answered_with_the_rooms_of_just_its_filters(filters: dict[str, Any] | None) -> None:
+def test_a_valid_request_passes_exactly_its_filters(filters: dict[str, Any] | None) -> None:
     repo = RecordingRepo()
 
     response = room_list_use_case(repo, build_room_list_request(filters=filters))
@@ -43,7 +43,7 @@ def test_a_valid_request_is_answered_with_the_rooms_of_just_its_filters(filters:
     assert repo.calls == [((), {"filters": filters})]
 
 
-def test_an_invalid_request_is_a_parameters_error_and_asks_no_repository() -> None:
+def test_an_invalid_request_asks_no_repository() -> None:
     repo = RecordingRepo()
 
     response = room_list_use_case(repo, build_room_list_request(filters=5))

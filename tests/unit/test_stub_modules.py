@@ -60,7 +60,7 @@ def test_what_is_not_listed_is_missed_at_once(library: str) -> None:
         importlib.import_module(f"{library}.user")
 
 
-def test_the_driver_works_in_a_process_that_has_all_of_its_libraries_and_in_one_that_has_none() -> None:
+def test_the_driver_works_with_and_without_its_libraries() -> None:
     for first in ("import dateutil.parser, asn1crypto.x509, importlib.metadata", "pass"):
         program = f"""{first}
 from rentomatic.postgres.wire.driver import core
