@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from samcli.cli.main import cli as sam
-from samtranslator.yaml_helper import yaml_parse
 
 from functions.smoke_test import app as smoke_test
-from tests.deployment.rehearsal.translation import translate
 from tests.deployment.template_rules import evaluate, refusals, values
+from tests.deployment.templates import parsed, transformed
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-APPLICATION, DATABASE, DEPLOYER = (
-    yaml_parse((ROOT / name).read_text()) for name in ("template.yaml", "database.yaml", "deployer.yaml")
-)
+APPLICATION, DATABASE, DEPLOYER = (parsed(name) for name in ("template.yaml", "database.yaml", "deployer.yaml"))
 # Of a group or one of its rules (Amazon EC2 API reference, CreateSecurityGroup and IpRange).
 EC2_DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 API_GATEWAY_TIMEOUT_S = 29  # Amazon API Gateway developer guide, "Quotas"
@@ -43,11 +40,7 @@ RANDOM = 12
 
 def translated() -> dict[str, Any]:
     """Return the resources of template.yaml as CloudFormation gets them now."""
-    source = yaml_parse((ROOT / "template.yaml").read_text())
-    for resource in source["Resources"].values():
-        for uri in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
-            resource["Properties"][uri] = "s3://artifacts/code.zip"
-    resources: dict[str, Any] = translate(source, {})["Resources"]
+    resources: dict[str, Any] = transformed({})["Resources"]
     return resources
 
 
@@ -119,7 +112,7 @@ def test_the_proxy_can_log_in_before_the_first_migration() -> None:
 
 
 @pytest.mark.parametrize(("resource", "prefix"), [("Database", "/aws/rds/cluster/"), ("Proxy", "/aws/rds/proxy/")])
-def test_rds_finds_the_log_group_that_it_would_make_and_keep_for_ever(resource: str, prefix: str) -> None:
+def test_rds_finds_its_log_group_and_keeps_the_retention(resource: str, prefix: str) -> None:
     group = DATABASE["Resources"][DATABASE["Resources"][resource]["DependsOn"]]
 
     assert group["Properties"]["LogGroupName"]["Fn::Sub"].startswith(f"{prefix}${{AWS::StackName}}")
@@ -226,7 +219,7 @@ def test_what_rds_and_ec2_would_refuse_is_refused_before(given: dict[str, str]) 
 
 @pytest.mark.parametrize("least", ["0", "0.5", "1", "2", "4", "8", "16"])
 @pytest.mark.parametrize("most", ["1", "4", "8", "16", "32", "64"])
-def test_a_range_of_capacities_is_refused_only_if_it_is_none(least: str, most: str) -> None:
+def test_an_invalid_range_of_capacities_is_refused(least: str, most: str) -> None:
     assert bool(refusals(DATABASE, MinCapacity=least, MaxCapacity=most)) == (float(least) > float(most))
 
 

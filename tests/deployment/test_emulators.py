@@ -13,9 +13,10 @@ from tests.deployment.emulators import table
 from tests.deployment.emulators.emulators import ALL
 from tests.deployment.emulators.existence import QUESTIONS, exists
 from tests.deployment.emulators.limits import Limit, without
-from tests.deployment.emulators.templates import TEMPLATES, source, translated, types, without_hash
+from tests.deployment.emulators.templates import TEMPLATES, translated, types, without_hash
 from tests.deployment.emulators.variants import DEFAULT, OFFERED, TOGETHER, Decisions, NoVariantError, variants
 from tests.deployment.rehearsal.aws import aws
+from tests.deployment.templates import packaged
 
 if TYPE_CHECKING:
     from tests.deployment.emulators.deployment import Emulator
@@ -92,7 +93,7 @@ def test_a_parameter_without_a_known_value_is_an_error() -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_variant_makes_something_else(name: str) -> None:
-    template = source(name)
+    template = packaged(name)
     decided = {variant: Decisions(template, given).decided() for variant, given in variants(template).items()}
 
     assert len({json.dumps(each, sort_keys=True) for each in decided.values()}) == len(decided)
@@ -101,7 +102,7 @@ def test_every_variant_makes_something_else(name: str) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_conditional_resource_is_made_once(name: str) -> None:
     template = translated(name, {})
-    made = [Decisions(template, given).resources() for given in variants(source(name)).values()]
+    made = [Decisions(template, given).resources() for given in variants(packaged(name)).values()]
 
     assert set.union(*made) == set(types(name))
 
@@ -132,7 +133,7 @@ def test_nothing_refers_to_what_is_left_out() -> None:
     assert reduced["Conditions"]["HasMail"] == {"Fn::Equals": ["true", "true"]}
 
 
-def test_a_physical_id_alone_is_no_proof() -> None:
+def test_a_physical_id_alone_proves_nothing() -> None:
     topic = {"Type": "AWS::SNS::Topic"}
     mail = {
         "Type": "AWS::SNS::Subscription",

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-from samtranslator.yaml_helper import yaml_parse
 
 from rentomatic.postgres.session import SessionEvent
 from tests.deployment.rehearsal.translation import translate
+from tests.deployment.templates import parsed, transformed
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -36,19 +36,10 @@ FOR_OTHER_OPTIONS = (
 LEFT_TO_OTHERS = 20  # of the database's connections
 
 
-def parsed(name: str) -> dict[str, Any]:
-    template: dict[str, Any] = yaml_parse((ROOT / name).read_text())
-    return template
-
-
 @pytest.fixture(scope="module")
 def translated() -> dict[str, Any]:
     """The resources of template.yaml after the Serverless transform."""
-    source = parsed("template.yaml")
-    for resource in source["Resources"].values():
-        for uri in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
-            resource["Properties"][uri] = "s3://artifacts/code.zip"
-    resources: dict[str, Any] = translate(source, {})["Resources"]
+    resources: dict[str, Any] = transformed({})["Resources"]
     return resources
 
 
@@ -196,7 +187,7 @@ def test_the_new_version_is_looked_at_alone(translated: dict[str, Any], alarm: s
     ]["Dimensions"]
 
 
-def test_every_alarm_is_sent_somewhere_and_silence_is_none() -> None:
+def test_every_alarm_is_sent_and_missing_data_is_no_alarm() -> None:
     for alarm in of_type("AWS::CloudWatch::Alarm").values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["TreatMissingData"] == "notBreaching"

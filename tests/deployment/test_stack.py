@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from moto import mock_aws
-from samtranslator.yaml_helper import yaml_parse
 
 from tests.deployment.rehearsal import models
-from tests.deployment.rehearsal.translation import for_moto, translate
-from tests.support.paths import ROOT
+from tests.deployment.rehearsal.translation import for_moto
+from tests.deployment.templates import transformed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,12 +34,7 @@ def region() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def template(region: None) -> dict[str, Any]:  # noqa: ARG001
     """The template as CloudFormation gets it after `sam package` and the Serverless transform."""
-    source = yaml_parse((ROOT / "template.yaml").read_text())
-    for resource in source["Resources"].values():
-        for uri in ("CodeUri", "ContentUri"):
-            if uri in resource.get("Properties", {}):
-                resource["Properties"][uri] = "s3://artifacts/code.zip"
-    return translate(source, PARAMETERS)
+    return transformed(PARAMETERS)
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ import sys
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
+from tests.deployment.templates import parsed
 from tests.support.paths import ROOT
 
 # Imports the function, then has it answer, and says which of the environment's variables each has read.
@@ -40,8 +40,7 @@ print(json.dumps([imported, read]))
 
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
-    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
-    return parsed
+    return parsed("template.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +83,7 @@ def test_the_settings_page_has_every_variable_and_its_parameter(function: dict[s
     assert dict(rows) == {name: value["Ref"] for name, value in function["Environment"]["Variables"].items()}
 
 
-def test_sam_local_is_told_only_variables_that_the_template_declares(function: dict[str, Any]) -> None:
+def test_sam_local_gets_only_variables_of_the_template(function: dict[str, Any]) -> None:
     told = json.loads((ROOT / "devtools/docker/environment.json").read_text())
 
     assert set(told["Parameters"]) <= set(function["Environment"]["Variables"])

@@ -8,11 +8,12 @@ from typing import Any
 from cfnlint.api import lint_file
 from samtranslator.yaml_helper import yaml_parse
 
+from tests.deployment.templates import parsed
 from tests.support.paths import ROOT
 
 WORKFLOWS = {file.stem: file.read_text(encoding="utf-8") for file in (ROOT / ".github" / "workflows").glob("*.yml")}
 TEMPLATE = ROOT / "deployer.yaml"
-DEPLOYER: dict[str, Any] = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+DEPLOYER = parsed("deployer.yaml")
 
 
 def jobs(workflow: str) -> dict[str, Any]:

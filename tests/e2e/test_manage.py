@@ -7,11 +7,9 @@ import os
 import re
 import signal
 import socket
-import socketserver
 import subprocess
 import sys
 from contextlib import closing, contextmanager
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import psutil
@@ -20,6 +18,7 @@ import pytest
 from devtools.api_documents import FOLDER
 from schema import upgrade
 from tests.support.commands import Command, clean_environ, free_port, get, running
+from tests.support.injectors import listener_that_says
 from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
 from tests.support.paths import ROOT
 
@@ -138,7 +137,7 @@ def test_an_orphaned_postgres_is_stopped_by_serve_and_down(clone: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_server_that_is_told_to_stop_stops_its_postgres(clone: Path, number: signal.Signals) -> None:
+def test_a_stopped_server_stops_its_postgres(clone: Path, number: signal.Signals) -> None:
     with serving(clone) as (server, _):
         os.kill(server.process.pid, number)
         server.process.wait(30)
@@ -251,27 +250,13 @@ def test_an_unreachable_database_is_one_clear_line(tmp_path: Path, server: Mappi
 def test_something_else_on_the_database_s_port_is_one_clear_line(
     tmp_path: Path, server: Mapping[str, str], answer: bytes
 ) -> None:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), SomethingElse) as listener:
-        SomethingElse.answer = answer
-        Thread(target=listener.serve_forever, daemon=True).start()
-        port = str(listener.server_address[1])
-        environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PORT": port}
+    with listener_that_says(answer) as port:
+        environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PORT": str(port)}
 
         results = [run_manage(tmp_path, command, environ=environ) for command in ("serve", "migrate")]
-        listener.shutdown()
 
     for result in results:
         assert_one_clear_line(result)
-
-
-class SomethingElse(socketserver.BaseRequestHandler):
-    """Answers any question alike, and hangs up."""
-
-    answer = b""
-
-    def handle(self) -> None:
-        self.request.recv(100)
-        self.request.sendall(self.answer)
 
 
 def test_a_secret_without_a_region_is_one_clear_line(clone: Path) -> None:

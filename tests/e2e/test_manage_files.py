@@ -117,9 +117,7 @@ def test_an_attribute_without_a_column_lists_the_columns(tmp_path: Path, databas
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "code,price\n"), ("a.ndjson", ""), ("a.json", "[]")])
-def test_a_file_without_rows_is_said_to_have_none(
-    tmp_path: Path, database: Mapping[str, str], name: str, text: str
-) -> None:
+def test_a_file_without_rows_is_reported(tmp_path: Path, database: Mapping[str, str], name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
 
     result = run_manage(tmp_path, "import", name, environ=database)
@@ -158,7 +156,7 @@ def test_a_dry_run_and_a_strict_one_change_nothing(tmp_path: Path, database: Map
         (["broken.csv.gz"], 1, "The compressed data is cut off or damaged"),
     ],
 )
-def test_what_is_wrong_with_the_command_or_the_file_is_said(
+def test_a_wrong_command_or_file_is_explained(
     tmp_path: Path, database: Mapping[str, str], arguments: list[str], status: int, said: str
 ) -> None:
     (tmp_path / "rooms.csv").write_text(CSV + "c,?,,,\n")
@@ -223,7 +221,7 @@ def reading(tmp_path: Path, database: Mapping[str, str]) -> subprocess.Popen[str
     pytest.fail(f"it never began: {process.communicate()}")
 
 
-def test_what_is_no_file_is_neither_deleted_nor_replaced(tmp_path: Path, database: Mapping[str, str]) -> None:
+def test_what_is_not_a_file_is_neither_deleted_nor_replaced(tmp_path: Path, database: Mapping[str, str]) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     (tmp_path / "rooms.csv").write_text("code,price\na,41\n")

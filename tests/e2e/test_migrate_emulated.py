@@ -84,7 +84,7 @@ def test_a_created_stack_has_a_schema_and_a_reader(
     }
 
 
-def test_a_migration_that_fails_is_told_and_rolled_back_whole(
+def test_a_failed_migration_is_reported_and_rolled_back(
     emulator: Emulator, stack: CloudFormation, connection: Connection
 ) -> None:
     connection.run(TABLE)

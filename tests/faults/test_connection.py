@@ -138,7 +138,7 @@ def test_one_connection_is_kept_on_lambda(
     repo.close()
 
 
-def test_connections_that_nobody_needs_any_more_are_closed(migrated: Mapping[str, str], admin: Connection) -> None:
+def test_connections_no_longer_needed_are_closed(migrated: Mapping[str, str], admin: Connection) -> None:
     repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "8", "POSTGRES_MAX_IDLE_S": "0.000001"})
 
     assert ask_from_threads(repo, insert_priced_rooms(admin, 6), 20)
@@ -155,7 +155,7 @@ def count_sessions(admin: Connection) -> tuple[int, int]:
     return sessions, abandoned
 
 
-def test_the_server_is_told_when_a_repository_is_gone(migrated: Mapping[str, str], admin: Connection) -> None:
+def test_a_repository_that_goes_closes_its_connection(migrated: Mapping[str, str], admin: Connection) -> None:
     sessions, abandoned = count_sessions(admin)
 
     for way in ("collected", "closed", "replaced"):
@@ -251,7 +251,7 @@ def test_a_server_error_does_not_open_another_connection(ask: Client, proxy: Pro
     assert proxy.connections == 1
 
 
-def test_a_caller_s_own_error_is_none_of_the_connection_s(
+def test_an_error_of_the_caller_keeps_the_connection(
     migrated: Mapping[str, str], admin: Connection, server: Mapping[str, str]
 ) -> None:
     """A caller that asks again while it handles an error: that one's context is no part of the next."""

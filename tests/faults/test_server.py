@@ -209,12 +209,18 @@ def test_the_doctor_names_what_requests_lack(
 
 
 @pytest.mark.parametrize("sqlstate", ["53100", "53200"])
-def test_a_full_disk_or_memory_is_a_503(ask: Client, monkeypatch: pytest.MonkeyPatch, sqlstate: str) -> None:
-    with listener_that_says(refusal(sqlstate)) as port:
-        monkeypatch.setenv("POSTGRES_PORT", str(port))
+def test_a_full_disk_or_memory_is_a_503(ask: Client, admin: Connection, sqlstate: str) -> None:
+    admin.run(f"""
+        CREATE FUNCTION fail() RETURNS boolean LANGUAGE plpgsql
+        AS $$ BEGIN RAISE 'full' USING ERRCODE = '{sqlstate}'; END $$
+    """)
+    admin.run("CREATE POLICY failing ON room USING (fail())")
+    with changed(admin, "ALTER TABLE room ENABLE ROW LEVEL SECURITY", "ALTER TABLE room DISABLE ROW LEVEL SECURITY"):
         status, error = ask()
+    admin.run("DROP POLICY failing ON room; DROP FUNCTION fail()")
 
     assert (status, error["sqlstate"]) == (503, sqlstate)
+    assert ask() == (200, None)
 
 
 def test_a_backend_killed_in_mid_query_is_unseen(

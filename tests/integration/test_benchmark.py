@@ -98,7 +98,7 @@ def test_other_rooms_are_found(other: dict[str, Any]) -> None:
         require_same("any", {"ours": an_answer(ROOM), "peer": other})
 
 
-def test_the_same_rooms_may_be_spelled_otherwise() -> None:
+def test_the_same_rooms_may_be_formatted_differently() -> None:
     near, nearer = ({**ROOM, "distance_m": distance_m} for distance_m in (5.1, 5.0))
 
     require_same("any", {"ours": an_answer(near), "peer": {"statusCode": 200, "body": json.dumps([nearer], indent=1)}})

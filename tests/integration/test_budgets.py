@@ -81,7 +81,6 @@ def test_a_page_takes_the_same_calls_for_any_number_of_rooms(
     calls = {limit: calls_of(invoke, an_event(limit=str(limit), **parameters)) for limit in (20, 1000)}
 
     assert calls[1000] - calls[20] == Counter()
-    assert calls[20].total() < 270
 
 
 def calls_of(invoke: Invoke, event: dict[str, Any]) -> Counter[str]:

@@ -144,20 +144,20 @@ def test_a_secret_that_cannot_be_read_leaves_the_settings_unchecked(
     assert_says([credentials], "credentials", "is not a JSON object", "POSTGRES_SECRET_ID")
 
 
-def test_a_name_that_does_not_resolve_is_told_from_a_port(migrated: Mapping[str, str]) -> None:
+def test_a_name_that_does_not_resolve_is_not_blamed_on_the_port(migrated: Mapping[str, str]) -> None:
     url = f"postgresql://visitor:{CANARY}@no-such-host.invalid"
 
     assert_stops_at(examine({**migrated, "POSTGRES_HOSTNAME": "no-such-host.invalid"}), "name", "POSTGRES_HOSTNAME")
     assert_stops_at(examine({**migrated, "POSTGRES_HOSTNAME": url}), "name", "without scheme")
 
 
-def test_a_closed_port_is_told_from_a_name(migrated: Mapping[str, str]) -> None:
+def test_a_closed_port_is_not_blamed_on_the_name(migrated: Mapping[str, str]) -> None:
     findings = examine({**migrated, "POSTGRES_PORT": str(free_port())})
 
     assert_stops_at(findings, "port", "ConnectionRefusedError", "POSTGRES_PORT")
 
 
-def test_a_user_by_iam_who_is_not_in_the_role_of_rds_is_told(
+def test_an_iam_user_without_the_rds_role_is_reported(
     patient: dict[str, str], owner: Connection, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rentomatic.postgres.credentials.iam._sign", lambda *_: CANARY)
@@ -242,22 +242,32 @@ def behind_tls(settings: Mapping[str, str], folder: Path, name: str, root: str) 
         ({"APPLICATION_DB": "nowhere"}, ["3D000", "APPLICATION_DB"]),
     ],
 )
-def test_a_user_who_is_not_let_in_is_told_what_to_correct(
+def test_a_refused_login_says_what_to_correct(
     migrated: Mapping[str, str], change: dict[str, str], words: list[str]
 ) -> None:
     assert_stops_at(examine({**migrated, **change}), "login", *words)
 
 
 @pytest.mark.parametrize(
-    ("sqlstate", "remedy"), [("53300", "CONNECTION LIMIT"), ("57P03", "Wait"), ("42501", "GRANT CONNECT")]
+    ("statement", "sqlstate", "remedy"),
+    [
+        ('ALTER ROLE "Patient" CONNECTION LIMIT 0', "53300", "CONNECTION LIMIT"),
+        ("REVOKE CONNECT ON DATABASE {database} FROM PUBLIC", "42501", "GRANT CONNECT"),
+    ],
 )
-def test_a_server_that_refuses_has_a_remedy_by_its_reason(
-    migrated: Mapping[str, str], sqlstate: str, remedy: str
+def test_a_refused_login_has_a_remedy_by_its_reason(
+    patient: dict[str, str], owner: Connection, statement: str, sqlstate: str, remedy: str
 ) -> None:
-    with listener_that_says(refusal(sqlstate)) as port:
+    owner.run(statement.format(database=patient["APPLICATION_DB"]))
+
+    assert_stops_at(examine(patient), "login", sqlstate, remedy)
+
+
+def test_a_server_that_is_starting_up_is_worth_a_wait(migrated: Mapping[str, str]) -> None:
+    with listener_that_says(refusal("57P03")) as port:  # a real one does not stay so for long
         findings = examine({**migrated, "POSTGRES_PORT": str(port)})
 
-    assert_stops_at(findings, "login", sqlstate, remedy)
+    assert_stops_at(findings, "login", "57P03", "Wait")
 
 
 # What may go wrong in a database, by the check that finds it: how it is brought about, and what the result says.
@@ -558,7 +568,7 @@ def test_a_request_that_fails_is_named_with_what_postgres_says(patient: dict[str
 
 
 @pytest.mark.parametrize("type_", ["real", "double precision"])
-def test_indexes_are_told_by_what_they_index(patient: dict[str, str], owner: Connection, type_: str) -> None:
+def test_indexes_are_recognized_by_what_they_index(patient: dict[str, str], owner: Connection, type_: str) -> None:
     owner.run(f"ALTER TABLE room ALTER latitude TYPE {type_}, ALTER longitude TYPE {type_}")
     owner.run("ALTER TABLE room ALTER id TYPE bigint, ALTER price TYPE smallint")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_path_too_long_for_a_unix_socket_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_path_too_long_for_a_unix_socket_works(tmp_path: Path) -> None:
     data = tmp_path / ("long" * 30) / "postgres"
 
     with embedded_postgres_server(data) as configuration, connect(read_postgres_settings(configuration)) as connection:
@@ -78,7 +78,7 @@ def test_a_stopped_server_is_reported_before_other_errors(tmp_path: Path) -> Non
         raise KeyboardInterrupt
 
 
-def test_the_end_of_another_server_interrupts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_end_of_another_server_does_not_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with embedded_postgres_server(tmp_path / "postgres"):
         monkeypatch.setattr(os, "getpid", lambda: 1)  # of a process that did not start it
         with interrupted_by_the_end_of(tmp_path / "postgres"):
@@ -87,7 +87,7 @@ def test_the_end_of_another_server_interrupts_nobody(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("text", ["", "no number\n"])
-def test_a_file_that_names_no_process_is_no_obstacle(tmp_path: Path, text: str) -> None:
+def test_a_pid_file_without_a_process_is_ignored(tmp_path: Path, text: str) -> None:
     data = tmp_path / "postgres"
     data.mkdir()
     (data / "postmaster.pid").write_text(text)

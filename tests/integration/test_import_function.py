@@ -176,7 +176,7 @@ def test_a_file_that_is_gone_is_done_with(app: ModuleType, s3: S3Client, bucket:
     assert report_of(s3, KEY) == [{"error": "It is not there any more"}]
 
 
-def test_settings_that_are_wrong_are_said_in_the_report(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_are_in_the_report(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMPORT_MAP", "prize=rent")
 
     (answer,) = land({KEY: ROOM})["imports"]
@@ -285,7 +285,7 @@ def test_names_that_a_terminal_obeys_are_escaped_in_the_log(land: Land, capsys: 
     assert line.isprintable()
 
 
-def test_the_event_with_which_s3_tries_the_function_is_no_file(app: ModuleType) -> None:
+def test_the_test_event_of_s3_is_not_a_file(app: ModuleType) -> None:
     event = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}
 
     assert app.handler(event, LocalLambdaContext("ImportFunction", 512, 900)) == {"imports": []}

@@ -78,7 +78,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("event", ["schema_created", "schema_updated"])
-def test_the_database_is_migrated_and_cloudformation_is_told(
+def test_the_database_is_migrated_and_cloudformation_answered(
     invoke: Invoke, stack: CloudFormation, empty_database: Mapping[str, str], event: str
 ) -> None:
     invoke(stack.event(event))
@@ -203,7 +203,7 @@ def test_a_timeout_is_rolled_back_before_lambda_ends(
     assert tables(connection) == ["room"]
 
 
-def test_an_operator_migrates_and_is_told_what_was_done(invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_operator_migrates_and_sees_the_steps(invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
     answer = invoke(an_event("migrate"))
 
     assert (answer["is_done"], answer["problem"]) == (True, None)
@@ -213,7 +213,7 @@ def test_an_operator_migrates_and_is_told_what_was_done(invoke: Invoke, capsys: 
     assert invoke(an_event("migrate")) == {"is_done": True, "steps": [], "problem": None}
 
 
-def test_an_operator_is_told_what_stands_in_the_way(invoke: Invoke, connection: Connection) -> None:
+def test_an_operator_sees_why_a_migration_failed(invoke: Invoke, connection: Connection) -> None:
     connection.run("CREATE TABLE room ()")
 
     answer = invoke(an_event("migrate"))

@@ -204,7 +204,7 @@ class TestTheFiveKeysOfTheBook:
         PostgresRepo({**five_keys, "POSTGRES_SSLMODE": "disable"}).check()
 
 
-def test_a_missing_table_is_said(server: Mapping[str, str]) -> None:
+def test_a_missing_table_is_named(server: Mapping[str, str]) -> None:
     with pytest.raises(RepositoryError, match='relation "room" does not exist'):
         PostgresRepo({**server, "APPLICATION_DB": "postgres"}).list()
 

@@ -160,7 +160,7 @@ def downgrade(database: Mapping[str, str]) -> None:
     command.downgrade(config, BEFORE)
 
 
-def test_an_owner_without_createrole_is_told_who_makes_it(keeper: dict[str, str], superuser: Connection) -> None:
+def test_an_owner_without_createrole_learns_who_can_create_it(keeper: dict[str, str], superuser: Connection) -> None:
     steps: list[str] = []
 
     upgrade(keeper, steps.append)
@@ -171,16 +171,14 @@ def test_an_owner_without_createrole_is_told_who_makes_it(keeper: dict[str, str]
     assert "have an administrator make it" in told
 
 
-def test_a_limit_for_a_role_that_is_not_there_stands_in_nobody_s_way(
-    keeper: dict[str, str], superuser: Connection
-) -> None:
+def test_a_limit_for_a_missing_role_is_ignored(keeper: dict[str, str], superuser: Connection) -> None:
     upgrade({**keeper, "READER_CONNECTION_LIMIT": "3"}, print)
 
     assert superuser.run(ROLE) == []
     assert superuser.run("SELECT count(*) FROM room") == [[0]]
 
 
-def test_the_reader_gets_in_where_nobody_does_by_default(
+def test_the_reader_may_connect_where_the_public_may_not(
     database: dict[str, str], superuser: Connection, secret: Callable[..., dict[str, str]]
 ) -> None:
     superuser.run(f"REVOKE ALL ON DATABASE {identifier(database['APPLICATION_DB'])} FROM PUBLIC")
@@ -272,7 +270,7 @@ def test_a_reader_with_a_password_is_in_it_no_longer(
 
 
 @pytest.mark.parametrize("settings", [{}, {"READER_CONNECTION_LIMIT": "3"}])
-def test_a_migration_that_is_told_of_no_login_leaves_it(
+def test_a_migration_without_a_login_leaves_the_old_one(
     database: dict[str, str], superuser: Connection, settings: dict[str, str]
 ) -> None:
     superuser.run("CREATE ROLE rds_iam")
@@ -294,7 +292,7 @@ def test_an_owner_with_admin_option_lets_the_reader_log_in_by_iam(
     superuser.run("DROP OWNED BY keeper, rentomatic_reader CASCADE; DROP ROLE rentomatic_reader")
 
 
-def test_where_there_is_no_rds_a_reader_by_iam_may_log_in(database: dict[str, str], superuser: Connection) -> None:
+def test_without_rds_an_iam_reader_may_log_in(database: dict[str, str], superuser: Connection) -> None:
     upgrade({**database, "READER_AUTH": "iam"}, print)
 
     assert superuser.run(ROLE) == [[True, 50, False, SETTINGS]]
@@ -341,7 +339,7 @@ def test_a_secret_that_cannot_be_read_is_named_by_its_variable(database: dict[st
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "many", "٣", "262144", "9" * 5000])
-def test_a_limit_that_is_none_is_refused(database: dict[str, str], limit: str) -> None:
+def test_an_invalid_limit_is_refused(database: dict[str, str], limit: str) -> None:
     with pytest.raises(SettingsError, match="READER_CONNECTION_LIMIT must be an integer from 1 to 262143"):
         upgrade({**database, "READER_CONNECTION_LIMIT": limit}, print)
 

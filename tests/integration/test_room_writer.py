@@ -264,7 +264,7 @@ def test_memory_does_not_depend_on_how_many_rooms_there_are(
     assert peak(10_000) < 1.3 * peak(2_000)
 
 
-def test_a_table_that_is_missing_is_said_with_the_remedy(empty_database: Mapping[str, str]) -> None:
+def test_a_missing_table_is_reported_with_the_remedy(empty_database: Mapping[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"run manage.py migrate$"):
         PostgresRoomWriter(empty_database).write(COMING)
 
@@ -280,7 +280,7 @@ def test_a_table_without_a_unique_code_is_for_the_doctor(
         PostgresRoomWriter(empty_database).write(COMING)
 
 
-def test_who_may_not_write_is_told(migrated: Mapping[str, str], admin: Connection) -> None:
+def test_a_role_that_may_not_write_gets_an_error(migrated: Mapping[str, str], admin: Connection) -> None:
     insert_rooms(admin, THERE)
 
     with pytest.raises(SettingsError, match="permission denied for table room"):

@@ -166,7 +166,7 @@ def test_denied_access_to_the_secret_is_a_500_until_granted(
     assert repo.list() == [a_room()]
 
 
-def test_a_mute_service_leaves_time_for_the_database(
+def test_an_unresponsive_service_leaves_time_for_the_database(
     rotating: Mapping[str, str], service: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(secretsmanager, "_MAX_AGE_S", 0)

@@ -124,7 +124,7 @@ def test_a_database_that_has_to_wake_up_is_waited_for(version: Version) -> None:
 
 
 @pytest.mark.usefixtures("admin")
-def test_codedeploy_is_told_before_there_is_no_time_left(version: Version) -> None:
+def test_codedeploy_gets_an_answer_before_the_timeout(version: Version) -> None:
     assert status_of(version, timeout_s=20) == "Failed"
     assert version.asked == []
 

@@ -74,7 +74,7 @@ def test_any_other_text_is_damaged(text: str) -> None:
     "position",
     [[], [0.25, 40], [0.25, 40, 7, 8], ["a", 40, 7], [0.25, 40.0, 7], [0.25, True, 7], [0.25, 40, 10**30], [1, 40, 7]],
 )
-def test_a_position_that_somebody_made_up_is_checked(position: list[Any]) -> None:
+def test_a_made_up_position_is_checked(position: list[Any]) -> None:
     fingerprint = module._fingerprint(SEARCH)  # noqa: SLF001 - as somebody could who has read it
     content = json.dumps([1, fingerprint, *position]).encode()
     text = module._text(content)  # noqa: SLF001
@@ -84,7 +84,7 @@ def test_a_position_that_somebody_made_up_is_checked(position: list[Any]) -> Non
 
 
 @pytest.mark.parametrize("content", [b"{}", b"1", b"[1]", b"[" * 400, b"\xff", b'[1,"x",NaN]'])
-def test_content_that_somebody_made_up_is_checked(content: bytes) -> None:
+def test_made_up_content_is_checked(content: bytes) -> None:
     text = module._text(content)  # noqa: SLF001
 
     with pytest.raises(ValueError, match=r"^(Invalid cursor|Belongs to)"):

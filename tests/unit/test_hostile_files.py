@@ -109,7 +109,7 @@ def test_a_row_of_very_many_cells_is_refused_alone() -> None:
     assert len(serialize_row_error(refusal)) < 1_000
 
 
-def test_a_row_cannot_go_on_over_lines_for_ever() -> None:
+def test_a_row_has_a_maximum_number_of_lines() -> None:
     stream = CountingBytes(b'a\n"' + b'\n","' * 3_000_000)
 
     with pytest.raises(UnusableFileError, match=r"The row that reaches line [0-9]+ is longer than 2,097,152 bytes"):

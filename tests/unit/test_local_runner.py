@@ -72,7 +72,7 @@ def test_parallel_requests_run_one_at_a_time_with_all_their_time(runner: InProce
     assert all(1000 < answer["left_ms"] <= 1950 for answer in answers)
 
 
-def test_an_error_of_the_function_is_told_as_lambda_tells_it(
+def test_an_error_of_the_function_looks_as_on_lambda(
     runner: InProcessRunner, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = invoke(runner, fails=True)
@@ -102,7 +102,7 @@ def test_changed_code_is_run_by_the_next_request(runner: InProcessRunner, tmp_pa
         assert invoke(runner, fails=True)["errorMessage"] == text
 
 
-def test_an_editor_s_lock_on_a_file_is_no_code(runner: InProcessRunner, tmp_path: Path) -> None:
+def test_a_lock_file_of_an_editor_is_not_code(runner: InProcessRunner, tmp_path: Path) -> None:
     (tmp_path / "sleepy_functions" / "sleepy" / ".#app.py").symlink_to("user@host.1")
 
     assert "errorType" not in invoke(runner)

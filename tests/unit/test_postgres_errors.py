@@ -20,7 +20,7 @@ def test_an_exception_from_outside_stays_one_whatever_hides_it() -> None:
         fail_within(hiding)
 
 
-def test_what_the_caller_handles_is_no_cause() -> None:
+def test_what_the_caller_handles_is_not_a_cause() -> None:
     refused = DatabaseError({"C": "42501", "M": "permission denied", "V": "ERROR"})
     try:
         fail_within(refused)

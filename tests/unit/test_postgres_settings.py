@@ -54,7 +54,7 @@ def test_a_malformed_port_is_named_without_its_value(port: object) -> None:
 
 
 @pytest.mark.parametrize("value", [5, ["x"], "with\0nul"])
-def test_a_setting_that_is_no_text_is_named(value: object) -> None:
+def test_a_setting_that_is_not_text_is_named(value: object) -> None:
     with pytest.raises(SettingsError) as raised:
         read_postgres_settings({**CONFIGURATION, "POSTGRES_PASSWORD": value})
 

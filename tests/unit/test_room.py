@@ -32,13 +32,13 @@ def test_rooms_are_equal_if_their_values_are() -> None:
 
 
 @pytest.mark.parametrize("code", [CODE, UUID(CODE)])
-def test_a_room_is_spelled_in_json_with_its_code_as_text(code: UUID | str) -> None:
+def test_a_room_in_json_has_its_code_as_text(code: UUID | str) -> None:
     assert json.dumps(Room.from_dict({**FIELDS, "code": code}), cls=RoomJsonEncoder) == (
         f'{{"code": "{CODE}", "size": 200, "price": 10, "latitude": 51.75436293, "longitude": -0.09998975}}'
     )
 
 
-def test_rooms_are_spelled_wherever_they_are_in_a_value() -> None:
+def test_rooms_are_encoded_anywhere_in_a_value() -> None:
     value = {"rooms": [a_room(), a_room(code=OTHER_CODE)]}
 
     spelled = json.loads(json.dumps(value, cls=RoomJsonEncoder))
@@ -46,6 +46,6 @@ def test_rooms_are_spelled_wherever_they_are_in_a_value() -> None:
     assert [Room.from_dict(fields) for fields in spelled["rooms"]] == value["rooms"]
 
 
-def test_what_is_no_room_is_no_json() -> None:
+def test_what_is_not_a_room_is_not_encoded() -> None:
     with pytest.raises(TypeError, match="object"):
         json.dumps(object(), cls=RoomJsonEncoder)

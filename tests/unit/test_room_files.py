@@ -142,7 +142,7 @@ def test_json_keeps_decimals_to_the_digit() -> None:
         assert values_of(data, format_) == [{"a": Decimal("1.10")}, {"a": 2}]
 
 
-def test_a_line_or_item_that_is_no_object_is_a_problem_of_its_own() -> None:
+def test_a_line_or_item_that_is_not_an_object_is_an_error() -> None:
     for data, format_ in (('[1]\n{"a": 2}', "ndjson"), ('[[1], {"a": 2}]', "json")):
         problem, good = rows_of(data, format_)
 
@@ -181,7 +181,7 @@ def test_a_feature_has_its_properties_id_and_place() -> None:
         (3, "", "Must be a Feature"),
     ],
 )
-def test_a_feature_that_is_no_room_is_a_problem_of_its_own(feature: Any, column: str, reason: str) -> None:
+def test_a_feature_that_is_not_a_room_is_an_error(feature: Any, column: str, reason: str) -> None:
     (row,) = rows_of(json.dumps({"type": "FeatureCollection", "features": [feature]}), "geojson")
 
     assert row.parse_error is not None

@@ -224,7 +224,7 @@ def test_a_file_that_breaks_has_its_refusals_counted_too() -> None:
     assert [[each.count for each in counts] for counts in report.finished] == [[ROW_ERRORS_MAX + 1]]
 
 
-def test_names_of_columns_are_escaped_and_cut_where_they_are_said() -> None:
+def test_column_names_are_escaped_and_cut_in_messages() -> None:
     name = "\x1b[31m\ud800" + "x" * 1_000
     row = {"code": "a", name: "1"}
 
@@ -319,7 +319,7 @@ def test_a_file_without_any_attribute_of_a_room_is_refused() -> None:
     )
 
 
-def test_an_attribute_that_no_row_has_a_column_for_is_said() -> None:
+def test_an_attribute_without_a_column_is_reported() -> None:
     imported = Import({"code": "a", "price": "1"})
 
     assert isinstance(imported.response, ResponseSuccess)

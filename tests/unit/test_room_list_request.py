@@ -54,7 +54,7 @@ def test_the_filters_of_a_valid_request_are_what_was_passed(filters: dict[str, A
 
 
 @pytest.mark.parametrize("filters", [5, "price__lt", [], 0, False])
-def test_filters_that_are_no_mapping_are_one_error(filters: object) -> None:
+def test_filters_that_are_not_a_mapping_are_one_error(filters: object) -> None:
     assert errors_of(filters) == [{"parameter": "filters", "message": "Is not iterable"}]
 
 
@@ -79,7 +79,7 @@ def test_an_optional_sign_and_digits_are_a_price(text: str) -> None:
     ],
 )
 @pytest.mark.parametrize("key", ["price__eq", "price__lt", "price__gt"])
-def test_a_price_that_is_no_integer_of_postgres_is_an_error(key: str, value: object) -> None:
+def test_a_price_that_does_not_fit_an_integer_is_an_error(key: str, value: object) -> None:
     assert errors_of({key: value}) == [{"parameter": key, "message": NOT_AN_INTEGER}]
 
 
@@ -99,7 +99,7 @@ def test_text_that_postgres_cannot_hold_is_an_error(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, 1.5, b"f853578c", {}])
-def test_a_code_that_is_no_text_is_an_error(value: object) -> None:
+def test_a_code_that_is_not_text_is_an_error(value: object) -> None:
     assert errors_of({"code__eq": value}) == [{"parameter": "code__eq", "message": "Must be text"}]
 
 

@@ -14,10 +14,11 @@ from botocore.exceptions import ClientError, WaiterError
 
 from tests.deployment.emulators.existence import SCHEMA_ID, exists
 from tests.deployment.emulators.limits import without
-from tests.deployment.emulators.templates import CODE, TEMPLATES, source, translated, types
+from tests.deployment.emulators.templates import TEMPLATES, translated, types
 from tests.deployment.emulators.variants import DEFAULT, TOGETHER, Decisions, variants
 from tests.deployment.rehearsal.aws import BUCKET, cloudformation, outputs, request, resources
 from tests.deployment.rehearsal.models import REGION
+from tests.deployment.templates import CODE, packaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -96,7 +97,7 @@ def deploy_all(emulator: Emulator) -> Results:
     offered: dict[str, str] = {}
     for name in TEMPLATES:
         stem = name.partition(".")[0]
-        for number, given in enumerate(variants(source(name), offered).values()):
+        for number, given in enumerate(variants(packaged(name), offered).values()):
             results.add(name, deploy(emulator, f"{stem}-{number}", name, given))
         offered = outputs(f"{stem}-0")
     accepted, created = results.types(Status.ACCEPTED), results.types(Status.CREATED)
@@ -153,7 +154,7 @@ def _refusals(emulator: Emulator, limit: Limit, stack: str) -> Iterator[str]:
     for name in TEMPLATES:
         template = translated(name, {})
         if limit.subject.partition(".")[0] in {*template["Resources"], *template["Conditions"], *types(name).values()}:
-            all_given = variants(source(name))
+            all_given = variants(packaged(name))
             for number, variant in enumerate((DEFAULT, TOGETHER)):
                 try:
                     deploy(emulator, f"{stack}-{number}", name, all_given[variant], lifted=[limit])

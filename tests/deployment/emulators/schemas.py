@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from cfnlint.api import ManualArgs, lint
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
-from tests.deployment.emulators.templates import TEMPLATES, source, translated
+from tests.deployment.emulators.templates import TEMPLATES, translated
 from tests.deployment.emulators.variants import Decisions, variants
 from tests.deployment.rehearsal.models import REGION
+from tests.deployment.templates import packaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ def check_all() -> set[tuple[str, str]]:
     Raises:
         SchemaError: one of them is not as its schema says.
     """
-    stacks = [(name, given) for name in TEMPLATES for given in variants(source(name)).values()]
+    stacks = [(name, given) for name in TEMPLATES for given in variants(packaged(name)).values()]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:  # a stack takes seconds
         return set().union(*pool.map(_check, *zip(*stacks, strict=True)))
 

@@ -7,31 +7,18 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from samtranslator.yaml_helper import yaml_parse
-
-from tests.deployment.rehearsal.aws import BUCKET
 from tests.deployment.rehearsal.translation import translate
-from tests.support.paths import ROOT
+from tests.deployment.templates import packaged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TEMPLATES = ("database.yaml", "template.yaml")
-CODE = "code.zip"
-
-
-def source(name: str) -> dict[str, Any]:
-    """Return a template whose code is in the bucket for artifacts."""
-    template: dict[str, Any] = yaml_parse((ROOT / name).read_text(encoding="utf-8"))
-    for resource in template["Resources"].values():
-        for uri in {"CodeUri", "ContentUri"} & set(resource.get("Properties", {})):
-            resource["Properties"][uri] = f"s3://{BUCKET}/{CODE}"
-    return template
 
 
 def translated(name: str, given: Mapping[str, str]) -> dict[str, Any]:
     """Return a template after the Serverless transform, if it has one."""
-    template = source(name)
+    template = packaged(name)
     if "Transform" not in template:
         return template
     # `AlwaysDeploy` gives the API's deployment another name each second.

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from samtranslator.yaml_helper import yaml_parse
 
 from schema import upgrade
 from tests.deployment.rehearsal import aws
 from tests.deployment.rehearsal.packaging import package_and_translate, with_another_layer
 from tests.deployment.rehearsal.stage import APPLICATION, OWNER, OWNER_PASSWORD, Stage
 from tests.deployment.rehearsal.translation import for_moto
+from tests.deployment.templates import parsed
 from tests.support.events import an_event
-from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +28,7 @@ _HOOK = {"DeploymentId": "d-REHEARSAL", "LifecycleEventHookExecutionId": "rehear
 
 def deploy_database(stage: Stage) -> str:
     """Deploy database.yaml; its outputs become parameters."""
-    template = yaml_parse((ROOT / "database.yaml").read_text())
+    template = parsed("database.yaml")
     outputs = aws.create(DATABASE, template, {"AlarmEmail": "rehearsal@example.com", "DatabaseName": "rooms"})
     secret = _secret(outputs["PostgresSecretArn"])
     assert secret["username"] == "rentomatic_reader"
@@ -60,7 +59,7 @@ def deploy_application(stage: Stage) -> str:
     assert answer["Status"] == "SUCCESS"
     with stage.connected(stage.parameters["PostgresDatabase"]) as admin:
         ((limit,),) = admin.run("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'rentomatic_reader'")
-    bounds = yaml_parse((ROOT / "template.yaml").read_text())["Mappings"]["Concurrency"]
+    bounds = parsed("template.yaml")["Mappings"]["Concurrency"]
     assert limit == bounds[stage.parameters["DatabaseConnections"]]["Reader"]
     return f"{len(made)} resources; the custom resource migrated, and the reader may have {limit} connections"
 
