@@ -1,4 +1,4 @@
-"""The commands of a developer and of an operator: `python manage.py --help`."""
+"""Commands for developers and operators: `python manage.py --help`."""
 
 from __future__ import annotations
 
@@ -21,25 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedReader
 
-# A command imports what it needs: SAM CLI and SQLAlchemy take over a second together.
+# Each command imports what it needs: SAM CLI and SQLAlchemy together take over a second.
 # ruff: noqa: PLC0415
 
 ROOT = Path(__file__).resolve().parent
 DATA = ROOT / ".data" / "postgres"
-_NONE_NAMED = (
-    "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; "
-    "the embedded one is kept and migrated by `make run`"
+_NO_DATABASE = (
+    "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; `make run` manages the embedded one"
 )
-_STOPPED = {  # what is so when Ctrl-C or a signal has stopped a command
-    "export": ": no file was replaced; what went to the standard output is not whole",
-    "generate": ": nothing was added, unless all of the rooms were",
-    "import": ": nothing is half imported; run it again",
-    "migrate": ": nothing is half migrated; run it again",
+_STOPPED = {  # the state after Ctrl-C or a signal
+    "export": ": no file was replaced; the standard output is incomplete",
+    "generate": ": either nothing or everything was added",
+    "import": ": no partial import remains; run it again",
+    "migrate": ": no partial migration remains; run it again",
 }
 
 
 class _Commands(click.Group):
-    """Says what is so when a command has been stopped."""
+    """Prints the state after a command has been stopped."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -47,23 +46,23 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             command = ctx.invoked_subcommand or ""
             click.echo(f"Stopped{_STOPPED.get(command, '')}", err=True)
-            sys.exit(0 if command == "serve" else 128 + signal.SIGINT)  # a server has no other end
+            sys.exit(0 if command == "serve" else 128 + signal.SIGINT)  # stopping is how a server ends
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Run rentomatic on this machine, and look after its database."""
-    signal.signal(signal.SIGINT, _interrupt)  # a shell that starts this in the background has it ignored
+    """Run rentomatic on this machine and manage its database."""
+    signal.signal(signal.SIGINT, _interrupt)  # shells ignore it for background jobs
     signal.signal(signal.SIGTERM, _interrupt)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # which nohup sets
         signal.signal(signal.SIGHUP, _interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # stderr is so from the start
+    if isinstance(sys.stdout, io.TextIOWrapper):  # stderr has this by default
         sys.stdout.reconfigure(errors="backslashreplace")
-    os.environ.setdefault("SAM_CLI_TELEMETRY", "0")  # SAM CLI's gateway counts requests, and reports them
+    os.environ.setdefault("SAM_CLI_TELEMETRY", "0")  # SAM CLI's gateway reports requests
 
 
 class _OptionOrVariable(click.Option):
-    """Names its variable when its value is wrong, as click 8.2 does by itself."""
+    """Names its variable in error messages, as click 8.2 does."""
 
     def get_error_hint(self, ctx: click.Context) -> str:
         return f"{super().get_error_hint(ctx)} (or {self.envvar})"
@@ -84,11 +83,11 @@ class _OptionOrVariable(click.Option):
 def serve(host: str, port: int) -> None:
     """Serve the API of template.yaml until Ctrl-C.
 
-    The rooms are in an embedded Postgres under .data/, which is started, migrated and, if it is new,
-    given a few sample rooms; or in the database that POSTGRES_HOSTNAME and the other settings name.
+    The rooms are in an embedded Postgres under .data/, which is started, migrated and, if it is new, filled with a few
+    sample rooms; or in the database that POSTGRES_HOSTNAME and the other settings name.
     """
     from devtools.database import database
-    from devtools.embedded_postgres import interrupted_by_the_end_of
+    from devtools.embedded_postgres import interrupt_when_stopped
     from devtools.gateway import ensure_port_is_free
     from devtools.gateway import serve as serve_api
 
@@ -102,20 +101,20 @@ def serve(host: str, port: int) -> None:
     with _errors_in_one_line(), database(os.environ, DATA, click.echo) as configuration:
         os.environ.update(configuration)
         click.echo(f"Listening on http://{host}:{port}/rooms, described at /docs (Ctrl-C stops)")
-        with interrupted_by_the_end_of(DATA):
+        with interrupt_when_stopped(DATA):
             serve_api(ROOT / "template.yaml", host, port)
         click.echo("Stopping")
 
 
 @main.command()
 @click.option(
-    "--sql", is_flag=True, help="Write the SQL to read first; if POSTGRES_* name none, for an empty database."
+    "--sql", is_flag=True, help="Print the SQL for review instead; without POSTGRES_*, for an empty database."
 )
 def migrate(*, sql: bool) -> None:
-    """Bring the database that POSTGRES_* name up to date.
+    """Migrate the database that POSTGRES_* name to the newest schema.
 
-    Its rooms are kept. With READER_SECRET_ID, the role that the API reads with gets the password in that secret, and
-    with READER_CONNECTION_LIMIT as many connections. With READER_AUTH=iam it logs in by IAM instead, on RDS.
+    The rooms are kept. READER_SECRET_ID sets the password of the role that the API reads with, and
+    READER_CONNECTION_LIMIT its maximum number of connections. With READER_AUTH=iam it logs in by IAM instead, on RDS.
     """
     from devtools.database import is_named
     from schema import upgrade, upgrade_sql
@@ -125,24 +124,23 @@ def migrate(*, sql: bool) -> None:
             upgrade_sql(click.get_text_stream("stdout"), os.environ if is_named(os.environ) else None)
             return
         if not is_named(os.environ):
-            raise click.ClickException(_NONE_NAMED)
+            raise click.ClickException(_NO_DATABASE)
         upgrade(os.environ, click.echo)
     click.echo("The database is up to date")
 
 
 @main.command()
 @click.option("--rooms", "number", default=1_000_000, show_default=True, type=click.IntRange(1, 100_000_000))
-@click.option("--seed", default=1, show_default=True, help="Other rooms for another seed.")
-@click.option("--yes", is_flag=True, help="Do not ask before a database that POSTGRES_* name is filled.")
+@click.option("--seed", default=1, show_default=True, help="Another seed generates other rooms.")
+@click.option("--yes", is_flag=True, help="Do not ask before adding to a database that POSTGRES_* name.")
 def generate(*, number: int, seed: int, yes: bool) -> None:
     """Add generated rooms, the same for the same seed.
 
-    They go to the database that POSTGRES_* name; if they name none, to the embedded one, whether it is being
-    served or not.
+    They are added to the database that POSTGRES_* name, or else to the embedded one, whether it is running or not.
     """
-    from devtools.amounts import amount
     from devtools.database import is_named, shared_database
     from devtools.generated_rooms import add_generated_rooms
+    from devtools.text import amount
 
     if is_named(os.environ) and not yes:
         click.confirm(f"Add {amount(number, 'room')} to the database that the settings name?", abort=True)
@@ -154,22 +152,24 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
 
 @main.command(name="import")
 @click.argument("file", type=click.File("rb", lazy=False))
-@click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Which columns have other names.")
-@click.option("--code-from", default="", metavar="COLUMN,...", help="What a missing code is derived from; else all.")
-@click.option("--round", "is_rounded", is_flag=True, help="Round decimals, half away from zero; else refuse.")
-@click.option("--format", "format_", type=click.Choice(READABLE), help="If FILE does not end with it.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where to say what is wrong.")
-@click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, say what would be.")
-@click.option("--strict", "is_strict", is_flag=True, help="Import nothing if a row is wrong.")
+@click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Columns with other names.")
+@click.option(
+    "--code-from", default="", metavar="COLUMN,...", help="Columns to derive missing codes from; default all."
+)
+@click.option("--round", "is_rounded", is_flag=True, help="Round decimals half away from zero instead of rejecting.")
+@click.option("--format", "format_", type=click.Choice(READABLE), help="The format, if FILE's name does not have it.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write rejected rows to this file.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, only report.")
+@click.option("--strict", "is_strict", is_flag=True, help="Import nothing if any row is invalid.")
 def import_(
     *, file: BufferedReader, mapping: str, code_from: str, format_: str | None, report: Path | None, **how: bool
 ) -> None:
-    """Add and change rooms as a FILE has them.
+    """Add and update rooms from a FILE.
 
-    It is CSV, NDJSON or GeoJSON, maybe compressed; - is the standard input. They go to the database that POSTGRES_*
-    name; if they name none, to the embedded one, whether it is being served or not. What is wrong with rows is in
-    FILE.report.jsonl, in this folder. The exit status is 0 if the good ones went in, 1 if nothing did, and 3 if they
-    went in but the summary could not be written.
+    It is CSV, NDJSON or GeoJSON, optionally compressed; - is the standard input. Rooms are written to the database that
+    POSTGRES_* name, or else to the embedded one, whether it is running or not. Errors in rows are written to
+    FILE.report.jsonl in this folder. The exit status is 0 if the valid rows were imported, 1 if nothing was, and 3 if
+    they were imported but the summary could not be written.
     """
     from devtools.room_files import RoomFile, import_rooms, room_database
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
@@ -185,13 +185,13 @@ def import_(
 
 @main.command()
 @click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--format", "format_", type=click.Choice(WRITABLE), help="If FILE does not end with it.")
-@click.option("--for-spreadsheets", is_flag=True, help="CSV that is safe to open: an apostrophe before formulas.")
+@click.option("--format", "format_", type=click.Choice(WRITABLE), help="The format, if FILE's name does not have it.")
+@click.option("--for-spreadsheets", is_flag=True, help="Make CSV safe to open: put an apostrophe before formulas.")
 def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
-    """Write all rooms to a FILE that `import` reads.
+    """Write all rooms to a FILE that `import` can read.
 
-    It is compressed if its name ends with .gz; - is the standard output. A spreadsheet may run codes that begin as
-    formulas do, unless they are written --for-spreadsheets. Do not import that file: its codes have the apostrophes.
+    It is compressed if its name ends with .gz; - is the standard output. A spreadsheet may run codes that look like
+    formulas, unless you use --for-spreadsheets. Do not import such a file: its codes contain the apostrophes.
     """
     from devtools.room_files import ensure_folder, export_rooms, named_format, room_database
 
@@ -201,7 +201,7 @@ def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     with _errors_in_one_line():
         format_ = format_ or ("csv" if file == "-" else named_format(file))
         if for_spreadsheets and format_ != "csv":
-            raise click.UsageError(f"--for-spreadsheets needs CSV, and {format_} is written: name a .csv file")
+            raise click.UsageError(f"--for-spreadsheets requires CSV instead of {format_}: name a .csv file")
         ensure_folder(Path(file))
         with room_database(os.environ, DATA, say) as configuration:
             export_rooms(configuration, file, format_, say, is_for_spreadsheets=for_spreadsheets)
@@ -211,7 +211,7 @@ def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
 def doctor() -> None:
     """Check the database that POSTGRES_* name.
 
-    Each check says what is wrong and what to do. The exit status is 1 if anything is wrong; warnings do not count.
+    Each check reports what is wrong and how to fix it. The exit status is 1 if anything is wrong, not for warnings.
     """
     from devtools.database import is_named
     from rentomatic.postgres.doctor import Verdict, examine
@@ -221,17 +221,17 @@ def doctor() -> None:
         lines = [f"{result.verdict:<12} {result.check:<12} {result.message}"]
         if result.remedy:
             lines.append(f"{'':<25} -> {result.remedy}")
-        for line in lines:  # whole, since a remedy is to be run; it may have names and values from the database
+        for line in lines:  # not truncated, since remedies are to be run; they may contain text from the database
             click.echo(printable(line, len(line)))
     if not is_named(os.environ):
-        click.echo(_NONE_NAMED)
+        click.echo(_NO_DATABASE)
     if any(result.verdict == Verdict.WRONG for result in findings):
         sys.exit(1)
 
 
 @main.command()
 def documents() -> None:
-    """Write the API's documents from the code."""
+    """Generate the API's documents from the code."""
     from devtools.api_documents import documents as write
 
     for file, text in write().items():
@@ -245,13 +245,13 @@ def documents() -> None:
     "rates",
     type=click.FloatRange(0),
     multiple=True,
-    help="A load that lasts all month; may be given more than once.  [default: 0, 1 and 100]",
+    help="Average load over a month; may be repeated.  [default: 0, 1 and 100]",
 )
-@click.option("--write", is_flag=True, help="Write those of 0, 1 and 100 into docs/costs.md instead.")
+@click.option("--write", is_flag=True, help="Update docs/costs.md for 0, 1 and 100 instead.")
 def costs(*, rates: tuple[float, ...], write: bool) -> None:
-    """Say what a month on AWS costs.
+    """Estimate the monthly costs on AWS.
 
-    The prices are those in docs/prices.csv.
+    The prices are in docs/prices.csv.
     """
     from devtools.costs import PAGE, RATES, PriceError, page, table
 
@@ -267,13 +267,13 @@ def costs(*, rates: tuple[float, ...], write: bool) -> None:
 
 @main.command(name="delete-versions")
 @click.argument("function")
-@click.option("--keep", default=5, show_default=True, type=click.IntRange(1), help="How many of the newest stay.")
-@click.option("--dry-run", "is_dry_run", is_flag=True, help="Delete nothing, say what would be.")
+@click.option("--keep", default=5, show_default=True, type=click.IntRange(1), help="Number of newest versions to keep.")
+@click.option("--dry-run", "is_dry_run", is_flag=True, help="Delete nothing, only report.")
 def delete_versions(*, function: str, keep: int, is_dry_run: bool) -> None:
     """Delete old versions of a FUNCTION on AWS.
 
-    A version that an alias names stays, whatever its age. Deployments keep old versions, to roll back to; with
-    SnapStart each costs by the hour.
+    Versions of aliases are always kept. Deployments keep old versions for rollbacks; with SnapStart each is charged by
+    the hour.
     """
     from devtools.lambda_versions import LambdaVersionsError, delete_old_versions
 
@@ -288,13 +288,13 @@ def delete_versions(*, function: str, keep: int, is_dry_run: bool) -> None:
 
 
 @main.command()
-@click.option("--delete-data", is_flag=True, help="Delete the embedded database, too.")
+@click.option("--delete-data", is_flag=True, help="Also delete the embedded database.")
 def down(*, delete_data: bool) -> None:
     """Stop an embedded Postgres that was left running."""
-    from devtools.embedded_postgres import stop_left_behind
+    from devtools.embedded_postgres import stop_orphan
 
     with _errors_in_one_line():
-        stopped = stop_left_behind(DATA)
+        stopped = stop_orphan(DATA)
     click.echo("Stopped the embedded Postgres" if stopped else "No embedded Postgres was left behind")
     if delete_data:
         shutil.rmtree(DATA.parent, ignore_errors=True)
@@ -303,7 +303,7 @@ def down(*, delete_data: bool) -> None:
 
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
-    """Report what a user can fix, without a traceback."""
+    """Report errors that a user can fix, without a traceback."""
     from rentomatic.domain.errors import RepositoryError
 
     try:
@@ -318,12 +318,12 @@ def _errors_in_one_line() -> Iterator[None]:
 def _explained_errors() -> tuple[type[Exception], ...]:
     """Return the errors whose text says what to do; called when there is one, since Alembic is slow to import."""
     from devtools.embedded_postgres import PostgresError
-    from devtools.generated_rooms import RoomsAreThereError
+    from devtools.generated_rooms import RoomsExistError
     from devtools.room_files import RoomFileError
     from rentomatic.domain.errors import RepositoryError
     from schema import MigrationError
 
-    return PostgresError, MigrationError, RepositoryError, RoomFileError, RoomsAreThereError
+    return PostgresError, MigrationError, RepositoryError, RoomFileError, RoomsExistError
 
 
 def _echo(text: str, *, err: bool = False) -> None:
@@ -338,7 +338,7 @@ def _echo(text: str, *, err: bool = False) -> None:
 
 
 def _printable_lines(text: str) -> str:
-    """Return text that may have names and values of files in it, so that a terminal shows and does not obey it."""
+    """Return text that may contain names and values from files, with escapes for terminal control characters."""
     return "\n".join(map(printable, text.split("\n")))
 
 

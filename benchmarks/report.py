@@ -13,6 +13,7 @@ import psutil
 
 from benchmarks.artifacts import FASTAPI, FLOOR, OURS, PEERS, POWERTOOLS, ROOT, TUNED
 from benchmarks.measurements import COLD, FIRST, over
+from devtools.text import markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -114,6 +115,4 @@ def machine(postgres_version: str) -> str:
 
 
 def _table(head: Iterable[str], rows: Mapping[str, Sequence[str]]) -> str:
-    names = list(head)
-    lines = [["", *names], ["---", *["--:"] * len(names)], *([row, *cells] for row, cells in rows.items())]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(["", *head], ([row, *cells] for row, cells in rows.items()))

@@ -1,1 +1,1 @@
-"""What stands in for AWS on a laptop: a gateway, a Lambda environment and a Postgres. Never deployed."""
+"""Development tools, such as a local gateway, Lambda environment and Postgres. Never deployed."""

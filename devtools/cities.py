@@ -1,8 +1,8 @@
-"""Where the rooms of a generated catalogue are."""
+"""The cities of generated rooms."""
 
 from __future__ import annotations
 
-# Name, latitude and longitude in degrees; the more rooms, the further up.
+# Name, latitude and longitude in degrees; cities with more rooms come first.
 CITIES: tuple[tuple[str, float, float], ...] = (
     ("Hamburg", 53.55, 9.99),
     ("Berlin", 52.52, 13.41),

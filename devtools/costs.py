@@ -1,4 +1,4 @@
-"""What a month on AWS costs, from the prices in docs/prices.csv: `python manage.py costs`."""
+"""Estimates the monthly costs on AWS from the prices in docs/prices.csv: `python manage.py costs`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from devtools.text import markdown_table
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -16,35 +18,35 @@ _DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE = _DOCS / "costs.md"
 PRICES = _DOCS / "prices.csv"
 _BEGIN, _END = "<!-- made by manage.py costs -->", "<!-- end -->"
-RATES = (0.0, 1.0, 100.0)  # requests a second, all month long
+RATES = (0.0, 1.0, 100.0)  # requests a second, averaged over a month
 
-HOURS = 730  # of a month, as AWS counts
+HOURS = 730  # in a month, AWS's convention
 MEMORY_GB = 0.5  # of RoomsFunction
-WARM_MS, COLD_MS = 0.28, 154  # docs/benchmark.md: 20 rooms, and a start with the secret; on a whole processor
-PROCESSORS = 512 / 1769  # of one, at 512 MB (Lambda's developer guide: 1,769 MB have one)
-NETWORK_MS = 5  # assumed: the way to the database and back over TLS, and Lambda's runtime
-COLD_SHARE = 0.001  # assumed: requests that start an environment
-ANSWER_KB = 3.7  # 20 rooms and the headers
-ACCESS_LOG_KB = 0.33  # a line of 300 bytes, and the 26 that CloudWatch counts for each
+WARM_MS, COLD_MS = 0.28, 154  # docs/benchmark.md: 20 rooms, and a cold start with the secret, on a full processor
+PROCESSORS = 512 / 1769  # at 512 MB (Lambda developer guide: 1,769 MB have one processor)
+NETWORK_MS = 5  # assumed: a round trip to the database over TLS, and Lambda's runtime
+COLD_SHARE = 0.001  # assumed: the share of requests with a cold start
+ANSWER_KB = 3.7  # 20 rooms with headers
+ACCESS_LOG_KB = 0.33  # a line of 300 bytes plus 26 that CloudWatch adds
 PLATFORM_LOG_KB = 0.45  # estimated: the JSON of platform.start and platform.report, which Lambda writes at INFO
-LOG_COMPRESSION = 0.15  # assumed: what is left of a log once it is stored
-ACU_AT_LEAST = 0.5
-ACU_FOR_A_REQUEST_A_SECOND = 0.02  # assumed; 100 of them keep 2 ACU, which is 4 GiB, mostly of cached pages
+LOG_COMPRESSION = 0.15  # assumed: the compressed size of stored logs
+ACU_MIN = 0.5
+ACU_PER_REQUEST_PER_S = 0.02  # assumed; 100 of them keep 2 ACU, which is 4 GiB, mostly of cached pages
 IO_PER_REQUEST = 0.1  # assumed: pages that are not cached
 DATABASE_GB = 10
-PROXY_ACU_AT_LEAST = 8
+PROXY_ACU_MIN = 8
 METRICS, ALARMS, DASHBOARDS, SECRETS, ZONES, WAF_RULES = 8, 9, 1, 2, 2, 3
 
 
 class PriceError(Exception):
-    """A price is not known for so much."""
+    """No price is known for this volume."""
 
 
 class Price(NamedTuple):
     service: str
     usd: float
     unit: str
-    up_to: float  # units a month, above which another price holds
+    up_to: float  # units a month; above them another price applies
 
 
 class Use(NamedTuple):
@@ -58,33 +60,33 @@ class Load:
 
     @property
     def millions(self) -> float:
-        """Requests in a month."""
+        """Requests a month, in millions."""
         return self.requests_per_s * HOURS * 3600 / 1e6
 
     @property
     def gigabytes(self) -> float:
-        """Sent to clients in a month."""
+        """Gigabytes sent to clients a month."""
         return self.millions * ANSWER_KB
 
     @property
     def cold_starts(self) -> float:
-        """In tens of thousands a month, each of which reads a secret."""
+        """Cold starts a month, in tens of thousands; each reads a secret."""
         return self.millions * 100 * COLD_SHARE
 
     @property
     def traces(self) -> float:
-        """In millions a month: Lambda samples the first request of a second, and 5 % of the others."""
+        """Traces a month, in millions: Lambda samples the first request of each second and 5 % of the others."""
         first = min(1, self.requests_per_s)
         return (first + 0.05 * (self.requests_per_s - first)) * HOURS * 3600 / 1e6
 
     @property
     def acu(self) -> float:
-        """Mean of the month."""
-        return max(ACU_AT_LEAST, self.requests_per_s * ACU_FOR_A_REQUEST_A_SECOND)
+        """Average capacity."""
+        return max(ACU_MIN, self.requests_per_s * ACU_PER_REQUEST_PER_S)
 
 
 def stacks(load: Load) -> dict[str, list[Use]]:
-    """Return what both stacks use in a month, without options."""
+    """Return the monthly use of both stacks without options."""
     gb_seconds = load.millions * 1e6 * billed_ms() / 1000 * MEMORY_GB
     return {
         "API Gateway": [Use("api_requests", load.millions)],
@@ -105,14 +107,14 @@ def stacks(load: Load) -> dict[str, list[Use]]:
 
 
 def options(load: Load) -> dict[str, list[Use]]:
-    """Return what each option adds; less than nothing where it saves."""
+    """Return the additional use of each option; negative if it saves."""
     idle_hours = 0 if load.requests_per_s else HOURS
     waf = [Use("web_acls", 1), Use("waf_rules", WAF_RULES), Use("waf_requests", load.millions)]
     restored_gb = load.cold_starts * 1e4 * MEMORY_GB
     return {
-        "`MinCapacity=0`, while nobody connects": [Use("aurora_acu_hours", -ACU_AT_LEAST * idle_hours)],
+        "`MinCapacity=0`, while nobody connects": [Use("aurora_acu_hours", -ACU_MIN * idle_hours)],
         "`HasStandby=true`": [Use("aurora_acu_hours", load.acu * HOURS)],
-        "`HasProxy=true`": [Use("proxy_acu_hours", max(PROXY_ACU_AT_LEAST, load.acu) * HOURS)],
+        "`HasProxy=true`": [Use("proxy_acu_hours", max(PROXY_ACU_MIN, load.acu) * HOURS)],
         "`HasFirewall=true`": waf,
         "`Tracing=Active`": [Use("traces", load.traces)],
         "`SnapStart=PublishedVersions`": [
@@ -125,15 +127,15 @@ def options(load: Load) -> dict[str, list[Use]]:
 
 
 def billed_ms() -> float:
-    """Return the mean that Lambda bills for a request: whole milliseconds, cold starts included."""
+    """Return the average billed duration of a request: whole milliseconds, including cold starts."""
     return math.ceil(WARM_MS / PROCESSORS + NETWORK_MS) + COLD_SHARE * COLD_MS / PROCESSORS
 
 
 def table(rates: Sequence[float] = RATES) -> str:
-    """Return the costs at so many requests a second, as Markdown.
+    """Return Markdown tables of the costs at these rates of requests a second.
 
     Raises:
-        PriceError: there are so many requests that AWS counts them at another price.
+        PriceError: a rate is so high that another price applies.
     """
     loads = [Load(rate) for rate in rates]
     stack = _costs([stacks(load) for load in loads])
@@ -141,15 +143,15 @@ def table(rates: Sequence[float] = RATES) -> str:
     heads = [f"{rate:,g} request{'' if rate == 1 else 's'} a second" for rate in rates]
     return "\n".join(
         [
-            *_table("USD a month", heads, stack | {"**Together**": total}, "{:,.2f}"),
+            _table("USD a month", heads, stack | {"**Together**": total}, "{:,.2f}"),
             "",
-            *_table("Option", heads, _costs([options(load) for load in loads]), "{:+,.2f}"),
+            _table("Option", heads, _costs([options(load) for load in loads]), "{:+,.2f}"),
         ]
     )
 
 
 def page() -> str:
-    """Return docs/costs.md with the costs of today's prices and assumptions."""
+    """Return docs/costs.md with the costs at the current prices and assumptions."""
     before, begin, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
     _, end, after = rest.partition(_END)
     return f"{before}{begin}\n{table()}\n{end}{after}"
@@ -165,7 +167,7 @@ def prices() -> Mapping[str, Price]:
 
 
 def _log(gigabytes: float) -> list[Use]:
-    """Return what it takes to write a log, and to keep it for a month."""
+    """Return the use for writing a log and storing it for a month."""
     return [Use("logs_in", gigabytes), Use("logs_kept", gigabytes * LOG_COMPRESSION)]
 
 
@@ -178,12 +180,12 @@ def _usd(use: Use) -> float:
     if use.units > price.up_to:
         raise PriceError(
             f"{price.service} has another price above {price.up_to:,.0f} ({price.unit}) a month: "
-            "ask for fewer requests, or calculate by hand."
+            "enter fewer requests, or calculate by hand."
         )
     return price.usd * use.units
 
 
-def _table(head: str, heads: Sequence[str], rows: Mapping[str, Sequence[float]], form: str) -> list[str]:
-    cells = [[head, *heads], ["---", *["--:"] * len(heads)]]
-    cells += [[what, *(form.format(cost) for cost in costs)] for what, costs in rows.items()]
-    return [f"| {' | '.join(row)} |" for row in cells]
+def _table(head: str, heads: Sequence[str], rows: Mapping[str, Sequence[float]], form: str) -> str:
+    return markdown_table(
+        [head, *heads], ([what, *(form.format(cost) for cost in costs)] for what, costs in rows.items())
+    )

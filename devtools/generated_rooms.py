@@ -1,12 +1,12 @@
-"""Rooms by the million that nobody has to let: the same for the same seed, on every machine."""
+"""Adds millions of generated rooms, the same for the same seed on every machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devtools.amounts import amount
 from devtools.cities import CITIES
+from devtools.text import amount
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.credentials import credentials_from_settings
@@ -22,7 +22,7 @@ _BATCH = 100_000  # rooms
 _UNIQUE_VIOLATION = "23505"
 
 
-class RoomsAreThereError(Exception):
+class RoomsExistError(Exception):
     """Rooms of this seed have been added before."""
 
     def __init__(self, seed: int) -> None:
@@ -32,19 +32,19 @@ class RoomsAreThereError(Exception):
 def add_generated_rooms(
     configuration: Mapping[str, str], number: int, seed: int, report: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Add rooms that are plausible, in one transaction, and tell the planner of them.
+    """Add plausible rooms in one transaction, and analyze the table.
 
-    Most are in some cities and small, a few lack a price or a place. The first rooms of more are those of fewer.
+    Most are small and in cities; a few lack a price or a place. A larger number begins with the same rooms.
 
     Args:
-        configuration: The Postgres settings by variable, of who owns the table.
-        number: How many.
-        seed: Other rooms for another one.
-        report: Is told how far it has come.
+        configuration: The Postgres settings of the table's owner by variable.
+        number: The number of rooms.
+        seed: Another seed gives other rooms.
+        report: Called with a message on progress.
 
     Raises:
-        RoomsAreThereError: nothing was added.
-        RepositoryError: nothing was added; or all, if the last report was of all.
+        RoomsExistError: rooms of this seed exist; nothing was added.
+        RepositoryError: nothing was added, or everything if the last report says so.
     """
     try:
         with (
@@ -56,7 +56,7 @@ def add_generated_rooms(
             connection.run("VACUUM ANALYZE room")
     except RepositoryError as error:
         if error.sqlstate == _UNIQUE_VIOLATION:
-            raise RoomsAreThereError(seed) from None
+            raise RoomsExistError(seed) from None
         raise
 
 

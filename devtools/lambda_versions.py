@@ -1,4 +1,4 @@
-"""Old versions of a Lambda function, which stay until somebody deletes them."""
+"""Deletes old versions of a Lambda function, which AWS keeps for ever."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _UNPUBLISHED = "$LATEST"
 
 
 class LambdaVersionsError(Exception):
-    """AWS refused; the text says what."""
+    """AWS returned an error; the message is its own."""
 
 
 def delete_old_versions(function: str, keep: int, *, is_dry_run: bool = False) -> Sequence[str]:
-    """Delete all versions but the newest ones and those that an alias sends traffic to; return their numbers.
+    """Delete all versions except the newest and those of aliases; return the deleted numbers.
 
     Args:
-        function: Its name or ARN, without a version.
-        keep: How many of the newest versions stay, from 1.
-        is_dry_run: Delete nothing.
+        function: The function's name or ARN, without a version.
+        keep: The number of newest versions to keep, at least 1.
+        is_dry_run: Whether to delete nothing.
 
     Raises:
-        LambdaVersionsError: there is no such function, or AWS refuses.
+        LambdaVersionsError: the function does not exist, or AWS denies the request.
     """
     try:
         client = boto3.client("lambda")
@@ -51,4 +51,4 @@ def _named_by_aliases(client: LambdaClient, function: str) -> Iterator[str]:
     for page in client.get_paginator("list_aliases").paginate(FunctionName=function):
         for alias in page["Aliases"]:
             yield alias["FunctionVersion"]
-            yield from alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})  # in the middle of a canary
+            yield from alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})  # during a canary deployment

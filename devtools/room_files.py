@@ -1,4 +1,4 @@
-"""What `manage.py import` and `manage.py export` do: files in and out of a database."""
+"""Imports and exports files for `manage.py import` and `manage.py export`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import click
 
-from devtools.amounts import amount
 from devtools.database import is_named, shared_database
+from devtools.text import amount
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.postgresrepo import PostgresRepo
@@ -44,25 +44,25 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 _STDIO = "-"
-_SAID_EVERY = 100_000  # rows
-_SHOWN_EVERY = 1_000  # rows
+_REPORT_INTERVAL = 100_000  # rows
+_PROGRESS_BAR_INTERVAL = 1_000  # rows
 
 
 class RoomFileError(Exception):
-    """A file was not imported or exported; the text says why."""
+    """A file was not imported or exported; the message says why."""
 
     exit_status = 1
 
 
 class SummaryError(RoomFileError):
-    """A file was imported, and the summary could not be written."""
+    """A file was imported, but the summary could not be written."""
 
     exit_status = 3
 
 
 @contextmanager
 def room_database(environ: Mapping[str, str], data: Path, say: Say) -> Iterator[Mapping[str, str]]:
-    """Provide the settings of the database that `environ` names, as it is; of the embedded one if it names none."""
+    """Provide the settings of the database that `environ` names, or else of the embedded one."""
     if is_named(environ):
         yield environ
         return
@@ -75,10 +75,10 @@ class RoomFile:
     """A file to import rooms from.
 
     Attributes:
-        name: For who reads of it.
+        name: The name for messages.
         stream: Its bytes.
-        format_: One of those that can be read.
-        report: Where to write what is wrong with rows, if anything is.
+        format_: One of `READABLE`.
+        report: The file for errors in rows, written only if there are any.
     """
 
     name: str
@@ -88,30 +88,30 @@ class RoomFile:
 
     @classmethod
     def of(cls, stream: BufferedReader, format_: str | None, report: Path | None) -> Self:
-        """Return an open file, in the format that its name has, and a report in the current folder, if none are given.
+        """Describe an open file. By default its name gives the format, and the report is in the current folder.
 
         Raises:
-            RoomFileError: the name has no format, or the report is the file or in no folder.
+            RoomFileError: the name has no known format, or the report is the file itself or has no folder.
         """
         name = "stdin" if stream.name == "<stdin>" else str(stream.name)
         report = report or Path(Path(name).name + SUFFIX)
         ensure_folder(report)
         if report.exists() and os.path.samestat(report.stat(), os.fstat(stream.fileno())):
-            raise RoomFileError(f"{report} is what is imported: name another file with --report")
+            raise RoomFileError(f"{report} is the file to import: name another file with --report")
         return cls(name, stream, format_ or named_format(name), report)
 
 
 def ensure_folder(file: Path) -> None:
-    """Raise RoomFileError if there is no folder for a file: to write it would only say so after all else is done."""
+    """Raise RoomFileError if a file's folder does not exist, before any work is done."""
     if not file.parent.is_dir():
         raise RoomFileError(f"There is no folder {file.parent}")
 
 
 def named_format(name: str) -> str:
-    """Return the format that a file's name has.
+    """Return the format of a file by its name.
 
     Raises:
-        RoomFileError: it has none.
+        RoomFileError: the name has no known format.
     """
     try:
         return format_of(name)
@@ -120,29 +120,29 @@ def named_format(name: str) -> str:
 
 
 def discard_output() -> None:
-    """Discard what the standard output did not take, or Python tries again at its end and exits with another status."""
+    """Discard unwritten output, since Python would retry at exit and then exit with another status."""
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: RoomImportRequest, say: Say) -> None:
-    """Import the rooms of a file.
+    """Import a file.
 
     Args:
-        configuration: The Postgres settings by variable, of who owns the table.
-        file: Is read once.
-        request: How.
-        say: Is told how far it has come, and what became of it.
+        configuration: The Postgres settings of the table's owner by variable.
+        file: The file, which is read once.
+        request: How to import it.
+        say: Called with messages on progress and the summary.
 
     Raises:
-        SummaryError: the rooms were imported, and `say` failed then.
+        SummaryError: the rooms were imported, but `say` failed afterwards.
         RoomFileError: nothing was imported.
     """
     with ExitStack() as stack:
         codes = stack.enter_context(_seen_codes())
         report = stack.enter_context(_Report(file.report))
         progress = _with_progress(_rows(file), file.stream, say)
-        rows = stack.enter_context(closing(progress))  # its line ends before anything else is said
+        rows = stack.enter_context(closing(progress))  # ends the progress bar's line before other messages
         writer = PostgresRoomWriter(configuration, report=say)
         response = room_import_use_case(writer, codes, request, rows, report)
         if isinstance(response, ResponseFailure):
@@ -157,12 +157,12 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
 def export_rooms(
     configuration: Mapping[str, str], file: str, format_: str, say: Say, *, is_for_spreadsheets: bool = False
 ) -> None:
-    """Write all rooms to a file, compressed if its name ends with .gz; whole, or not at all.
+    """Write all rooms to a file atomically, compressed if its name ends with .gz.
 
-    `is_for_spreadsheets` is as of `serialize_rooms`.
+    `is_for_spreadsheets` has the meaning of `serialize_rooms`.
 
     Raises:
-        RepositoryError, RoomFileError: nothing was written, but for the standard output.
+        RepositoryError, RoomFileError: nothing was written, except to the standard output.
     """
     repo = PostgresRepo(configuration)
     number = 0
@@ -172,7 +172,7 @@ def export_rooms(
         for rooms in room_export_use_case(repo):
             yield rooms
             number += len(rooms)
-            if number % _SAID_EVERY == 0:
+            if number % _REPORT_INTERVAL == 0:
                 say(f"Wrote {number:,} rooms")
 
     try:
@@ -187,7 +187,7 @@ def export_rooms(
 def _file_errors(name: str) -> Iterator[None]:
     try:
         yield
-    except BrokenPipeError:  # of who reads no further, which click ends quietly
+    except BrokenPipeError:  # the reader has stopped; click exits quietly
         raise
     except OSError as error:
         raise RoomFileError(f"{name}: {error}") from error
@@ -205,13 +205,13 @@ def _seen_codes() -> Iterator[SqliteSeenCodes]:
             yield codes
     except sqlite3.Error as error:
         raise RoomFileError(
-            f"Nothing was imported: the codes of the file cannot be kept in a temporary file ({error}): "
-            "make room in the folder for temporary files, or name another with SQLITE_TMPDIR"
+            f"Nothing was imported: the temporary file for codes cannot be written ({error}): "
+            "free space in the folder for temporary files, or name another folder with SQLITE_TMPDIR"
         ) from error
 
 
 class _Report:
-    """The file with what is wrong with rows: there is none if nothing is, not even an older one."""
+    """The file of errors in rows; without errors it does not exist, and an older one is deleted."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -230,7 +230,7 @@ class _Report:
 
     def add(self, error: RowError) -> None:
         with self._errors():
-            # What nobody had a moment ago is made here, and not where a link leads.
+            # "x" does not follow a link that somebody created in the meantime.
             self._output = self._output or self._file.open("w" if self._file.exists() else "x", encoding="utf-8")
             self._output.write(serialize_row_error(error))
 
@@ -240,7 +240,7 @@ class _Report:
         with self._errors():
             self._output.writelines(map(serialize_count, counts))
             self._output.flush()
-            if stat.S_ISREG(os.fstat(self._output.fileno()).st_mode):  # nothing else can be synchronized
+            if stat.S_ISREG(os.fstat(self._output.fileno()).st_mode):  # only regular files support fsync
                 os.fsync(self._output.fileno())
             self._output.close()
 
@@ -251,7 +251,7 @@ class _Report:
         except OSError as error:
             raise RoomFileError(
                 f"Nothing was imported: the report {self._file} cannot be written ({error.strerror}); "
-                "make room, or name another file with --report"
+                "free space, or name another file with --report"
             ) from error
 
 
@@ -259,26 +259,26 @@ def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Gen
     if not sys.stdout.isatty() or not stream.seekable():
         for number, row in enumerate(rows, start=1):
             yield row
-            if number % _SAID_EVERY == 0:
+            if number % _REPORT_INTERVAL == 0:
                 say(f"Read {number:,} rows")
         return
     bar: ProgressBar[int] = click.progressbar(length=os.fstat(stream.fileno()).st_size, label="Reading")
     with bar:
         for number, row in enumerate(rows, start=1):
             yield row
-            if number % _SHOWN_EVERY == 0:
+            if number % _PROGRESS_BAR_INTERVAL == 0:
                 bar.update(stream.raw.tell() - bar.pos)
         bar.update(stream.raw.tell() - bar.pos)
 
 
 def _error(file: RoomFile, response: ResponseFailure) -> Exception:
-    see = f"; what is wrong with rows is in {file.report}" if file.report.is_file() else ""
+    see = f"; for errors in rows see {file.report}" if file.report.is_file() else ""
     match response.exception:
         case None:
             return RoomFileError(f"{file.name} was not imported. {response.message}{see}")
         case RepositoryError() as error:
             return RoomFileError(
-                f"{error.explanation}. Nothing is half imported: run the command again when this is fixed{see}"
+                f"{error.explanation}. No partial import remains: fix this and run the command again{see}"
             )
         case OSError(strerror=reason) as error if not isinstance(error, BrokenPipeError):
             return RoomFileError(f"Nothing was imported: the output cannot be written ({reason})")
@@ -296,15 +296,15 @@ def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say:
         f"{summary.changed:,} changed, {summary.unchanged:,} unchanged; {amount(summary.refused, 'row')} refused"
     )
     if sum(reason.count for reason in summary.reasons) > ROW_ERRORS_MAX:
-        say(f"The first {ROW_ERRORS_MAX:,} things that are wrong are in {report}. All of them are:")
+        say(f"The first {ROW_ERRORS_MAX:,} errors are in {report}. All errors by reason:")
         for reason in summary.reasons:
             say(f"{reason.count:>13,} {f'column {reason.column}: ' if reason.column else ''}{reason.reason}")
     elif summary.refused:
-        say(f"What is wrong with them is in {report}")
+        say(f"For the errors see {report}")
     if summary.missing_columns:
         say(
-            f"No row has a column for {', '.join(summary.missing_columns)}: unknown in new rooms, as before in others; "
-            f"--map names the columns to take (there are {', '.join(summary.columns)})"
+            f"No row has a column for {', '.join(summary.missing_columns)}: unknown in new rooms, unchanged in others; "
+            f"name the columns with --map (the file has {', '.join(summary.columns)})"
         )
 
 
@@ -322,13 +322,13 @@ def _written(file: str) -> Iterator[BinaryIO]:
         with Path(file).open("wb") as device:
             yield device
         return
-    # Not tempfile's: its files are for their owner only, and this one is to be as any that the user makes.
+    # Not tempfile, whose files only their owner can read.
     part = Path(file).with_name(f".export-{secrets.token_hex(16)}.part")
     with part.open("xb") as plain:
         try:
             if file.lower().endswith(".gz"):
-                with gzip.GzipFile(fileobj=plain, mode="wb", filename="", mtime=0) as packed:
-                    yield cast("BinaryIO", packed)
+                with gzip.GzipFile(fileobj=plain, mode="wb", filename="", mtime=0) as compressed:
+                    yield cast("BinaryIO", compressed)
             else:
                 yield plain
             plain.flush()

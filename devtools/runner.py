@@ -1,4 +1,4 @@
-"""Runs the template's functions in this process, behind SAM CLI's local API Gateway."""
+"""Runs the template's functions in this process for SAM CLI's local API Gateway."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _DEFAULT_MEMORY_MB = 128
 
 @dataclass(frozen=True)
 class LocalLambdaContext:
-    """What Lambda tells a function about its invocation (Lambda developer guide, "Python context object")."""
+    """The context of an invocation (Lambda developer guide, "Python context object")."""
 
     function_name: str
     memory_limit_in_mb: int
@@ -55,29 +55,29 @@ class LocalLambdaContext:
 
 
 class InProcessRunner:
-    """Invokes functions as the gateway asks, one at a time, as one execution environment of Lambda does.
+    """Invokes functions for the gateway one at a time, like one execution environment of Lambda.
 
-    The code is loaded by the first request that needs it, and anew by the first request after a file
-    of it has changed. Its environment is the template's, where this process' own does not say otherwise.
+    Code is loaded by the first request, and reloaded by the first request after a file has changed. The environment is
+    the template's, overridden by that of this process.
 
     Args:
-        functions: The functions of the template.
-        root: The folder of the template.
-        sources: The folders whose code a function may import.
+        functions: The template's functions.
+        root: The template's folder.
+        sources: The folders of code to watch for changes.
     """
 
     def __init__(self, functions: SamFunctionProvider, root: Path, sources: Iterable[Path]) -> None:
         self._functions = functions
         self._root = root
         self._sources = tuple(sources)
-        # Bytecode is told from stale bytecode by whole seconds and sizes, which two quick edits may share.
+        # Python detects stale bytecode by whole seconds and sizes, which two quick edits may share.
         sys.dont_write_bytecode = True
         self._environ = dict(os.environ)
-        self._turn = Lock()
+        self._lock = Lock()
         self._modified_ns: dict[Path, int] = {}
 
     def is_debugging(self) -> bool:
-        """False: the gateway then takes requests in parallel, and they wait here for their turn."""
+        """Return False, so that the gateway accepts requests in parallel; they queue here."""
         return False
 
     def invoke(
@@ -88,11 +88,11 @@ class InProcessRunner:
         stderr: StreamWriter | None = None,  # noqa: ARG002 - the gateway's interface
         tenant_id: str | None = None,  # noqa: ARG002 - the gateway's interface
     ) -> None:
-        """Write what the function returns to `stdout` as JSON, or the error it raised, as Lambda does."""
+        """Write the function's result or error to `stdout` as JSON, like Lambda."""
         function = self._functions.get(function_identifier)
         if function is None:
             raise LookupError(f"The template has no function {function_identifier}")
-        with self._turn:  # the time to wait for it is not the function's
+        with self._lock:  # waiting does not count towards the function's timeout
             context = LocalLambdaContext(
                 function_name=function.name,
                 memory_limit_in_mb=function.memory or _DEFAULT_MEMORY_MB,
@@ -100,7 +100,7 @@ class InProcessRunner:
             )
             try:
                 answer = json.dumps(self._load(function)(json.loads(event), context))
-            except Exception as error:  # noqa: BLE001 - whatever the function raised, the gateway answers it
+            except Exception as error:  # noqa: BLE001 - the gateway answers any error
                 traceback.print_exc()
                 answer = json.dumps({"errorMessage": str(error), "errorType": type(error).__name__, "stackTrace": []})
         stdout.write_str(answer)
@@ -118,7 +118,9 @@ class InProcessRunner:
 
     def _forget_changed_code(self) -> None:
         files = [file for source in self._sources for file in source.rglob("*.py")]
-        modified_ns = {file: file.stat().st_mtime_ns for file in files if file.exists()}  # an editor's lock does not
+        modified_ns = {
+            file: file.stat().st_mtime_ns for file in files if file.exists()
+        }  # an editor's lock, a broken link, does not
         if modified_ns == self._modified_ns:
             return
         self._modified_ns = modified_ns

@@ -1,4 +1,4 @@
-"""Alembic runs this module for each of its commands."""
+"""Runs migrations; Alembic executes this module for each command."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from rentomatic.postgres.connection import dbapi_connection
 from rentomatic.postgres.credentials import credentials_from_settings
 from schema.adoption import number_new_rooms, revision_to_adopt
-from schema.lock import SQL, acquire_migration_lock, holders_of_room, is_not_locked
+from schema.lock import SQL, acquire_migration_lock, is_lock_failure, room_lock_holders
 from schema.reader_login import READER, give_login
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from alembic.runtime.migration import MigrationContext, MigrationInfo
 
-# A connection that has broken cannot be closed in order, which SQLAlchemy would report with a traceback.
+# SQLAlchemy would log a traceback when it cannot close a broken connection.
 logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 _attributes = context.config.attributes
 
@@ -40,12 +40,12 @@ def _write_sql() -> None:
 def _migrate() -> None:
     with _connection() as connection:
         try:
-            # All steps, the version table and the adoption in one transaction: a refusal changes nothing.
+            # Steps, version table and adoption in one transaction: a failure changes nothing.
             with connection.begin():
                 _run(connection)
         except DBAPIError as error:
-            if is_not_locked(error):
-                _attributes["holders"] = holders_of_room(connection)
+            if is_lock_failure(error):
+                _attributes["holders"] = room_lock_holders(connection)
             raise
 
 
@@ -76,25 +76,25 @@ def _run(connection: Connection) -> None:
 
 
 def _is_newer() -> bool:
-    """Say whether a later version of this code has migrated the database: with its own steps, which are not here."""
+    """Return whether a later version of this code, with more revisions, has migrated the database."""
     known = {script.revision for script in context.script.walk_revisions()}
     unknown = ", ".join(set(context.get_context().get_current_heads()) - known)
     if not unknown:
         return False
     if not _attributes["may_be_newer"]:
         raise CommandError(
-            f"The schema is of revision {unknown}, which this code does not know: deploy a version that does;"
-            " or, if another application keeps the table alembic_version, use a database of its own"
+            f"The schema has revision {unknown}, which this code does not know: deploy a version that does;"
+            " or, if the table alembic_version belongs to another application, use a separate database"
         )
-    _report(f"Left the schema as it is, of revision {unknown}, which is newer than this code")
+    _report(f"Left the schema unchanged at revision {unknown}, which is newer than this code")
     return True
 
 
 def _adopt(connection: Connection) -> None:
-    """Take a room table that has no version for what the revision would have made that it looks like."""
+    """Stamp a room table without a version with the revision that it matches."""
     if context.get_context().get_current_revision() is None and (revision := revision_to_adopt(connection)):
         context.get_context().stamp(context.script, revision)
-        _report(f"Adopted the room table that was there, as revision {revision}")
+        _report(f"Adopted the existing room table as revision {revision}")
 
 
 def _report_step(ctx: MigrationContext, step: MigrationInfo, heads: Any, run_args: Any) -> None:  # noqa: ARG001 - theirs

@@ -1,4 +1,4 @@
-"""The schema's history, kept with Alembic. Of the functions, only the one that migrates imports this."""
+"""Runs migrations with Alembic. Of the functions, only functions/migrate imports this."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rentomatic.postgres.connection import CONNECT_S, connect
 from rentomatic.postgres.credentials import credentials_from_settings
 from rentomatic.postgres.errors import ConnectionPhase, translate
 from schema.adoption import SELECT_REVISION
-from schema.lock import is_not_locked
+from schema.lock import is_lock_failure
 from schema.reader_login import read_login
 
 if TYPE_CHECKING:
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = 3
 _REMEDIES = {
-    "42501": "; migrate as the owner of the table, with CREATE on the database and CREATEROLE, and with ADMIN OPTION of"
-    " a reader that others made",
-    "0A000": "; the server needs Postgres' own extensions cube and btree_gist",
+    "42501": "; migrate as the owner of the table, with CREATE on the database, CREATEROLE, and ADMIN OPTION on an"
+    " existing reader",
+    "0A000": "; the server needs Postgres's own extensions cube and btree_gist",
 }
 
 
 class MigrationError(Exception):
-    """The schema is as it was before; the text says what to do."""
+    """The schema is unchanged; the message says what to do."""
 
 
 class _LockedError(MigrationError):
-    """Others use the table."""
+    """Other transactions use the table."""
 
     def __init__(self, holders: str) -> None:
-        users = holders or "somebody who is done now"
-        super().__init__(f"The table room was in use by {users}: migrate again when that has ended")
+        users = holders or "a transaction that has ended"
+        super().__init__(f"The table room was in use by {users}: migrate again when it is free")
 
 
 def upgrade(
@@ -51,19 +51,19 @@ def upgrade(
     *,
     may_be_newer: bool = False,
 ) -> None:
-    """Bring the schema up to date and the reader's login, in one transaction.
+    """Migrate the schema and update the reader's login in one transaction.
 
     Args:
-        configuration: The Postgres settings of the owner by variable, `POSTGRES_SECRET_ID` included, and those
-            of `read_login`.
-        report: Is told of each step.
-        revision: Where to stop.
-        deadline: When it must have come to an end, as `time.monotonic` counts.
-        may_be_newer: Leave a schema as it is that a later version of this code has migrated; else it is refused.
+        configuration: The Postgres settings of the owner by variable, including `POSTGRES_SECRET_ID`, and those of
+            `read_login`.
+        report: Called with a message for each step.
+        revision: The last revision to apply.
+        deadline: When the migration must be finished, a time of `time.monotonic`.
+        may_be_newer: Whether to accept, unchanged, a schema that a later version of this code has migrated.
 
     Raises:
-        MigrationError: what the database holds stands in the way.
-        RepositoryError: the database or a secret cannot be reached, or a setting is of no use.
+        MigrationError: the content of the database prevents it.
+        RepositoryError: the database or a secret cannot be reached, or a setting is invalid.
     """
     config = _config()
     config.attributes |= {
@@ -85,11 +85,11 @@ def upgrade(
 
 
 def upgrade_sql(output: TextIO, configuration: Mapping[str, Any] | None = None) -> None:
-    """Write the SQL of the revisions that are missing, without what `upgrade` looks at and does besides.
+    """Write the SQL of the missing revisions, without the checks and other steps of `upgrade`.
 
     Args:
-        output: Where to.
-        configuration: As of `upgrade`; for an empty database if there is none.
+        output: The file to write to.
+        configuration: As for `upgrade`; None for an empty database.
 
     Raises:
         MigrationError: this code does not know the database's revision.
@@ -114,7 +114,7 @@ def _config() -> Config:
 
 
 def _present(configuration: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the database's revision, and that which its room table looks like; either may be empty."""
+    """Return the database's revision and the one that its room table matches; either may be empty."""
     with connect(credentials_from_settings(configuration).read(), monotonic() + CONNECT_S) as connection:
         ((version_table,),) = connection.run("SELECT to_regclass('alembic_version')")
         rows = connection.run("SELECT version_num FROM alembic_version") if version_table else []
@@ -128,17 +128,16 @@ def _upgrade(config: Config, revision: str) -> None:
     except CommandError as error:
         raise MigrationError(str(error)) from error
     except DBAPIError as error:
-        if is_not_locked(error):
+        if is_lock_failure(error):
             raise _LockedError(config.attributes["holders"]) from error
         raise MigrationError(_explain(error.orig or error)) from error
-    except OSError as error:  # of the network, which SQLAlchemy does not translate
+    except OSError as error:  # network errors, which SQLAlchemy does not translate
         raise MigrationError(_explain(error)) from error
 
 
 def _explain(error: BaseException) -> str:
-    problem = translate(error, ConnectionPhase())
-    if isinstance(problem, TimedOutError) and problem.sqlstate is None:
-        return (
-            "The database could not be migrated in the time there was: migrate by hand, or raise the function's Timeout"
-        )
-    return f"The database could not be migrated, and is as it was: {problem}{_REMEDIES.get(problem.sqlstate or '', '')}"
+    translated = translate(error, ConnectionPhase())
+    sqlstate = translated.sqlstate
+    if isinstance(translated, TimedOutError) and sqlstate is None:
+        return "The database could not be migrated in time: migrate by hand, or raise the function's Timeout"
+    return f"The database could not be migrated and is unchanged: {translated}{_REMEDIES.get(sqlstate or '', '')}"

@@ -1,4 +1,4 @@
-"""The role that the API reads with: a migration makes it, a deployment lets it log in."""
+"""The login of the role that the API reads with. A migration creates the role, a deployment allows its login."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alembic.util import CommandError
-from scramp import ScramException, ScramMechanism  # which pg8000 brings
+from scramp import ScramException, ScramMechanism  # a dependency of pg8000
 
 from rentomatic.domain.errors import SettingsError
 from rentomatic.postgres.credentials.secrets_manager import read_secret
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 READER = "rentomatic_reader"
 _MECHANISM = "SCRAM-SHA-256"
 _IS_BY_IAM = "SELECT pg_has_role('rentomatic_reader', oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
-_CONNECTIONS_MAX = 262_143  # of max_connections, in PostgreSQL's guc_tables
+_CONNECTIONS_MAX = 262_143  # the maximum of max_connections (PostgreSQL's guc_tables)
 
 
 @dataclass(frozen=True)
 class Login:
-    """What the reader's login is to be.
+    """The desired login of the reader.
 
     Attributes:
-        verifier: What Postgres keeps instead of a password; as it is if empty.
-        connection_limit: How many connections it may have at once, from 1; as it is if None.
-        is_by_iam: Whether it logs in by IAM database authentication, and no longer with a password.
+        verifier: The SCRAM verifier of the password; empty for no change.
+        connection_limit: The maximum number of connections, at least 1; None for no change.
+        is_by_iam: Whether it logs in by IAM database authentication instead of a password.
     """
 
     verifier: str = field(repr=False)
@@ -41,10 +41,10 @@ class Login:
 
 
 def read_login(configuration: Mapping[str, Any], deadline: float = math.inf) -> Login | None:
-    """Read `READER_SECRET_ID`, `READER_AUTH` and `READER_CONNECTION_LIMIT`; None if none is set.
+    """Read `READER_SECRET_ID`, `READER_AUTH` and `READER_CONNECTION_LIMIT`; return None if none is set.
 
     Raises:
-        RepositoryError: the secret cannot be read, or one of them is of no use.
+        RepositoryError: the secret cannot be read, or a setting is invalid.
     """
     secret_id, limit = configuration.get("READER_SECRET_ID"), configuration.get("READER_CONNECTION_LIMIT")
     is_by_iam = _is_by_iam(configuration.get("READER_AUTH") or "password")
@@ -58,13 +58,13 @@ def read_login(configuration: Mapping[str, Any], deadline: float = math.inf) -> 
 
 
 def give_login(connection: Connection, login: Login) -> bool:
-    """Alter the reader as the login says, and return whether there is one.
+    """Apply the login to the reader, and return whether the role exists.
 
     Raises:
-        CommandError: there is no reader to let log in.
+        CommandError: the role does not exist, so it cannot log in.
     """
     if connection.exec_driver_sql(f"SELECT to_regrole('{READER}')").scalar_one() is None:
-        if not (login.verifier or login.is_by_iam):  # a limit alone is for a reader that is there
+        if not (login.verifier or login.is_by_iam):  # a limit alone only applies to an existing reader
             return False
         raise CommandError(f"There is no role {READER}: have an administrator CREATE ROLE {READER}, and migrate again")
     password = f" PASSWORD '{login.verifier}'" if login.verifier else ""
@@ -77,9 +77,9 @@ def give_login(connection: Connection, login: Login) -> bool:
 
 
 def _switch_iam(connection: Connection, *, is_by_iam: bool) -> None:
-    """Let the reader log in by IAM, or with its password: RDS lets a member of `rds_iam` do the one alone."""
+    """Let the reader log in by IAM or with its password: on RDS a member of `rds_iam` can only use IAM."""
     was_by_iam = connection.exec_driver_sql(_IS_BY_IAM).scalar_one_or_none()
-    if was_by_iam is not None and was_by_iam != is_by_iam:  # None: a Postgres that is not of RDS
+    if was_by_iam is not None and was_by_iam != is_by_iam:  # None: not on RDS
         connection.exec_driver_sql(
             f"{'GRANT' if is_by_iam else 'REVOKE'} rds_iam {'TO' if is_by_iam else 'FROM'} {READER}"
         )
@@ -87,7 +87,7 @@ def _switch_iam(connection: Connection, *, is_by_iam: bool) -> None:
 
 def _is_by_iam(auth: str) -> bool:
     if auth not in ("iam", "password"):
-        raise SettingsError(["READER_AUTH is neither iam nor password"])
+        raise SettingsError(["READER_AUTH must be iam or password"])
     return auth == "iam"
 
 
@@ -98,16 +98,16 @@ def _number_of_connections(text: str) -> int:
 
 
 def _verifier(secret: Mapping[str, Any]) -> str:
-    """Return what Postgres keeps for the password (PostgreSQL manual, "pg_authid"), so that it never sees it."""
+    """Return the password's verifier (PostgreSQL manual, "pg_authid"), so that the password is never sent."""
     username, password = secret.get("username"), secret.get("password")
     if username != READER:
-        raise SettingsError([f"The 'username' in the secret that READER_SECRET_ID names is not {READER}"])
+        raise SettingsError([f"The 'username' in the secret that READER_SECRET_ID names must be {READER}"])
     if not isinstance(password, str) or not password:
         raise SettingsError(["The 'password' in the secret that READER_SECRET_ID names is missing or not text"])
     try:
         salt, stored_key, server_key, iterations = ScramMechanism(_MECHANISM).make_auth_info(password)
     except ScramException:
-        message = "The 'password' in the secret that READER_SECRET_ID names has characters that no password may have"
+        message = "The 'password' in the secret that READER_SECRET_ID names has characters that are not allowed"
         raise SettingsError([message]) from None
     salt, stored_key, server_key = (b64encode(part).decode() for part in (salt, stored_key, server_key))
     return f"{_MECHANISM}${iterations}:{salt}${stored_key}:{server_key}"

@@ -15,6 +15,7 @@ from pg8000.native import identifier
 from benchmarks.scale.kinds import indexed_kinds, other_kinds
 from devtools.embedded_postgres import embedded_postgres_server
 from devtools.generated_rooms import add_generated_rooms
+from devtools.text import markdown_table
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
@@ -85,12 +86,14 @@ def main(rooms: tuple[int, int], data: Path | None) -> None:
 
 
 def _print_table(small: Catalogue, large: Catalogue, kinds: Callable[[Connection], Iterator[Kind]], runs: int) -> None:
-    click.echo(f"| | {small.rooms:,} rooms, ms | {large.rooms:,} rooms, ms | Ratio |\n|---|--:|--:|--:|")
+    rows = []
     for of_small, of_large in zip(small.kinds(kinds), large.kinds(kinds), strict=True):
-        # In turn, so that what else the machine does meets both.
+        # Alternately, so that other load on the machine affects both.
         times = [(small.time_ms(of_small), large.time_ms(of_large)) for _ in range(runs)]
         small_ms, large_ms = (median(times_ms) for times_ms in zip(*times, strict=True))
-        click.echo(f"| {of_large.name} | {small_ms:.1f} | {large_ms:.1f} | {large_ms / small_ms:.1f} |")
+        rows.append((of_large.name, f"{small_ms:.1f}", f"{large_ms:.1f}", f"{large_ms / small_ms:.1f}"))
+    head = ["", f"{small.rooms:,} rooms, ms", f"{large.rooms:,} rooms, ms", "Ratio"]
+    click.echo(markdown_table(head, rows))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The documents of the API, from the declarations that the code runs on: `python manage.py documents`."""
+"""Generates the API's documents from the code's declarations: `python manage.py documents`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SOURCES = Path(__file__).parent
 
 
 def documents() -> Mapping[Path, str]:
-    """Return the text of each document, by the file that the function serves."""
+    """Return the text of each document by the file that the function serves."""
     document = openapi(ask)
     return {
         FOLDER / "openapi.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
@@ -44,11 +44,11 @@ def _page(document: Mapping[str, Any]) -> str:
         script=Markup(script),  # noqa: S704
         policy=_policy(style, script),
     )
-    return page.replace("\r\n", "\n")  # those of CSV, which no HTML parser keeps
+    return page.replace("\r\n", "\n")  # from CSV; HTML parsers normalize them
 
 
 def _policy(style: str, script: str) -> str:
-    """Return a content security policy for nothing but this style, this script and requests to where they are from."""
+    """Return a content security policy that allows only this style, this script and requests to the same origin."""
     return (
         f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; "
         "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -60,7 +60,7 @@ def _source(text: str) -> str:
 
 
 def _prose(text: str) -> Markup:
-    """Return text in HTML, what stands in backticks as code."""
+    """Return text as HTML, with backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 

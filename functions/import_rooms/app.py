@@ -1,6 +1,6 @@
-"""The import of files: S3's event in, the use case for each file, its report in the same bucket.
+"""Imports each file of an S3 event and writes a report to the same bucket.
 
-Importing this module opens nothing and reads no environment, as that of the rooms API.
+Importing this module opens no connection and does not read the environment.
 """
 
 from __future__ import annotations
@@ -43,23 +43,22 @@ _INCOMING = "incoming/"
 _REPORTS = "reports/"
 _KEY_MAX = 1_024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
 _BUFFER = 65_536  # bytes
-_MARGIN_S = 5  # to close, of the time that Lambda leaves
+_MARGIN_S = 5  # reserved for closing before Lambda's timeout
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Import each file that has landed under `incoming/`, and say what became of it.
+    """Import each new file under `incoming/` and return the outcomes.
 
-    A file that cannot be used is done with: its report says why.
+    An unusable file is not an error of the function: its report has the reason.
 
     Raises:
-        Exception: the database, or S3, could not do its part. Lambda then invokes once more: to import again what is
-            imported already changes nothing.
+        Exception: the database or S3 failed. Lambda then retries; importing a file again changes nothing.
     """
     return _logger().inject_lambda_context(_import_all, clear_state=True)(event, context)
 
 
 def _import_all(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    records = S3Event(event).records if "Records" in event else ()  # S3 asks once whether it may send events
+    records = S3Event(event).records if "Records" in event else ()  # S3 sends a test event at first
     files = [(record.s3.bucket.name, unquote_plus(record.s3.get_object.key)) for record in records]
     return {"imports": [_import(*file, context) for file in files if _is_file(file[1])]}
 
@@ -81,7 +80,7 @@ def _import(bucket: str, key: str, context: LambdaContext) -> dict[str, Any]:
 
 
 class _Report:
-    """The report of a file, beside it in the bucket."""
+    """The report on a file, in the same bucket."""
 
     def __init__(self, bucket: str, key: str, file: BinaryIO) -> None:
         self._bucket = bucket
@@ -93,13 +92,13 @@ class _Report:
 
     def finish(self, counts: Sequence[RowErrorCount]) -> None:
         self._file.writelines(serialize_count(count).encode() for count in counts)
-        if self._file.tell():  # else there is nothing to lose
+        if self._file.tell():  # not empty
             self._put()
 
     def end(self, outcome: dict[str, Any]) -> None:
-        """Add what became of the file.
+        """Add the outcome.
 
-        If S3 fails here, the rooms are in. Lambda then invokes again, which changes no room and ends the report.
+        If S3 fails here, the rooms are already imported. Lambda's retry changes no room and completes the report.
         """
         self._file.write(report_line(outcome).encode())
         self._put()
@@ -111,16 +110,16 @@ class _Report:
 
 
 def report_key(key: str) -> str:
-    """Return where the report of a file is; of a long key it has the beginning, and the SHA-256 of the whole."""
-    whole = f"{_REPORTS}{key}{SUFFIX}"
-    if len(whole.encode()) <= _KEY_MAX:
-        return whole
+    """Return the key of a file's report; for a long key, its beginning and the SHA-256 of all of it."""
+    full = f"{_REPORTS}{key}{SUFFIX}"
+    if len(full.encode()) <= _KEY_MAX:
+        return full
     end = f"~{sha256(key.encode()).hexdigest()}{SUFFIX}"
-    return whole.encode()[: _KEY_MAX - len(end)].decode(errors="ignore") + end
+    return full.encode()[: _KEY_MAX - len(end)].decode(errors="ignore") + end
 
 
 def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> dict[str, Any]:
-    """Return the summary, or an error if the file cannot be used; write what is wrong with its rows."""
+    """Return the summary, or an error if the file is unusable; report errors in rows."""
     request = build_room_import_request(
         os.environ.get("IMPORT_MAP", ""),
         os.environ.get("IMPORT_CODE_FROM", ""),
@@ -142,7 +141,7 @@ def _rows(bucket: str, key: str) -> Iterator[Row]:
     try:
         body = _s3().get_object(Bucket=bucket, Key=key)["Body"]
     except _s3().exceptions.NoSuchKey:
-        raise UnusableFileError("It is not there any more") from None
+        raise UnusableFileError("The file no longer exists") from None
     with closing(body):
         yield from read_rows(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER), format_)
 
@@ -157,7 +156,7 @@ def _log(key: str, response: ResponseFailure) -> None:
 
 @cache
 def _logger() -> Logger:
-    # ASCII: names in files may have surrogates, which no log can hold, and what a terminal obeys.
+    # ASCII, since names in files may contain surrogates and terminal control characters.
     serializer = partial(json.dumps, default=str, separators=(",", ":"))
     return Logger(service="import_rooms", serialize_stacktrace=False, json_serializer=serializer)
 

@@ -1,7 +1,7 @@
-"""Migrates the database: CloudFormation asks for it with each deployment, before any traffic, or an operator does.
+"""Migrates the database for CloudFormation, at each deployment before any traffic, or for an operator.
 
-crhelper answers CloudFormation. It logs the event, whose ResponseURL lets anybody answer, but below the level that it
-is given here; and it does not stop trying to answer before Lambda stops it.
+crhelper answers CloudFormation and retries until Lambda's timeout. It logs the event, whose ResponseURL lets anybody
+answer, but below the log level that is set here.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 _MIGRATE = {"rentomatic": "migrate"}
-# One for all: CloudFormation would delete the old resource if an update answered with another.
+# Constant: CloudFormation would delete the old resource if an update answered with another id.
 _PHYSICAL_ID = "rentomatic-schema"
-_MARGIN_S = 5  # to answer in, of the time that Lambda leaves; crhelper gives up on us half a second before its end
-_REASON_MAX = 256  # crhelper 2.0.12 cuts off the beginning of what is longer
+_MARGIN_S = 5  # reserved for the answer; crhelper reports a timeout half a second before Lambda's
+_REASON_MAX = 256  # crhelper 2.0.12 cuts off the beginning of longer ones
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
-    """Answer a request of CloudFormation's custom resource, or the event with which an operator migrates."""
+    """Answer a request for CloudFormation's custom resource, or an operator's event."""
     handle = _answer if event == _MIGRATE else _answer_cloudformation
     return _logger().inject_lambda_context(handle, clear_state=True, log_event=False)(event, context)
 
@@ -40,15 +40,15 @@ def _answer(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def _answer_cloudformation(event: dict[str, Any], context: LambdaContext) -> None:
-    if "ResponseURL" not in event:  # crhelper would look for where to answer until Lambda stops it
+    if "ResponseURL" not in event:  # crhelper would retry without it until Lambda's timeout
         raise ValueError(f"The event is neither CloudFormation's nor {_MIGRATE}")
     _resource()(event, context)
 
 
 def _create_or_update(event: dict[str, Any], context: LambdaContext) -> str:
-    # Already now, for crhelper to have it if time runs out.
+    # Set now, for crhelper's answer in case of a timeout.
     _resource().PhysicalResourceId = _PHYSICAL_ID
-    # An update that is rolled back asks the code from before, when the database may have been migrated by the new.
+    # A rollback of an update runs the old code, when the new code may have migrated the database.
     problem = _migrate(context, [], may_be_newer=event["RequestType"] == "Update")
     if problem:
         half = _REASON_MAX // 2 - 2
@@ -57,16 +57,16 @@ def _create_or_update(event: dict[str, Any], context: LambdaContext) -> str:
 
 
 def _migrate(context: LambdaContext, steps: list[str], *, may_be_newer: bool) -> str | None:
-    """Migrate, and return what stands in the way, if anything does."""
+    """Migrate, and return the problem if that fails."""
     deadline = monotonic() + context.get_remaining_time_in_millis() / 1000 - _MARGIN_S
     try:
         upgrade(os.environ, steps.append, deadline=deadline, may_be_newer=may_be_newer)
     except (MigrationError, RepositoryError) as error:
         _logger().error("Not migrated", extra={"steps": steps, "problem": str(error)})
         return str(error)
-    except Exception:  # noqa: BLE001 - whatever it is, CloudFormation has to hear of it
+    except Exception:  # noqa: BLE001 - CloudFormation must get an answer
         _logger().exception("Not migrated")
-        return "Internal error: the log of this function has the reason"
+        return "Internal error: see this function's log"
     _logger().info("Migrated", extra={"steps": steps})
     return None
 
@@ -78,7 +78,7 @@ def _logger() -> Logger:
 
 @cache
 def _resource() -> CfnResource:
-    # Nothing is done on Delete, which keeps the data; crhelper would sleep for two minutes after that.
+    # Delete does nothing, so that the data is kept; crhelper would sleep for two minutes after it.
     resource = CfnResource(log_level="WARNING", sleep_on_delete=0)
     resource.create(_create_or_update)
     resource.update(_create_or_update)

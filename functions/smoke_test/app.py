@@ -1,7 +1,7 @@
-"""Asks a new version golden queries before anybody else may, and tells CodeDeploy what came of it.
+"""Sends golden queries to a new version before it gets traffic, and reports the result to CodeDeploy.
 
-The queries hold for any rooms, and for none. CodeDeploy user guide, "AppSpec 'hooks' section", has the hook's side;
-until it is told something, CodeDeploy waits for an hour.
+The queries are valid for any rooms, also for none. The CodeDeploy user guide, "AppSpec 'hooks' section", describes the
+hook; without a report CodeDeploy waits for an hour.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     Ask = Callable[..., "Answer"]
 
-_RESERVE_S = 36  # for the longest answer, and to tell CodeDeploy
+_RESERVE_S = 36  # for the slowest answer and the report to CodeDeploy
 _PAUSE_S = 1
 _OK = 200
-_ASLEEP = (503, 504)
+_RESUMING = (503, 504)
 _ROOM = {"code", "size", "price", "latitude", "longitude"}
 _HAMBURG = "53.55,9.99"
 _LIMIT = 5
@@ -39,17 +39,17 @@ _log = logging.getLogger()
 
 
 class NoTimeLeftError(Exception):
-    """What is left is needed to tell CodeDeploy."""
+    """The remaining time is needed for the report to CodeDeploy."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query is answered with.
+    """The answer to a query.
 
     Attributes:
-        query: The path, and the parameters.
-        status: Of HTTP; 0 if the version gave no answer at all.
-        content: The body, as Python has it; or what Lambda says instead.
+        query: The path and the parameters.
+        status: The HTTP status; 0 if the version did not answer.
+        content: The decoded body, or Lambda's error.
     """
 
     query: str
@@ -57,16 +57,16 @@ class Answer:
     content: Any
 
     def fault(self, expected: str) -> str:
-        return f"{self.query}: {expected} expected, {self.status} answered with {str(self.content)[:300]}"
+        return f"{self.query}: expected {expected}, got {self.status} with {str(self.content)[:300]}"
 
 
 def handler(event: dict[str, str], context: LambdaContext) -> None:
     """Report `Succeeded` or `Failed` for the deployment that the event names."""
     try:
         faults = list(_examine(context))
-    except Exception:  # noqa: BLE001 - whatever it is, CodeDeploy is told
-        _log.exception("The queries could not be asked")
-        faults = ["The queries could not be asked"]
+    except Exception:  # noqa: BLE001 - CodeDeploy must get a report
+        _log.exception("The queries could not be sent")
+        faults = ["The queries could not be sent"]
     for fault in faults:
         _log.error(fault)
     _codedeploy().put_lifecycle_event_hook_execution_status(
@@ -90,9 +90,9 @@ def _seconds_left(context: LambdaContext) -> float:
 
 
 def examine(ask: Ask) -> Iterator[str]:
-    """Yield what is wrong with the answers of a version."""
+    """Yield the faults in a version's answers."""
     try:
-        ready = _ask_until_awake(ask)
+        ready = _wait_until_ready(ask)
         if ready.status != _OK:
             yield ready.fault("200")
             return
@@ -100,12 +100,12 @@ def examine(ask: Ask) -> Iterator[str]:
         yield from _problem(ask("/rooms", filter_prize__lt="1"), 400)
         yield from _problem(ask(f"/rooms/{uuid4()}"), 404)
     except NoTimeLeftError:
-        yield "There was no time left: the database is asleep, or the version is slow"
+        yield "Not enough time left: the database is paused, or the version is slow"
 
 
-def _ask_until_awake(ask: Ask) -> Answer:
-    """Ask whether rooms can be read, again while the database may be waking up."""
-    while (answer := ask("/health/ready")).status in _ASLEEP:
+def _wait_until_ready(ask: Ask) -> Answer:
+    """Request the readiness until the database has resumed."""
+    while (answer := ask("/health/ready")).status in _RESUMING:
         _log.warning(answer.fault("200"))
         time.sleep(_PAUSE_S)
     return answer
@@ -124,7 +124,7 @@ def _examine_pages(ask: Ask) -> Iterator[str]:
 
 
 def _examine_room(ask: Ask, room: dict[str, Any]) -> Iterator[str]:
-    # By a filter if its code does not fit in a path.
+    # By a filter if its code would need encoding in a path.
     if set(room["code"]) & set("/?#%"):
         answer = ask("/rooms", filter_code__eq=room["code"])
         found = answer.content
@@ -182,7 +182,7 @@ def proxy_event(path: str, parameters: dict[str, str]) -> dict[str, Any]:
 
 @cache
 def _lambda() -> LambdaClient:
-    # The version answers within 28 s. Nothing is asked twice: an answer that does not come is a fault.
+    # The version answers within 28 s. No retries: a missing answer is a fault.
     return boto3.client("lambda", config=Config(connect_timeout=5, read_timeout=31, retries={"total_max_attempts": 1}))
 
 

@@ -1,6 +1,6 @@
-"""Make the room table.
+"""Create the room table.
 
-It is what deployments of the Flask application have.
+Deployments of the Flask application already have it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Make the room's code unique, and index what is filtered.
+"""Make the room's code unique, and index the price.
 
-The table may have rows and readers: nothing here rewrites it, and readers go on while the indexes are built.
+The table may have rows and readers. Nothing here rewrites it or blocks readers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ down_revision = "4d4c19952a36"
 
 
 def upgrade() -> None:
-    if not context.is_offline_mode():  # which cannot look: there, a repeated code fails the index
+    if not context.is_offline_mode():  # which cannot query: there the index fails on repeated codes
         _refuse_repeated_codes()
     if not _has_unique_code():
         op.create_index("room_code_key", "room", ["code"], unique=True)
@@ -23,7 +23,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("room_price_id_idx", "room")
-    op.drop_index("room_code_key", "room", if_exists=True)  # a constraint of the user's own stays
+    op.drop_index("room_code_key", "room", if_exists=True)  # the user's own constraint stays
 
 
 def _refuse_repeated_codes() -> None:
@@ -37,11 +37,11 @@ def _refuse_repeated_codes() -> None:
     if not codes:
         return
     named = ", ".join(codes)
-    raise CommandError(f"Codes must be unique, and more than one room has {named}: give each room a code of its own")
+    raise CommandError(f"Codes must be unique, but more than one room has {named}: give each room its own code")
 
 
 def _has_unique_code() -> bool:
-    """Say whether a constraint or index of the user's own does already what ours would."""
+    """Return whether the user's own constraint or index already makes codes unique."""
     if context.is_offline_mode():
         return False
     inspector = sa.inspect(op.get_bind())

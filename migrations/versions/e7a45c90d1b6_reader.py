@@ -1,8 +1,8 @@
-"""Make the role that the API reads with.
+"""Create the role that the API reads with.
 
-Roles are the cluster's, not the database's: another database or an administrator may have made it, and what it has
-been given stays as it is. It may not log in before a deployment gives it a password. It may read what is named here
-and nothing else: a table that comes later is granted by the revision that makes it, if the API is to read it.
+Roles belong to the cluster: another database or an administrator may have created it, and existing settings stay. It
+cannot log in until a deployment sets a password. It may only read what is granted here; a later revision must grant its
+own tables if the API reads them.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ BEGIN
 END
 $$
 """
-# A statement may take as long as the function waits for it (POSTGRES_TIMEOUT_S); silence, twice as long as the function
-# keeps a connection (POSTGRES_MAX_IDLE_S), for an environment that is frozen for good does not close its own. Read-only
-# is a reminder, which the role could undo: what it may do is what is granted.
+# A statement may take as long as the function waits (POSTGRES_TIMEOUT_S). An idle session may last twice as long as the
+# function keeps a connection (POSTGRES_MAX_IDLE_S), since a frozen environment never closes its own. Read-only is only
+# a precaution, which the role could undo: the grants limit it.
 SET = """
 DO $$
 DECLARE
@@ -60,7 +60,7 @@ EXCEPTION WHEN insufficient_privilege THEN
 END
 $$
 """
-# What else in the cluster depends on it keeps it.
+# The role stays if anything else in the cluster depends on it.
 DROP = """
 DO $$
 BEGIN
@@ -84,8 +84,8 @@ def upgrade() -> None:
         op.execute(statement)
     if not context.is_offline_mode() and not _has_reader():
         context.config.attributes.get("report", print)(
-            "There is no role rentomatic_reader, and this user may not make one: have an administrator make it, as the"
-            " last revision of `manage.py migrate --sql` does, or give the API a role of its own"
+            "There is no role rentomatic_reader, and this user may not create it: have an administrator create it like"
+            " the last revision of `manage.py migrate --sql`, or give the API another role"
         )
 
 

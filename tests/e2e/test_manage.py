@@ -283,8 +283,8 @@ def test_a_missing_setting_is_one_clear_line(tmp_path: Path) -> None:
 def test_without_a_database_the_embedded_one_is_explained(tmp_path: Path) -> None:
     migrate, doctor = run_manage(tmp_path, "migrate"), run_manage(tmp_path, "doctor")
 
-    said = "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; the embedded one is kept and"
-    assert_one_clear_line(migrate, said, "by `make run`")
+    said = "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; `make run` manages the embedded"
+    assert_one_clear_line(migrate, said, "one")
     assert (doctor.returncode, len(doctor.stdout.splitlines())) == (1, 14)
     assert doctor.stdout.splitlines()[1].endswith(
         "-> Set these variables; on AWS, through the parameters of template.yaml"
@@ -397,7 +397,7 @@ def test_a_generation_that_is_stopped_adds_nothing_and_says_so(
         generate.process.terminate()
 
         assert generate.process.wait(30) == 130
-        assert generate.output.splitlines()[-1] == "Stopped: nothing was added, unless all of the rooms were"
+        assert generate.output.splitlines()[-1] == "Stopped: either nothing or everything was added"
     assert run_sql(empty_database, "SELECT count(*) FROM room") == [[0]]
 
 

@@ -91,7 +91,7 @@ def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(
     assert result.returncode == 0
     assert result.stdout.splitlines()[-2:] == [
         "Read 3 rows: 2 rooms added, 0 changed, 0 unchanged; 1 row refused",
-        "What is wrong with them is in rooms.csv.report.jsonl",
+        "For the errors see rooms.csv.report.jsonl",
     ]
     refusals = [json.loads(line) for line in report.read_text().splitlines()]
     assert [(each["line"], each["column"], each["value"]) for each in refusals] == [
@@ -111,8 +111,8 @@ def test_an_attribute_without_a_column_lists_the_columns(tmp_path: Path, databas
     summary, unknown = result.stdout.splitlines()[-2:]
     assert summary == "Read 1 row: 1 room added, 0 changed, 0 unchanged; 0 rows refused"
     assert unknown == (
-        "No row has a column for price: unknown in new rooms, as before in others; "
-        "--map names the columns to take (there are code, latitude, longitude, rent, size)"
+        "No row has a column for price: unknown in new rooms, unchanged in others; "
+        "name the columns with --map (the file has code, latitude, longitude, rent, size)"
     )
 
 
@@ -152,7 +152,7 @@ def test_a_dry_run_and_a_strict_one_change_nothing(tmp_path: Path, database: Map
         (["rooms.csv", "--report", "rooms.txt/x"], 1, "Error: There is no folder rooms.txt\n"),
         (["rooms.txt"], 1, "or give --format"),
         (["rooms.csv", "--map", "price=rent"], 1, "No row has the column rent"),
-        (["rooms.csv", "--map", "price=rent"], 1, "; what is wrong with rows is in rooms.csv.report.jsonl\n"),
+        (["rooms.csv", "--map", "price=rent"], 1, "; for errors in rows see rooms.csv.report.jsonl\n"),
         (["broken.csv.gz"], 1, "The compressed data is cut off or damaged"),
     ],
 )
@@ -242,7 +242,7 @@ def test_ctrl_c_is_one_line_and_nothing_is_imported(
     process.send_signal(number)
     output, errors = process.communicate()
 
-    assert (process.returncode, output, errors) == (130, "", "Stopped: nothing is half imported; run it again\n")
+    assert (process.returncode, output, errors) == (130, "", "Stopped: no partial import remains; run it again\n")
     assert rooms_of(database) == []
 
 
@@ -257,7 +257,7 @@ def test_a_lost_connection_is_one_line_and_imports_nothing(tmp_path: Path, datab
 
     assert process.returncode == 1
     assert len(errors.splitlines()) == 1
-    assert re.fullmatch("Error: .*Postgres .* Nothing is half imported: run the command again .*\n", errors)
+    assert re.fullmatch("Error: .*Postgres .* No partial import remains: fix this and run the command again.*\n", errors)
     assert rooms_of(database) == []
 
 

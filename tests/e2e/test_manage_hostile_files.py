@@ -154,7 +154,7 @@ def test_very_many_refusals_are_counted_by_their_reasons(tmp_path: Path, databas
     ]
     assert result.stdout.splitlines()[1:5] == [
         "Read 10,500 rows: 0 rooms added, 0 changed, 0 unchanged; 10,500 rows refused",
-        "The first 10,000 things that are wrong are in rooms.csv.report.jsonl. All of them are:",
+        "The first 10,000 errors are in rooms.csv.report.jsonl. All errors by reason:",
         f"        9,000 column price: {reasons[0][1]}",
         f"        1,500 {reasons[1][1]}",
     ]

@@ -94,9 +94,7 @@ def test_a_failed_migration_is_reported_and_rolled_back(
 
     told = stack.told()
     assert told["Status"] == "FAILED"
-    assert told["Reason"] == (
-        "Codes must be unique, and more than one room has twice: give each room a code of its own"
-    )
+    assert told["Reason"] == ("Codes must be unique, but more than one room has twice: give each room its own code")
     assert connection.run("SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == [["room"]]
     assert connection.run("SELECT count(*) FROM pg_indexes WHERE schemaname = 'public'") == [[1]]
 

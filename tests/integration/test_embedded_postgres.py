@@ -12,8 +12,8 @@ from devtools import embedded_postgres
 from devtools.embedded_postgres import (
     PostgresError,
     embedded_postgres_server,
-    interrupted_by_the_end_of,
-    stop_left_behind,
+    interrupt_when_stopped,
+    stop_orphan,
 )
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
@@ -81,8 +81,8 @@ def test_a_stopped_server_is_reported_before_other_errors(tmp_path: Path) -> Non
 def test_the_end_of_another_server_does_not_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with embedded_postgres_server(tmp_path / "postgres"):
         monkeypatch.setattr(os, "getpid", lambda: 1)  # of a process that did not start it
-        with interrupted_by_the_end_of(tmp_path / "postgres"):
-            monkeypatch.setattr(embedded_postgres, "_process_over", lambda _: None)
+        with interrupt_when_stopped(tmp_path / "postgres"):
+            monkeypatch.setattr(embedded_postgres, "_server_process", lambda _: None)
             signal.raise_signal(signal.SIGCHLD)
 
 
@@ -92,7 +92,7 @@ def test_a_pid_file_without_a_process_is_ignored(tmp_path: Path, text: str) -> N
     data.mkdir()
     (data / "postmaster.pid").write_text(text)
 
-    assert not stop_left_behind(data)
+    assert not stop_orphan(data)
 
 
 def test_a_process_that_reuses_a_server_pid_is_left_alone(tmp_path: Path) -> None:
@@ -100,4 +100,4 @@ def test_a_process_that_reuses_a_server_pid_is_left_alone(tmp_path: Path) -> Non
     data.mkdir()
     (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")
 
-    assert not stop_left_behind(data)
+    assert not stop_orphan(data)

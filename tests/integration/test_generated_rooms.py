@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from devtools.cities import CITIES
-from devtools.generated_rooms import RoomsAreThereError, add_generated_rooms
+from devtools.generated_rooms import RoomsExistError, add_generated_rooms
 from rentomatic.domain.room import Room
 from rentomatic.repository.postgresrepo import PostgresRepo
 from schema import upgrade
@@ -63,7 +63,7 @@ def _is_in_a_city(room: Room) -> bool:
 def test_rooms_already_there_are_refused(server: Mapping[str, str], admin: Connection) -> None:
     rooms = _generated(server, admin, 10, seed=1)
 
-    with pytest.raises(RoomsAreThereError, match=r"^Rooms of seed 1 are in this database already: choose another"):
+    with pytest.raises(RoomsExistError, match=r"^Rooms of seed 1 are in this database already: choose another"):
         add_generated_rooms(server, 20, seed=1)
     assert PostgresRepo(server).list() == rooms
 

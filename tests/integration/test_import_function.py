@@ -172,8 +172,8 @@ def test_a_file_that_is_gone_is_done_with(app: ModuleType, s3: S3Client, bucket:
     assert bucket
     answer = app.handler(an_event("file_landed"), LocalLambdaContext("ImportFunction", 512, 900))
 
-    assert answer == {"imports": [{"key": KEY, "error": "It is not there any more"}]}
-    assert report_of(s3, KEY) == [{"error": "It is not there any more"}]
+    assert answer == {"imports": [{"key": KEY, "error": "The file no longer exists"}]}
+    assert report_of(s3, KEY) == [{"error": "The file no longer exists"}]
 
 
 def test_wrong_settings_are_in_the_report(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,7 +112,7 @@ def test_a_refused_migration_fails_with_its_reason(
     invoke(stack.event(event))
 
     told = stack.told()
-    reason = f"Codes must be unique, and more than one room has {CODE}: give each room a code of its own"
+    reason = f"Codes must be unique, but more than one room has {CODE}: give each room its own code"
     assert (told["Status"], told["Reason"], told["PhysicalResourceId"]) == ("FAILED", reason, PHYSICAL_ID)
     assert tables(connection) == ["room"]
     (line,) = logged(capsys)
@@ -128,8 +128,8 @@ def test_a_long_reason_keeps_its_beginning_and_what_to_do(
     invoke(stack.event("schema_created"))
 
     reason = stack.told()["Reason"]
-    assert reason.startswith("Codes must be unique, and more than one room has code-0, ")
-    assert reason.endswith(": give each room a code of its own")
+    assert reason.startswith("Codes must be unique, but more than one room has code-0, ")
+    assert reason.endswith(": give each room its own code")
     assert len(reason) == 256
 
 
@@ -183,7 +183,7 @@ def test_a_stack_that_is_rolled_back_leaves_a_newer_schema_as_it_is(
     invoke(stack.event("schema_created"))
     told = stack.told()
     assert told["Status"] == "FAILED"
-    assert told["Reason"].startswith("The schema is of revision later, which this code does not know")
+    assert told["Reason"].startswith("The schema has revision later, which this code does not know")
 
 
 def test_a_timeout_is_rolled_back_before_lambda_ends(
@@ -197,7 +197,7 @@ def test_a_timeout_is_rolled_back_before_lambda_ends(
 
     told = stack.told()
     assert told["Status"] == "FAILED"
-    assert "in the time there was" in told["Reason"]
+    assert "in time" in told["Reason"]
     connection.run("COMMIT")
     connection.run("BEGIN; LOCK TABLE room; COMMIT")  # which it gets when the migration's transaction is gone
     assert tables(connection) == ["room"]
@@ -219,7 +219,7 @@ def test_an_operator_sees_why_a_migration_failed(invoke: Invoke, connection: Con
     answer = invoke(an_event("migrate"))
 
     assert answer["is_done"] is False
-    assert answer["problem"].startswith("There is a table room whose id, code, size")
+    assert answer["problem"].startswith("The existing table room lacks id, code, size")
 
 
 def test_another_event_is_refused(app: ModuleType) -> None:

@@ -148,7 +148,7 @@ def test_a_blocked_migration_gives_up_before_others_wait(
 
     in_use = f"The table room was in use by process {process} of rentomatic (rentomatic/"
     assert str(raised.value).startswith(in_use)
-    assert str(raised.value).endswith("migrate again when that has ended")
+    assert str(raised.value).endswith("migrate again when it is free")
     assert sum(step.startswith(f"Trying again: {in_use}") for step in reported) == 2
     connection.run("COMMIT")
     upgrade(empty_database, reported.append)
@@ -181,6 +181,6 @@ def test_the_second_of_two_migrations_waits_for_the_first(empty_database: Mappin
             steps = first.end()
             said = second.end()
 
-    assert waiting == "Another migration of this database is under way: waiting for its end"
+    assert waiting == "Waiting for another migration of this database to end"
     assert len(steps) == len(REVISIONS)
     assert said == [waiting, "The database is up to date"]

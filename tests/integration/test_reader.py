@@ -168,7 +168,7 @@ def test_an_owner_without_createrole_learns_who_can_create_it(keeper: dict[str, 
     assert superuser.run("SELECT version_num FROM alembic_version") != [[BEFORE]]
     assert superuser.run(ROLE) == []
     (told,) = (step for step in steps if "rentomatic_reader" in step)
-    assert "have an administrator make it" in told
+    assert "have an administrator create it" in told
 
 
 def test_a_limit_for_a_missing_role_is_ignored(keeper: dict[str, str], superuser: Connection) -> None:
@@ -304,14 +304,17 @@ def test_iam_and_a_password_exclude_each_other(database: dict[str, str], secret:
 
 
 def test_another_way_to_log_in_is_refused(database: dict[str, str]) -> None:
-    with pytest.raises(SettingsError, match="READER_AUTH is neither iam nor password"):
+    with pytest.raises(SettingsError, match="READER_AUTH must be iam or password"):
         upgrade({**database, "READER_AUTH": "kerberos"}, print)
 
 
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        ({"username": "somebody"}, "The 'username' in the secret that READER_SECRET_ID names is not rentomatic_reader"),
+        (
+            {"username": "somebody"},
+            "The 'username' in the secret that READER_SECRET_ID names must be rentomatic_reader",
+        ),
         ({"password": None}, "The 'password' in the secret that READER_SECRET_ID names is missing or not text"),
         ({"password": ""}, "The 'password' in the secret that READER_SECRET_ID names is missing or not text"),
         ({"password": f"{CANARY}\7"}, "The 'password' in .* READER_SECRET_ID names has characters"),
@@ -358,7 +361,7 @@ def test_a_login_that_the_owner_may_not_give_is_a_clear_error(
 ) -> None:
     superuser.run("CREATE ROLE rentomatic_reader")
 
-    with pytest.raises(MigrationError, match=r"42501.*CREATEROLE, and with ADMIN OPTION") as raised:
+    with pytest.raises(MigrationError, match=r"42501.*CREATEROLE, and ADMIN OPTION") as raised:
         upgrade({**keeper, **secret()}, print)
 
     assert "SCRAM" not in str(raised.value)

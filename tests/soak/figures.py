@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from devtools.text import markdown_table
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -75,13 +77,13 @@ def table(budget_s: float, soaks: Sequence[tuple[Figures, Figures]]) -> str:
     """Return Markdown: a column for each repository's run with faults and its run with rotations."""
     columns = [_column(budget_s, faulty, rotated) for faulty, rotated in soaks]
     rows = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    return _markdown(["", "ours", "plain"], rows)
+    return markdown_table(["", "ours", "plain"], rows, text_columns=3)
 
 
 def table_of_faults(soaks: Iterable[Figures]) -> str:
     columns = [figures.faults for figures in soaks]
     rows = [[kind, *(str(column[kind]) for column in columns)] for kind in sorted(columns[0])]
-    return _markdown(["Fault", "ours", "plain"], rows)
+    return markdown_table(["Fault", "ours", "plain"], rows, text_columns=3)
 
 
 def _column(budget_s: float, faulty: Figures, rotated: Figures) -> dict[str, str]:
@@ -106,8 +108,3 @@ def _column(budget_s: float, faulty: Figures, rotated: Figures) -> dict[str, str
 
 def _pairs(pairs: Sequence[tuple[float, float]]) -> str:
     return ", ".join(f"{first:.0f} → {last:.0f}" for first, last in pairs)
-
-
-def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rentomatic.lean_imports import module, package, stub_modules
+from rentomatic.postgres.wire.trimmed_imports import LazyAttribute, stub, stub_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,48 +16,42 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A package inside another, whose __init__ imports what takes long."""
-    inner = tmp_path / "outer_library" / "inner"
-    inner.mkdir(parents=True)
-    (inner.parent / "__init__.py").touch()
-    (inner / "__init__.py").write_text("from .slow import Slow\nfrom .quick import Quick\n")
-    (inner / "slow.py").write_text("def Slow(text): return text\nSlow.attribute = 7\n")
-    (inner / "quick.py").write_text("class Quick: pass\n")
-    (inner / "user.py").write_text("from outer_library.inner import Quick, Slow\n")
+    """A module that takes long to import, and one that imports it."""
+    (tmp_path / "slow_library.py").write_text("def slow(text): return text\nslow.attribute = 7\n")
+    (tmp_path / "its_user.py").write_text("from slow_library import slow\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    yield "outer_library.inner"
-    for name in [name for name in sys.modules if name.startswith("outer_library")]:
-        del sys.modules[name]
+    yield "slow_library"
+    for name in ("slow_library", "its_user"):
+        sys.modules.pop(name, None)
 
 
-def test_a_module_of_a_package_is_imported_without_the_package(library: str) -> None:
-    with stub_modules(package(library, Quick="quick", Slow=None)):
-        user = importlib.import_module(f"{library}.user")
+def test_a_stubbed_module_is_imported_when_it_is_used(library: str) -> None:
+    with stub_modules(stub(library, slow=LazyAttribute(library, "slow"))):
+        user = importlib.import_module("its_user")
 
-    assert user.Quick is sys.modules[f"{library}.quick"].Quick
-    assert f"{library}.slow" not in sys.modules
-    assert user.Slow("later") == "later"
-    assert user.Slow.attribute == 7
+    assert library not in sys.modules
+    assert user.slow("later") == "later"
+    assert user.slow.attribute == 7
 
 
-def test_the_real_one_can_be_imported_afterwards(library: str) -> None:
-    with stub_modules(package(library)):
+def test_the_real_module_can_be_imported_afterwards(library: str) -> None:
+    with stub_modules(stub(library)):
         pass
 
-    assert importlib.import_module(library).Slow("real") == "real"
+    assert importlib.import_module(library).slow("real") == "real"
 
 
-def test_what_is_there_already_is_not_replaced() -> None:
-    with stub_modules(module("json", dumps=None)):
+def test_a_module_that_is_imported_already_is_not_replaced() -> None:
+    with stub_modules(stub("json", dumps=None)):
         import json  # noqa: PLC0415
 
         assert json.dumps is not None
     assert "json" in sys.modules
 
 
-def test_what_is_not_listed_is_missed_at_once(library: str) -> None:
-    with stub_modules(package(library, Quick="quick")), pytest.raises(ImportError, match="Slow"):
-        importlib.import_module(f"{library}.user")
+def test_what_a_stub_lacks_is_missed_at_once(library: str) -> None:
+    with stub_modules(stub(library)), pytest.raises(ImportError, match="slow"):
+        importlib.import_module("its_user")
 
 
 def test_the_driver_works_with_and_without_its_libraries() -> None:

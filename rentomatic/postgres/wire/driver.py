@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from rentomatic.lean_imports import LazyAttribute, module, stub_modules
+from rentomatic.postgres.wire.trimmed_imports import LazyAttribute, stub, stub_modules
 
 
 def _version(name: str) -> str:
@@ -18,12 +18,12 @@ def _version(name: str) -> str:
 
 
 with stub_modules(
-    module("importlib.metadata", version=_version),
-    module("dateutil"),
-    module("dateutil.parser", ParserError=ValueError, parse=LazyAttribute("dateutil.parser", "parse")),
-    module("asn1crypto", pem=LazyAttribute("asn1crypto", "pem")),
+    stub("importlib.metadata", version=_version),
+    stub("dateutil"),
+    stub("dateutil.parser", ParserError=ValueError, parse=LazyAttribute("dateutil.parser", "parse")),
+    stub("asn1crypto", pem=LazyAttribute("asn1crypto", "pem")),
     # For channel binding, if pg8000 starts TLS itself.
-    module("asn1crypto.x509", Certificate=LazyAttribute("asn1crypto.x509", "Certificate")),
+    stub("asn1crypto.x509", Certificate=LazyAttribute("asn1crypto.x509", "Certificate")),
 ):
     from pg8000 import core
     from pg8000.exceptions import DatabaseError, Error, InterfaceError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from devtools.text import markdown_table
 from tests.deployment.emulators.templates import TEMPLATES, types, without_hash
 from tests.support.paths import ROOT
 
@@ -36,13 +37,16 @@ def text(columns: Sequence[Column], emulators: Sequence[Emulator]) -> str:
     """Write the section of the page."""
     lines = [_BEGIN, "", _INTRODUCTION]
     for name in TEMPLATES:
-        lines += [
-            f"| `{name}` | Type | {' | '.join(column.name for column in columns)} |",
-            "|---|---|" + "---|" * len(columns),
+        rows = [
+            [
+                f"`{without_hash(logical_id)}`",
+                kind,
+                *(column.seen.get((name, logical_id), _NOTHING) for column in columns),
+            ]
+            for logical_id, kind in sorted(types(name).items())
         ]
-        for logical_id, kind in sorted(types(name).items()):
-            cells = [column.seen.get((name, logical_id), _NOTHING) for column in columns]
-            lines.append(f"| `{without_hash(logical_id)}` | {kind} | {' | '.join(cells)} |")
+        head = [f"`{name}`", "Type", *(column.name for column in columns)]
+        lines.append(markdown_table(head, rows, text_columns=len(head)))
         lines.append("")
     lines += [
         "What an emulator cannot do is left out for it, or accepted. When that changes, `make rehearse` fails:",

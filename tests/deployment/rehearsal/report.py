@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from devtools.text import markdown_table
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -72,7 +74,7 @@ class Outcome:
 
 
 def write(file: Path, outcomes: Sequence[Outcome]) -> None:
-    rows = [f"| {outcome.step} | {outcome.seen} | {outcome.said} | {outcome.elapsed_s:.0f} |" for outcome in outcomes]
+    rows = [(outcome.step, str(outcome.seen), outcome.said, f"{outcome.elapsed_s:.0f}") for outcome in outcomes]
     total_s = sum(outcome.elapsed_s for outcome in outcomes)
     versions = ", ".join([*(f"{library} {version(library)}" for library in _LIBRARIES), *_emulators()])
     lines = [
@@ -82,9 +84,7 @@ def write(file: Path, outcomes: Sequence[Outcome]) -> None:
         f"On {datetime.now(UTC):%Y-%m-%d}, in {total_s:.0f} s on {platform.system()} {platform.machine()}, with Python",
         f"{platform.python_version()}, {versions}:",
         "",
-        "| Step | | What came of it | Seconds |",
-        "|---|---|---|--:|",
-        *rows,
+        markdown_table(["Step", "", "What came of it", "Seconds"], rows, text_columns=3),
         "",
         _NOT_SEEN,
     ]
