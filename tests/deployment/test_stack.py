@@ -115,7 +115,7 @@ def test_a_role_may_do_what_its_function_does_and_no_more(stack: dict[str, Any])
     iam = boto3.client("iam")
     text: Any = iam.get_role_policy(RoleName=stack["RoomsFunctionRole"], PolicyName="rooms")["PolicyDocument"]
 
-    # moto spells it as Python does, and has None for AWS::NoValue.
+    # moto writes it as Python does, and has None for AWS::NoValue.
     statements = [statement for statement in ast.literal_eval(text)["Statement"] if statement]
     allowed = {str(statement["Action"]): statement["Resource"] for statement in statements}
     assert allowed == {

@@ -104,7 +104,7 @@ class TestRoomsOverHttp(RoomRepositoryContract):
 
 
 class TestRoomsSearchedOverHttp(RoomSearchContract):
-    precision_m = 0.06  # a tenth is what is spelled
+    precision_m = 0.06  # a tenth is what is written
 
     @pytest.fixture
     def searchable_of(self, http_rooms_of: SearchableOf) -> SearchableOf:

@@ -176,13 +176,13 @@ def test_a_connection_in_doubt_ends_without_a_word(migrated: Mapping[str, str], 
     with closing(Proxy(int(migrated["POSTGRES_PORT"]))) as proxy:
         repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "0.3", "POSTGRES_PORT": str(proxy.port)})
         repo.check()
-        proxy.mute = True
+        proxy.is_stalled = True
         before = proxy.bytes_from_clients
         with pytest.raises(TimedOutError):
             repo.check()
         question = proxy.bytes_from_clients - before
         repo.close()
-        proxy.mute = False
+        proxy.is_stalled = False
 
     assert question > 0
     assert proxy.bytes_from_clients - before == question
@@ -230,7 +230,7 @@ def test_what_a_client_does_not_see_is_counted(ask: Client, proxy: Proxy, admin:
     proxy.break_after = 1
     assert ask() == (200, None)
     assert ask.counted == {"DatabaseReconnects", "DatabaseRetries"}
-    proxy.mute = True
+    proxy.is_stalled = True
     assert ask()[0] == 504
     assert ask.counted == {"DatabaseTimeouts", "Status504"}
 

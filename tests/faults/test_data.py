@@ -53,7 +53,7 @@ def test_an_unknown_price_is_null_and_any_code_is_served(invoke: Invoke, admin: 
 def test_a_database_in_another_encoding_is_converted(
     server: Mapping[str, str], admin: Connection, encoding: str, stored: str, code: str
 ) -> None:
-    """SQL_ASCII is none: bytes come back as they were stored, and may be no text."""
+    """SQL_ASCII is not an encoding: bytes come back as they were stored, and may be no text."""
     admin.run(f"CREATE DATABASE other ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
     configuration = {**server, "APPLICATION_DB": "other"}
     repo = PostgresRepo(configuration)

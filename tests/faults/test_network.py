@@ -20,7 +20,7 @@ from tests.support.injectors import (
     listener_that_says,
     make_authority,
     make_certificate,
-    mute_listener,
+    silent_listener,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def test_a_database_that_accepts_and_never_answers_is_a_504(
     ask: Client, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str]
 ) -> None:
-    with mute_listener() as port:
+    with silent_listener() as port:
         monkeypatch.setenv("POSTGRES_PORT", str(port))
         status, error = ask()
 
@@ -61,12 +61,12 @@ def test_a_resolver_that_does_not_answer_is_a_503(ask: Client, monkeypatch: pyte
 
 def test_a_peer_that_vanishes_is_a_504(ask: Client, proxy: Proxy) -> None:
     assert ask() == (200, None)
-    proxy.mute = True
+    proxy.is_stalled = True
 
     status, error = ask()
 
     assert (status, error["phase"]) == (504, "query")
-    proxy.mute = False
+    proxy.is_stalled = False
     assert ask() == (200, None)
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def test_a_database_that_wakes_up_in_time_is_waited_for(ask: Client, proxy: Proxy) -> None:
-    proxy.mute = True
-    waking = Timer(TIMEOUT_S / 4, setattr, (proxy, "mute", False))
+    proxy.is_stalled = True
+    waking = Timer(TIMEOUT_S / 4, setattr, (proxy, "is_stalled", False))
     waking.start()
 
     assert ask() == (200, None)
@@ -25,11 +25,11 @@ def test_a_database_that_wakes_up_in_time_is_waited_for(ask: Client, proxy: Prox
 
 def test_a_database_that_wakes_too_slowly_is_a_503(ask: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTGRES_AUTO_PAUSE", "true")
-    proxy.mute = True
+    proxy.is_stalled = True
     status, error = ask()
     assert (status, error["phase"]) == (503, "auth")
 
-    proxy.mute = False
+    proxy.is_stalled = False
     assert ask() == (200, None)
 
 
@@ -39,6 +39,6 @@ def test_a_slow_answer_of_a_database_that_pauses_is_still_a_504(
     monkeypatch.setenv("POSTGRES_AUTO_PAUSE", "true")
     assert ask() == (200, None)
 
-    proxy.mute = True
+    proxy.is_stalled = True
 
     assert ask()[0] == 504

@@ -30,8 +30,8 @@ from tests.support.injectors import (
     listener_that_says,
     make_authority,
     make_certificate,
-    mute_listener,
     refusal,
+    silent_listener,
 )
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def test_an_iam_user_without_the_rds_role_is_reported(
 
 @pytest.mark.parametrize(("sslmode", "check"), [("disable", "login"), ("verify-full", "TLS")])
 def test_a_silent_listener_takes_no_longer_than_allowed(migrated: Mapping[str, str], sslmode: str, check: str) -> None:
-    with mute_listener() as port:
+    with silent_listener() as port:
         change = {"POSTGRES_PORT": str(port), "POSTGRES_SSLMODE": sslmode, "POSTGRES_TIMEOUT_S": "0.3"}
         findings = examine({**migrated, **change})
 
@@ -186,7 +186,7 @@ def test_a_silent_listener_takes_no_longer_than_allowed(migrated: Mapping[str, s
 
 
 def test_it_takes_no_longer_than_the_caller_has_left(migrated: Mapping[str, str]) -> None:
-    with mute_listener() as port:
+    with silent_listener() as port:
         findings = examine({**migrated, "POSTGRES_PORT": str(port), "POSTGRES_TIMEOUT_S": "900"}, remaining_s=0.3)
 
     assert_stops_at(findings, "login", "TimeoutError")

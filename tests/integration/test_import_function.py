@@ -92,8 +92,8 @@ def land(app: ModuleType, s3: S3Client, bucket: str, capsys: pytest.CaptureFixtu
             output = capsys.readouterr()
             assert_no_canary(output.out + output.err)
             sys.stdout.write(output.out)  # for the test to read
-        spelled: dict[str, Any] = json.loads(json.dumps(answer))  # as Lambda does it
-        return spelled
+        serialized: dict[str, Any] = json.loads(json.dumps(answer))  # as Lambda does it
+        return serialized
 
     return land
 

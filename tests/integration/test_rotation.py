@@ -120,7 +120,7 @@ def test_a_rotation_soon_after_a_refused_login_is_unseen(
     assert repo.list() == [a_room()]
 
 
-@pytest.mark.parametrize("fault", ["throttled", "mute"])
+@pytest.mark.parametrize("fault", ["throttled", "unresponsive"])
 def test_credentials_are_kept_while_secrets_manager_fails(
     rotating: Mapping[str, str], service: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -136,7 +136,7 @@ def test_credentials_are_kept_while_secrets_manager_fails(
     assert service.asked == 2  # then there is a pause
 
 
-@pytest.mark.parametrize("fault", ["throttled", "mute"])
+@pytest.mark.parametrize("fault", ["throttled", "unresponsive"])
 def test_without_any_credentials_rooms_are_unavailable(
     rotating: Mapping[str, str], service: FakeSecretsManager, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:

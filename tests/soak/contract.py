@@ -29,7 +29,7 @@ def breach(question: Question, answer: Answer, statuses: AbstractSet[int]) -> st
     Args:
         question: What was asked.
         answer: What came back.
-        statuses: What a fault allows besides the question's own.
+        statuses: What a fault allows in addition to the question's own.
     """
     if answer.status == INTERRUPTED:
         return None if question.alarm_s else "an interrupt that nobody sent"

@@ -51,7 +51,7 @@ class ExecutionEnvironment:
     """The process, seen from outside.
 
     Args:
-        variables: Of its environment, besides those of this process.
+        variables: Of its environment, in addition to those of this process.
         is_plain: Whether it has the plain repository instead of ours.
     """
 
@@ -74,7 +74,7 @@ class ExecutionEnvironment:
         self._pipe.send(question)
 
     def receive(self, timeout_s: float) -> Answer | None:
-        """Return the answer; None if there is none yet."""
+        """Return the answer, or None before it arrives."""
         if not self._pipe.poll(timeout_s):
             return None
         answer: Answer = self._pipe.recv()

@@ -41,7 +41,7 @@ class Fault:
 
     Attributes:
         kind: Its name.
-        statuses: What may be answered besides 200 with the right rooms; nothing if the fault must be invisible.
+        statuses: What may be answered other than 200 with the right rooms; nothing if the fault must be invisible.
         around: Brings it about, until it is left; what it yields is called when the question has been sent.
         question: What is asked instead.
     """
@@ -212,7 +212,7 @@ def _rotated(place: Surroundings, _random: Random) -> Iterator[Meanwhile]:
 
 @contextmanager
 def _without_secrets(place: Surroundings, random: Random) -> Iterator[Meanwhile]:
-    place.service.failing[place.name] = random.choice(["throttled", "down", "mute"])
+    place.service.failing[place.name] = random.choice(["throttled", "down", "unresponsive"])
     with _rotated(place, random) as meanwhile:
         yield meanwhile
     del place.service.failing[place.name]
@@ -226,8 +226,8 @@ _OUR_FAULT = frozenset({500})
 FAULTS = (
     Fault("broken or reset after some bytes", _UNAVAILABLE, _broken),
     Fault("refused", _UNAVAILABLE, _killed_and(_proxy(refuse=True))),
-    Fault("mute", _LATE, _proxy(mute=True)),
-    Fault("mute while connecting", _LATE, _killed_and(_proxy(mute=True))),
+    Fault("stalled", _LATE, _proxy(is_stalled=True)),
+    Fault("stalled while connecting", _LATE, _killed_and(_proxy(is_stalled=True))),
     Fault("slow drip", _LATE, _proxy(pause_s=0.02)),
     Fault("corrupted bytes", _UNAVAILABLE | _LATE, _proxy(garble=True)),
     Fault("corrupted bytes while connecting", _UNAVAILABLE | _LATE, _killed_and(_proxy(garble=True))),

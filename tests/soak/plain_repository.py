@@ -22,7 +22,7 @@ _OPERATORS = {"eq": "=", "lt": "<", "gt": ">"}
 
 
 class PlainRepo:
-    """Rooms on one kept connection with a timeout, opened anew when it turns out to be closed.
+    """Rooms on one kept connection with a timeout, opened again when it turns out to be closed.
 
     Its errors have the meaning that ours give them, so that the two differ in nothing but the connection.
     """

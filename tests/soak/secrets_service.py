@@ -15,7 +15,7 @@ class SecretsService:
 
     Attributes:
         secrets: The text of each, by name.
-        failing: How the service fails for a secret: `throttled`, `down` or `mute`; not at all for others.
+        failing: How the service fails for a secret: `throttled`, `down` or `unresponsive`; not at all for others.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class SecretsService:
     def answer(self, name: str) -> tuple[int, dict[str, Any]]:
         """Return the status and the JSON for a request of that secret."""
         how = self.failing.get(name)
-        if how == "mute":
+        if how == "unresponsive":
             self.closed.wait(_MUTE_S)
         if how == "throttled":
             return 400, {"__type": "ThrottlingException", "message": "Rate exceeded"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PASSWORD = "canary-password"
 SECRET = "canary-secret"
-HOST = "LocalHost"  # spelled as nobody else does
+HOST = "LocalHost"  # in letters that nothing else uses
 _SQL = "FROM room"
 _CANARIES = (PASSWORD, SECRET, HOST, _SQL)
 

@@ -31,7 +31,7 @@ AS_ON_LAMBDA = pytest.mark.skipif(
     platform.system() != "Linux" or sys.version_info[:2] != LAMBDA_PYTHON,
     reason="The Runtime Interface Emulator is a program for Linux, and what is built is for Python 3.13",
 )
-# What Lambda's own image has besides the standard library.
+# What Lambda's own image has in addition to the standard library.
 _RUNTIME = (
     *("awslambdaric", "runtime_client", "snapshot_restore_py", "simplejson"),
     *("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"),

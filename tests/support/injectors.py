@@ -1,4 +1,4 @@
-"""What brings a fault about: a proxy that misbehaves, a listener that is mute, a server that refuses."""
+"""What brings a fault about: a proxy that misbehaves, a silent listener, a server that refuses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Proxy:
         round_trips: How often a client has sent something after an answer.
         connections: How often a client has connected.
         bytes_from_clients: How many bytes all clients have sent.
-        mute: Forward nothing more, and keep every connection.
+        is_stalled: Forward nothing more, and keep every connection.
         refuse: Close every new connection at once.
         break_after: After so many more bytes of the server, break the connection...
         with_reset: ...with a reset, not with an orderly end.
@@ -47,7 +47,7 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self.round_trips = 0
         self.connections = 0
-        self.mute = False
+        self.is_stalled = False
         self.refuse = False
         self.break_after: int | None = None
         self.with_reset = False
@@ -102,7 +102,7 @@ class Proxy:
                     self.round_trips += 1
                 self._last_was_server = is_server
                 self.bytes_from_clients += 0 if is_server else len(data)
-                while self.mute:
+                while self.is_stalled:
                     time.sleep(0.01)
                 if not is_server:
                     target.sendall(data)
@@ -159,7 +159,7 @@ def _hang_up(each: socket.socket) -> None:
 
 
 @contextmanager
-def mute_listener() -> Iterator[int]:
+def silent_listener() -> Iterator[int]:
     """Accept connections on the port, and never say anything."""
     with closing(socket.create_server(("127.0.0.1", 0), backlog=100)) as listener:
         yield listener.getsockname()[1]

@@ -114,7 +114,7 @@ def test_an_error_has_its_status_and_code(service: SecretsService, how: str | No
 
 
 def test_who_does_not_answer_is_given_up_on(service: SecretsService) -> None:
-    service.failing["rooms"] = "mute"
+    service.failing["rooms"] = "unresponsive"
 
     with pytest.raises(TimeoutError):
         request(*OPERATION, {"SecretId": "rooms"}, {**ENVIRON, "AWS_ENDPOINT_URL": service.url}, 0.1)

@@ -41,9 +41,9 @@ def test_a_room_in_json_has_its_code_as_text(code: UUID | str) -> None:
 def test_rooms_are_encoded_anywhere_in_a_value() -> None:
     value = {"rooms": [a_room(), a_room(code=OTHER_CODE)]}
 
-    spelled = json.loads(json.dumps(value, cls=RoomJsonEncoder))
+    encoded = json.loads(json.dumps(value, cls=RoomJsonEncoder))
 
-    assert [Room.from_dict(fields) for fields in spelled["rooms"]] == value["rooms"]
+    assert [Room.from_dict(fields) for fields in encoded["rooms"]] == value["rooms"]
 
 
 def test_what_is_not_a_room_is_not_encoded() -> None:

@@ -23,7 +23,7 @@ class Emulation:
     Args:
         built: The folder that `sam build` made.
         scratch: Where logs go.
-        environ: What every function's environment has besides the template's variables.
+        environ: What every function's environment has in addition to the template's variables.
     """
 
     def __init__(self, built: Path, scratch: Path, environ: Mapping[str, str]) -> None:

@@ -34,9 +34,9 @@ class Api:
         name: The property that CloudFormation makes up a value for.
         attributes: What `Fn::GetAtt` gives.
         renamed: Properties that the operation calls otherwise, or does not take.
-        added: What moto wants besides.
+        added: What else moto needs.
         update: The operation that changes it, if any.
-        is_replaced: Whether it is made anew instead.
+        is_replaced: Whether it is replaced instead.
     """
 
     service: str
