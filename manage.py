@@ -304,19 +304,26 @@ def down(*, delete_data: bool) -> None:
 @contextmanager
 def _errors_in_one_line() -> Iterator[None]:
     """Report errors that a user can fix, without a traceback."""
+    from rentomatic.domain.errors import RepositoryError
+
+    try:
+        yield
+    except _explained_errors() as error:
+        text = error.explanation if isinstance(error, RepositoryError) else str(error)
+        failure = click.ClickException(_printable_lines(text))
+        failure.exit_code = getattr(error, "exit_status", 1)
+        raise failure from None
+
+
+def _explained_errors() -> tuple[type[Exception], ...]:
+    """Return the errors whose text says what to do; called when there is one, since Alembic is slow to import."""
     from devtools.embedded_postgres import PostgresError
     from devtools.generated_rooms import RoomsExistError
     from devtools.room_files import RoomFileError
     from rentomatic.domain.errors import RepositoryError
     from schema import MigrationError
 
-    try:
-        yield
-    except (PostgresError, MigrationError, RepositoryError, RoomFileError, RoomsExistError) as error:
-        text = error.explanation if isinstance(error, RepositoryError) else str(error)
-        failure = click.ClickException(_printable_lines(text))
-        failure.exit_code = getattr(error, "exit_status", 1)
-        raise failure from None
+    return PostgresError, MigrationError, RepositoryError, RoomFileError, RoomsExistError
 
 
 def _echo(text: str, *, err: bool = False) -> None:

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import psutil
 
 from benchmarks.artifacts import emulator
-from tests.conftest import free_port
+from tests.support.commands import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

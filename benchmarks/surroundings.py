@@ -15,8 +15,8 @@ from devtools.generated_rooms import add_generated_rooms
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
-from tests.conftest import free_port
 from tests.soak.secrets_service import SecretsService
+from tests.support.commands import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,7 +13,6 @@ from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.credentials import credentials_from_settings
 from rentomatic.serializers.room import RoomJsonEncoder
-from schema import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,6 +83,8 @@ def _has_table(configuration: Mapping[str, str]) -> bool:
 
 
 def _prepare(configuration: Mapping[str, str], report: Callable[[str], None]) -> None:
+    from schema import upgrade  # noqa: PLC0415 - Alembic takes 0.7 s, and most commands do not migrate
+
     upgrade(configuration, report)
     with connect(credentials_from_settings(configuration).read()) as connection:
         ((is_empty,),) = connection.run("SELECT NOT EXISTS (SELECT FROM room)")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
+import signal
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
@@ -23,10 +22,13 @@ from rentomatic.postgres.credentials import secrets_manager as secretsmanager
 from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from tests.support.canaries import HOST, PASSWORD
-from tests.support.commands import clean_environ
+from tests.support.commands import clean_environ, free_port
+from tests.support.paths import ROOT
+from tests.support.workers import made_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.support.invocation"]
 
-ROOT = Path(__file__).resolve().parent.parent
-LAMBDA_PYTHON = (3, 13)  # what is built is for
 
 settings.register_profile(
     "default",
@@ -49,11 +49,11 @@ settings.register_profile(
 settings.load_profile("default")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def pytest_configure() -> None:
+    """Let Ctrl-C and hang-ups reach what the tests start, under nohup and in the background too."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)  # ignored here as before, but not after exec
 
 
 @pytest.fixture(scope="session")
@@ -142,9 +142,9 @@ def change_table(admin: Connection) -> Change:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A copy of the repository as git would clone it, with this one's virtual environment."""
+    """A copy of the repository as git would clone it, with this one's virtual environment and bytecode."""
     clone = tmp_path / "rentomatic"
-    left_out = shutil.ignore_patterns(".git", ".venv", ".data", ".aws-sam", ".*_cache", ".hypothesis", "__pycache__")
+    left_out = shutil.ignore_patterns(".git", ".venv", ".data", ".aws-sam", ".*_cache", ".hypothesis", "*.pyc.*")
     shutil.copytree(ROOT, clone, ignore=left_out)
     (clone / ".venv").symlink_to(ROOT / ".venv")
     os.utime(clone / "requirements-dev.txt", (0, 0))  # or make would install what is installed
@@ -164,8 +164,10 @@ def lambda_python() -> str:
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory, lambda_python: str) -> Path:  # noqa: ARG001 - found, or all of it is skipped
     """What `sam build` makes: a folder for each function and layer."""
-    folder = tmp_path_factory.mktemp("sam") / "build"
-    command = [sys.executable, "-m", "samcli", "build", "--build-dir", str(folder)]
-    result = subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return folder
+
+    def build(folder: Path) -> None:
+        command = [sys.executable, "-m", "samcli", "build", "--build-dir", str(folder)]
+        result = subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+
+    return made_once("artifact", tmp_path_factory, build)

@@ -3,14 +3,14 @@ const byId = (id) => document.getElementById(id);
 const SHOWN = ["Content-Type", "X-Total-Count", "ETag", "Retry-After"];
 const root = location.origin + location.pathname.replace(/docs\/?$/, "");
 
-function spelled(text, type) {
+function formatted(text, type) {
   return type.includes("json") ? JSON.stringify(JSON.parse(text), null, 2) : text;
 }
 
 function offerNext(link) {
   const url = link && link.slice(1, link.indexOf(">"));
   byId("next").hidden = !url;
-  byId("next").dataset.target = url ? decodeURI(url.slice(url.indexOf("rooms?"))) : "";
+  byId("next").dataset.target = url ? url.slice(url.indexOf("rooms?")) : "";
 }
 
 async function ask() {
@@ -26,7 +26,7 @@ async function ask() {
     const headers = SHOWN.filter((name) => response.headers.has(name)).map(
       (name) => `${name}: ${response.headers.get(name)}`,
     );
-    byId("answer").textContent = spelled(text, response.headers.get("Content-Type") || "");
+    byId("answer").textContent = formatted(text, response.headers.get("Content-Type") || "");
     byId("status").textContent = [
       `${response.status} in ${Math.round(performance.now() - began)} ms`,
       ...headers,

@@ -74,21 +74,15 @@ def _examine() -> dict[str, Any]:
 def _warm_up() -> dict[str, Any]:
     """Open a connection for the requests to come."""
     response = readiness_use_case(_repository())
-    if response:
-        _telemetry().finish(STATUS_CODES[response.type])
-        return {"status": "warm"}
-    _log(response, correlation_id="")
+    if not response:
+        _report(response)
     _telemetry().finish(STATUS_CODES[response.type])
-    return {"status": response.type}
+    return {"status": "warm" if response else response.type}
 
 
-def _report(failure: ResponseFailure, request: Request) -> None:
-    _log(failure, request.correlation_id)
-
-
-def _log(failure: ResponseFailure, correlation_id: str) -> None:
-    invocation = _invocation.get()
-    _telemetry().log_failure(failure, invocation.context, correlation_id, monotonic() - invocation.begun)
+def _report(failure: ResponseFailure, request: Request | None = None) -> None:
+    context, begun = _invocation.get()
+    _telemetry().log_failure(failure, context, request.correlation_id if request else "", monotonic() - begun)
 
 
 @cache

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rentomatic.http.cors import add_cors_headers
 from rentomatic.http.problems import METHOD_NOT_ALLOWED, is_server_error, problem
 from rentomatic.http.request import InvalidHeaderError, with_query
 from rentomatic.http.response import Response
@@ -18,6 +17,14 @@ if TYPE_CHECKING:
     from rentomatic.http.request import Request
     from rentomatic.http.routes import Match, Rooms
     from rentomatic.http.settings import HttpSettings
+
+
+_CORS_HEADERS = {
+    "Access-Control-Allow-Headers": (
+        "Authorization,Content-Type,If-None-Match,X-Amz-Date,X-Amz-Security-Token,X-Api-Key"
+    ),
+    "Access-Control-Expose-Headers": "ETag,Link,Retry-After,X-Total-Count",
+}
 
 
 class Api:
@@ -49,7 +56,7 @@ class Api:
             response = ResponseFailure(ResponseTypes.SYSTEM_ERROR, error)
         if isinstance(response, ResponseFailure):
             response = self._fail(request, response)
-        add_cors_headers(response, request, self._service.settings.cors_allow_origin)
+        self._add_cors_headers(request, response)
         if request.method == "HEAD":
             response.body = ""  # RFC 9110, section 9.3.2
         return response
@@ -68,8 +75,9 @@ class Api:
         path = re.sub("/{2,}", "/", request.path).rstrip("/")
         if path == request.path or find_route(path, is_exact=request.is_path_exact) is None:
             return None
-        url = request.url(path, self._service.settings.public_url)
-        return Response(308, {"Location": with_query(url, request.parameters)})
+        base = self._service.settings.link_base or request.base_path
+        headers = {"Location": with_query(f"{base}{path}", request.parameters), "Cache-Control": "no-store"}
+        return Response(308, headers)
 
     def _refuse(self, request: Request, match: Match) -> Response:
         """Return what the path allows: as the answer to OPTIONS, or with a 405."""
@@ -81,6 +89,13 @@ class Api:
         response = self._fail(request, ResponseFailure(METHOD_NOT_ALLOWED, message))
         response.headers["Allow"] = allow
         return response
+
+    def _add_cors_headers(self, request: Request, response: Response) -> None:
+        """Let the scripts of a page read the response, if its origin is the allowed one (Fetch, "CORS protocol")."""
+        allowed, origin = self._service.settings.cors_allow_origin, request.header("origin")
+        if allowed and origin and allowed in (origin, "*"):
+            response.headers["Access-Control-Allow-Origin"] = allowed
+            response.headers |= _CORS_HEADERS
 
     def _fail(self, request: Request, failure: ResponseFailure) -> Response:
         if is_server_error(failure):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from rentomatic.http.response import Response
 
-_LOAD_BALANCER_RESPONSE_MAX = 1_000_000  # "1 MB", whichever it is
+_LOAD_BALANCER_RESPONSE_MAX = 1_000_000 - 20_000  # of all of the response "1 MB"
 _PRINTABLE = re.compile(r"[!-~]*")
 _SCHEDULERS = ("aws.events", "aws.scheduler", "serverless-plugin-warmup")
 
@@ -51,12 +51,10 @@ def is_warm_up(event: Any) -> bool:
 
     That is an empty event, a scheduled one of EventBridge, or what serverless-plugin-warmup and lambda-warmer send.
     """
-    if not event:
+    if event in ({}, None):
         return True
-    return isinstance(event, dict) and "requestContext" not in event and _is_ping(event)
-
-
-def _is_ping(event: Mapping[str, Any]) -> bool:
+    if not isinstance(event, dict) or event.get("requestContext"):
+        return False
     return event.get("source") in _SCHEDULERS or event.get("warmer") is True
 
 
@@ -82,37 +80,36 @@ def front_door(event: Any) -> FrontDoor:
     Raises:
         UnknownEventError: the event is not a request.
     """
-    if not isinstance(event, dict) or not isinstance(context := event.get("requestContext"), dict):
-        raise UnknownEventError(event)
-    if "httpMethod" in event and "path" in event:
-        if "elb" in context:
-            return FrontDoor.LOAD_BALANCER
-        return FrontDoor.HTTP_API_1 if event.get("version") == "1.0" else FrontDoor.REST_API
-    if "rawPath" in event and "http" in context:
-        is_url = ".lambda-url." in context.get("domainName", "")
-        return FrontDoor.FUNCTION_URL if is_url else FrontDoor.HTTP_API_2
+    context = event.get("requestContext") if isinstance(event, dict) else None
+    if isinstance(context, dict):
+        if isinstance(event.get("httpMethod"), str) and "path" in event:
+            if "elb" in context:
+                return FrontDoor.LOAD_BALANCER
+            return FrontDoor.HTTP_API_1 if event.get("version") == "1.0" else FrontDoor.REST_API
+        http = context.get("http")
+        if isinstance(http, dict) and isinstance(http.get("method"), str) and "rawPath" in event:
+            is_url = ".lambda-url." in (context.get("domainName") or "")
+            return FrontDoor.FUNCTION_URL if is_url else FrontDoor.HTTP_API_2
     raise UnknownEventError(event)
 
 
 def _read_payload_1(event: Mapping[str, Any], door: FrontDoor, request_id: str) -> Request:
     context = event["requestContext"]
-    headers = {
-        name.lower(): ", ".join(values)
-        for name, values in (event.get("multiValueHeaders") or _listed(event.get("headers"))).items()
-    }
+    lists = event.get("multiValueHeaders") or _listed(event.get("headers"))
+    headers = {name.lower(): ", ".join(values) for name, values in lists.items()}
     parameters = event.get("multiValueQueryStringParameters") or _listed(event.get("queryStringParameters"))
     if door is FrontDoor.LOAD_BALANCER:  # which leaves them as they were sent
         parameters = _decoded(parameters)
     is_exact = door is not FrontDoor.HTTP_API_1
+    base, path = _split_base(event["path"] or "/", _resource(event.get("resource"), event), context)
+    # The path of the context begins with the stage, too. Under `sam local` it is a pattern.
     public_path = context.get("path") or ""
-    base, path = _split_base(event["path"] or "/", event.get("resource") or "", event, is_exact=is_exact)
     return Request(
-        event["httpMethod"],
+        event["httpMethod"].upper(),
         path=_encoded(path, is_exact=is_exact),
         parameters=parameters,
         headers=_with_host(headers, context),
-        # The path of the context begins with the stage, too. Under `sam local` it is a pattern.
-        base_path=public_path.removesuffix(path) if public_path.endswith(path) else base,
+        base_path=_base_path(public_path.removesuffix(path) if public_path.endswith(path) else base),
         id=request_id,
         correlation_id=context.get("requestId") or headers.get("x-amzn-trace-id", ""),
         is_path_exact=is_exact,
@@ -123,16 +120,16 @@ def _read_payload_1(event: Mapping[str, Any], door: FrontDoor, request_id: str) 
 def _read_payload_2(event: Mapping[str, Any], door: FrontDoor, request_id: str) -> Request:
     context = event["requestContext"]
     is_exact = door is FrontDoor.FUNCTION_URL
-    resource = event.get("routeKey", "").rpartition(" ")[2]
-    base, path = _split_base(event["rawPath"] or "/", resource, event, is_exact=is_exact)
+    _, _, pattern = (event.get("routeKey") or "").rpartition(" ")
+    base, path = _split_base(event["rawPath"] or "/", _resource(pattern, event), context)
     return Request(
-        context["http"]["method"],
+        context["http"]["method"].upper(),
         path=_encoded(path, is_exact=is_exact),
         parameters=parse_qs(event.get("rawQueryString") or "", keep_blank_values=True),
         headers=_with_host({name.lower(): value for name, value in (event.get("headers") or {}).items()}, context),
-        base_path=base,
+        base_path=_base_path(base),
         id=request_id,
-        correlation_id=context.get("requestId", ""),
+        correlation_id=context.get("requestId") or "",
         is_path_exact=is_exact,
     )
 
@@ -154,26 +151,35 @@ def _with_host(headers: dict[str, str], context: Mapping[str, Any]) -> dict[str,
     return headers
 
 
-def _split_base(path: str, resource: str, event: Mapping[str, Any], *, is_exact: bool) -> tuple[str, str]:
+def _resource(pattern: str | None, event: Mapping[str, Any]) -> str:
+    """Return the path that API Gateway matched: a pattern such as `/{proxy+}`, with its parameters filled in."""
+    parameters = event.get("pathParameters") or {}
+    return re.sub(r"\{(\w+)\+?\}", lambda match: parameters.get(match[1]) or "", pattern or "")
+
+
+def _split_base(path: str, resource: str, context: Mapping[str, Any]) -> tuple[str, str]:
     """Return the base path, which may be empty, and the rest of a path.
 
-    The resource is the pattern that API Gateway matched without the base path: `/rooms`, or `/{proxy+}`.
+    Args:
+        path: What was sent, or that decoded.
+        resource: What API Gateway matched, without the base path; `$default` if it did not look at the path.
+        context: Of the event; the stage is part of the path where it is not the default one.
     """
-    stage = f"/{event['requestContext'].get('stage') or ''}"
     if resource == "$default":
-        is_staged = path.startswith(f"{stage}/")
-        return (stage, path.removeprefix(stage)) if is_staged else ("", path)
-    for name, value in (event.get("pathParameters") or {}).items():
-        resource = resource.replace(f"{{{name}+}}", value or "").replace(f"{{{name}}}", value or "")
-    if path == resource or "/" not in resource:
+        resource = path.removeprefix(f"/{context.get('stage')}")
+    if not resource.startswith("/") or path == resource:
         return "", path
-    # Whether the parameters are decoded depends on the front door.
-    decode = unquote if is_exact else str
-    for match in re.finditer("/", path):
-        rest = path[match.start() :]
-        if decode(rest) in (resource, decode(resource)):
-            return path[: match.start()], rest
+    # Whether the parameters of the resource are decoded depends on the front door.
+    for whole, rest in ((path, resource), (unquote(path), resource), (unquote(path), unquote(resource))):
+        base = whole.rstrip("/").removesuffix(rest.rstrip("/"))
+        if base != whole.rstrip("/") and path.startswith(base):
+            return base, path[len(base) :]
     return "", path
+
+
+def _base_path(base: str) -> str:
+    """Return a base path with one slash at its front, as no link may begin with two; empty for none."""
+    return f"/{base.strip('/')}" if base.strip("/") else ""
 
 
 def _encoded(path: str, *, is_exact: bool) -> str:

@@ -6,9 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
-
-from rentomatic.domain.errors import SettingsError
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,9 +14,8 @@ if TYPE_CHECKING:
 # What Lambda returns at most, less the rest of the proxy response. Above it the runtime is restarted.
 RESPONSE_MAX = 6_291_556 - 20_000
 # A name, an address, or an IPv6 address in brackets, with an optional port (RFC 3986, section 3.2).
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 _SCHEMES = ("http", "https")
-_PATH = re.compile(r"[!-~]*")
 _SAFE = "!$'()*,/:;?@"  # in a query (RFC 3986, section 3.4), without what separates parameters
 
 
@@ -66,45 +63,25 @@ class Request:
         """Return the value of a header, given its name in lower case; empty if it is missing."""
         return self.headers.get(name, "")
 
-    def url(self, path: str, public_url: str = "") -> str:
-        """Return the URL under which clients find a path of this API.
+    def url(self, path: str) -> str:
+        """Return the URL under which this client finds a path of the API, without a host if that is not known.
 
         Args:
             path: Percent-encoded, without the base path.
-            public_url: The setting `PUBLIC_URL`. Without it, the URL is that of the request.
 
         Raises:
             InvalidHeaderError: what the client sent cannot be part of a URL.
-            SettingsError: `PUBLIC_URL` is not a URL.
         """
-        if public_url:
-            return read_public_url(public_url) + path
         # Each proxy appends its own value; the last one called the function.
         schemes = [scheme.strip(" \t").lower() for scheme in self.header("x-forwarded-proto").split(",")]
         if not {*schemes} <= {*_SCHEMES, ""}:
             raise InvalidHeaderError("X-Forwarded-Proto", f"Must be {' or '.join(_SCHEMES)}")
         host = self.header("host")
-        if host and not _HOST.fullmatch(host):
+        if not host:
+            return f"{self.base_path}{path}"
+        if not HOST.fullmatch(host):
             raise InvalidHeaderError("Host", "Must be a host name or address, with an optional port")
         return f"{schemes[-1] or 'https'}://{host}{self.base_path}{path}"
-
-
-@lru_cache(maxsize=1)
-def read_public_url(text: str) -> str:
-    """Return the setting `PUBLIC_URL` without a slash at its end.
-
-    Raises:
-        SettingsError: it is not a URL that links can begin with.
-    """
-    url = text.rstrip("/")
-    try:
-        parts = urlsplit(url)
-        is_valid = parts.scheme in _SCHEMES and _HOST.fullmatch(parts.netloc) and _PATH.fullmatch(url)
-    except ValueError:
-        is_valid = False
-    if not is_valid or "?" in url or "#" in url or set('<>"') & set(url):
-        raise SettingsError(["PUBLIC_URL is not a URL like https://rooms.example/v1"])
-    return url
 
 
 def with_query(url: str, parameters: Mapping[str, Sequence[str]]) -> str:

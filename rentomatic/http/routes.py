@@ -54,7 +54,8 @@ def list_rooms(service: Service, request: Request) -> Response | ResponseFailure
     response = room_search_use_case(service.rooms(), build_room_search_request(request.parameters))
     if isinstance(response, ResponseFailure):
         return response
-    url = request.url(request.path, service.settings.public_url)
+    base = service.settings.link_base
+    url = f"{base}{request.path}" if base else request.url(request.path)
     body, headers = encode_page(response.value, format_, request, url)
     return _representation(service, request, format_, body, headers)
 

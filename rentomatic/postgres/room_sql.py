@@ -44,7 +44,8 @@ def build_list(criteria: Sequence[Criterion]) -> Statement:
     """
     values = _Values()
     where = _where([_meets(criterion, values) for criterion in criteria])
-    return Statement(_select(f"{where} ORDER BY id"), values, prepare=not criteria, answer_max=math.inf)
+    sql = _select(f"{where} ORDER BY id")
+    return Statement(sql, values, prepare=True, has_generic_plan=not criteria, answer_max=math.inf)
 
 
 def build_check() -> Statement:
@@ -75,8 +76,7 @@ def build_search(search: RoomSearch) -> Statement:
         matches = [*matches, _is_after(keys, search.after, values)]
     page = f"{_where(matches)} {_order(keys, search)} LIMIT {search.limit + 1:d}"
     # One plan for all values would be the same for a price that most rooms have and one that few have.
-    prepare = not search.criteria
-    return Statement(_select(page, chord, more), values, prepare)
+    return Statement(_select(page, chord, more), values, prepare=True, has_generic_plan=not search.criteria)
 
 
 @lru_cache(maxsize=100)  # few variants: the limit is the only value in the text

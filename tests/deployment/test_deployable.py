@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +12,11 @@ from samtranslator.yaml_helper import yaml_parse
 from functions.smoke_test import app as smoke_test
 from tests.deployment.rehearsal.translation import translate
 from tests.deployment.template_rules import evaluate, refusals, values
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-ROOT = Path(__file__).resolve().parents[2]
 APPLICATION, DATABASE, DEPLOYER = (
     yaml_parse((ROOT / name).read_text()) for name in ("template.yaml", "database.yaml", "deployer.yaml")
 )

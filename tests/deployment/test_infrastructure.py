@@ -7,7 +7,6 @@ import re
 import tomllib
 from fnmatch import fnmatchcase
 from itertools import zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,11 +15,11 @@ from samtranslator.yaml_helper import yaml_parse
 
 from rentomatic.postgres.session import SessionEvent
 from tests.deployment.rehearsal.translation import translate
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ("template.yaml", "database.yaml")
 # What AWS lets nobody bound to a resource (Service Authorization Reference).
 WITHOUT_RESOURCE = {

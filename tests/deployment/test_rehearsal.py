@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from devtools.embedded_postgres import embedded_postgres_server
-from tests.conftest import ROOT, free_port
 from tests.deployment.emulators.steps import Checks
 from tests.deployment.rehearsal.stage import stage
 from tests.deployment.rehearsal.steps import STEPS
+from tests.support.commands import free_port
 from tests.support.emulator import AS_ON_LAMBDA
+from tests.support.paths import ROOT
 
 REPORT = ROOT / "docs" / "rehearsal.md"
 

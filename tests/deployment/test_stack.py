@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,11 +13,11 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tests.deployment.rehearsal import models
 from tests.deployment.rehearsal.translation import for_moto, translate
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rooms-database-AbCdEf"
 LOG_GROUP_ARN = "arn:aws:logs:us-east-1:123456789012:log-group"
 IAM_ARN = "arn:aws:rds-db:us-east-1:123456789012:dbuser:cluster-ABC/rentomatic"

@@ -8,7 +8,7 @@ from typing import Any
 from cfnlint.api import lint_file
 from samtranslator.yaml_helper import yaml_parse
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 WORKFLOWS = {file.stem: file.read_text(encoding="utf-8") for file in (ROOT / ".github" / "workflows").glob("*.yml")}
 TEMPLATE = ROOT / "deployer.yaml"

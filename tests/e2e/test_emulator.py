@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,13 +14,12 @@ from tests.support.emulator import AS_ON_LAMBDA, Emulator, emulated
 from tests.support.events import STATUS, an_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from pg8000.native import Connection
 
-    Invoke = Callable[[dict[str, Any]], Any]
 
 pytestmark = AS_ON_LAMBDA
 

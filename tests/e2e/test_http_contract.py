@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 
@@ -152,5 +152,15 @@ def test_head_is_get_without_the_body(api: str, admin: Connection) -> None:
     assert {headers[name] for name in ("ETag", "Link")} == {get(url)[1][name] for name in ("ETag", "Link")}
 
 
-def test_a_slash_at_the_end_makes_no_difference(api: str) -> None:
-    assert get(f"{api}/rooms/")[0] == 200
+@pytest.mark.parametrize("path", ["/rooms/", "//rooms", "/rooms//"])
+def test_empty_segments_are_redirected(api: str, path: str) -> None:
+    assert get(f"{api}{path}")[0] == 200  # where it is redirected to
+
+
+@pytest.mark.parametrize("code", ["a b", "a/b", "a?b", "#", '"', "\\", "\t", "\u00a0", "\U0001f6cf", "%2F"])
+def test_a_room_with_an_odd_code_is_found(api: str, admin: Connection, code: str) -> None:
+    insert_rooms(admin, [a_room(code=code)])
+
+    status, _, body = get(f"{api}/rooms/{quote(code, safe='')}")
+
+    assert (status, json.loads(body)["code"]) == (200, code)

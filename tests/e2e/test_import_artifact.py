@@ -1,4 +1,4 @@
-"""What `sam build` makes of the import function: it runs the same rule of the same Makefile."""
+"""What `sam build` makes of the import function."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.support.commands import clean_environ
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,14 +26,9 @@ print(json.dumps(app.handler({"Event": "s3:TestEvent"}, context)))
 """
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, lambda_python: str) -> Path:  # noqa: ARG001 - found, or all of it is skipped
-    folder = tmp_path_factory.mktemp("import")
-    makefile = "functions/import_rooms/Makefile"
-    command = ["make", "-f", makefile, "build-ImportFunction", f"ARTIFACTS_DIR={folder}"]
-    result = subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return folder
+@pytest.fixture
+def built(artifact: Path) -> Path:
+    return artifact / "ImportFunction"
 
 
 def test_it_has_its_handler_and_no_more(built: Path) -> None:

@@ -12,16 +12,15 @@ import subprocess
 import sys
 from contextlib import closing, contextmanager
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from devtools.api_documents import FOLDER
-from rentomatic.postgres.connection import connect
-from rentomatic.postgres.settings import read_postgres_settings
-from tests.conftest import free_port
-from tests.support.commands import Command, clean_environ, get, running
+from tests.support.commands import Command, clean_environ, free_port, get, running
+from tests.support.manage import assert_one_clear_line, run_manage, run_sql, start_manage
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,26 +41,6 @@ def serving(clone: Path, command: str = "manage.py serve", **environ: str) -> It
     with running([*words, *arguments], clone, {**clean_environ(), **environ}, clone.parent / "output") as server:
         server.wait_for(f"{url}/rooms")
         yield server, url
-
-
-def manage(clone: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=clone,
-        env={**clean_environ(), **(environ or {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def assert_one_clear_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
-    assert result.returncode != 0
-    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
-    assert result.stderr.startswith("Error: ")
-    for word in words:
-        assert word in result.stderr
 
 
 def postgres_of(clone: Path) -> list[psutil.Process]:
@@ -111,14 +90,14 @@ def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
     with serving(clone) as (server, url):
         source = app.read_text()
 
-        app.write_text(source.replace("There is nothing at this path", "Nothing to see here"))
+        app.write_text(source.replace("No resource at this path", "Nothing to see here"))
         assert json.loads(get(f"{url}/nothing")[2])["message"] == "Nothing to see here"
 
         app.write_text("this is no Python")
         assert get(f"{url}/nothing")[0] == 500  # SAM CLI's answer where API Gateway's is 502
 
         app.write_text(source)
-        assert json.loads(get(f"{url}/nothing")[2])["message"] == "There is nothing at this path"
+        assert json.loads(get(f"{url}/nothing")[2])["message"] == "No resource at this path"
 
         responses = clone / "rentomatic" / "responses.py"
         responses.write_text(responses.read_text().replace('"ResourceError"', '"NoSuchThing"'))
@@ -158,14 +137,14 @@ def test_what_a_killed_server_leaves_is_stopped_by_down_or_by_the_next_one(clone
     assert len(postgres_of(clone)) == 1
 
     if stop == "down":
-        assert manage(clone, "down").stdout == "Stopped the embedded Postgres\n"
+        assert start_manage(clone, "down").stdout == "Stopped the embedded Postgres\n"
     else:
         with serving(clone) as (server, _):
             assert len(postgres_of(clone)) == 1
             server.press_ctrl_c()
 
     assert postgres_of(clone) == []
-    assert manage(clone, "down").stdout == "No embedded Postgres was left behind\n"
+    assert start_manage(clone, "down").stdout == "No embedded Postgres was left behind\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -206,8 +185,8 @@ def test_a_server_under_nohup_outlives_its_terminal(clone: Path) -> None:
 
 def test_two_servers_cannot_share_the_embedded_database(clone: Path) -> None:
     with serving(clone) as (server, url):
-        second = manage(clone, "serve", "--port", str(free_port()))
-        down = manage(clone, "down", "--delete-data")
+        second = start_manage(clone, "serve", "--port", str(free_port()))
+        down = start_manage(clone, "down", "--delete-data")
 
         for result in (second, down):
             assert_one_clear_line(
@@ -216,7 +195,7 @@ def test_two_servers_cannot_share_the_embedded_database(clone: Path) -> None:
         assert second.stdout == ""
         assert get(f"{url}/rooms")[0] == 200
         server.press_ctrl_c()
-    assert manage(clone, "down", "--delete-data").returncode == 0
+    assert start_manage(clone, "down", "--delete-data").returncode == 0
     assert not (clone / ".data").exists()
 
 
@@ -246,19 +225,13 @@ def test_a_room_table_of_the_user_s_own_is_served_as_it_is(clone: Path, server: 
     assert run_sql(own_database, "SELECT to_regclass('alembic_version')") == [[None]]
 
 
-def run_sql(configuration: Mapping[str, str], sql: str) -> Any:
-    with connect(read_postgres_settings(configuration)) as connection:
-        return connection.run(sql)
-
-
-def test_a_port_in_use_is_one_clear_line(clone: Path) -> None:
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
 
-        result = manage(clone, "serve", "--port", str(port))
+        result = run_manage(tmp_path, "serve", "--port", str(port))
 
     assert_one_clear_line(result, f"127.0.0.1:{port}", "another port")
-    assert not (clone / ".data").exists()
 
 
 @pytest.mark.parametrize("port", ["abc", "0"])
@@ -271,22 +244,22 @@ def test_a_port_that_is_none_is_said_by_the_name_that_was_typed(clone: Path, por
     assert "Error: Invalid value for '--port' (or PORT): " in result.stderr
 
 
-def test_an_empty_port_is_the_usual_one(clone: Path) -> None:
-    result = manage(clone, "serve", "--host", "192.0.2.1", environ={"PORT": ""})  # nobody's address (RFC 5737)
+def test_an_empty_port_is_the_usual_one(tmp_path: Path) -> None:
+    result = run_manage(tmp_path, "serve", "--host", "192.0.2.1", environ={"PORT": ""})  # nobody's address (RFC 5737)
 
     assert_one_clear_line(result, "192.0.2.1:3000")
 
 
-def test_an_unreachable_database_is_one_clear_line(clone: Path, server: Mapping[str, str]) -> None:
+def test_an_unreachable_database_is_one_clear_line(tmp_path: Path, server: Mapping[str, str]) -> None:
     environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PORT": str(free_port())}
 
     for command in ("serve", "migrate"):
-        assert_one_clear_line(manage(clone, command, environ=environ), "POSTGRES_PORT", "refused")
+        assert_one_clear_line(run_manage(tmp_path, command, environ=environ), "POSTGRES_PORT", "refused")
 
 
 @pytest.mark.parametrize("answer", [b"S" + bytes(100), b"HTTP/1.1 400 Bad Request\r\n\r\n"])
 def test_something_else_on_the_database_s_port_is_one_clear_line(
-    clone: Path, server: Mapping[str, str], answer: bytes
+    tmp_path: Path, server: Mapping[str, str], answer: bytes
 ) -> None:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), SomethingElse) as listener:
         SomethingElse.answer = answer
@@ -294,7 +267,7 @@ def test_something_else_on_the_database_s_port_is_one_clear_line(
         port = str(listener.server_address[1])
         environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PORT": port}
 
-        results = [manage(clone, command, environ=environ) for command in ("serve", "migrate")]
+        results = [run_manage(tmp_path, command, environ=environ) for command in ("serve", "migrate")]
         listener.shutdown()
 
     for result in results:
@@ -314,26 +287,26 @@ class SomethingElse(socketserver.BaseRequestHandler):
 def test_a_secret_without_a_region_is_one_clear_line(clone: Path) -> None:
     environ = {"POSTGRES_SECRET_ID": "rooms", "AWS_CONFIG_FILE": "/nowhere"}
 
-    assert_one_clear_line(manage(clone, "migrate", environ=environ), "You must specify a region")
+    assert_one_clear_line(start_manage(clone, "migrate", environ=environ), "You must specify a region")
 
 
-def test_what_the_database_says_is_one_clear_line(clone: Path, server: Mapping[str, str]) -> None:
+def test_what_the_database_says_is_one_clear_line(tmp_path: Path, server: Mapping[str, str]) -> None:
     environ = {**server, "APPLICATION_DB": "nowhere"}
 
     for command in ("serve", "migrate"):
-        assert_one_clear_line(manage(clone, command, environ=environ), ': database "nowhere" does not exist')
+        assert_one_clear_line(run_manage(tmp_path, command, environ=environ), ': database "nowhere" does not exist')
 
 
-def test_a_missing_setting_is_one_clear_line(clone: Path) -> None:
+def test_a_missing_setting_is_one_clear_line(tmp_path: Path) -> None:
     environ = {"POSTGRES_HOSTNAME": "127.0.0.1"}
 
-    result = manage(clone, "migrate", environ=environ)
+    result = run_manage(tmp_path, "migrate", environ=environ)
 
     assert_one_clear_line(result, "POSTGRES_USER is missing", "APPLICATION_DB is missing")
 
 
-def test_who_names_no_database_is_told_that_the_embedded_one_is_looked_after(clone: Path) -> None:
-    migrate, doctor = manage(clone, "migrate"), manage(clone, "doctor")
+def test_who_names_no_database_is_told_that_the_embedded_one_is_looked_after(tmp_path: Path) -> None:
+    migrate, doctor = run_manage(tmp_path, "migrate"), run_manage(tmp_path, "doctor")
 
     said = "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; `make run` manages the embedded"
     assert_one_clear_line(migrate, said, "one")
@@ -360,31 +333,31 @@ def test_a_missing_python_is_one_clear_line(clone: Path) -> None:
 @pytest.mark.parametrize(
     "command", [[], ["serve"], ["migrate"], ["generate"], ["import"], ["export"], ["doctor"], ["documents"], ["down"]]
 )
-def test_every_command_has_help(clone: Path, command: list[str]) -> None:
-    result = manage(clone, *command, "--help")
+def test_every_command_has_help(tmp_path: Path, command: list[str]) -> None:
+    result = run_manage(tmp_path, *command, "--help")
 
     assert result.returncode == 0
     assert result.stdout.startswith("Usage: ")
 
 
-def test_the_list_of_commands_says_of_each_what_it_does_without_cutting_it_short(clone: Path) -> None:
-    assert "..." not in manage(clone, "--help").stdout.partition("Commands:")[2]
+def test_the_list_of_commands_says_of_each_what_it_does_without_cutting_it_short(tmp_path: Path) -> None:
+    assert "..." not in run_manage(tmp_path, "--help").stdout.partition("Commands:")[2]
 
 
 def test_the_documents_are_written_as_they_are_here(clone: Path) -> None:
-    folder = clone / "functions" / "rooms"
+    folder = clone / "rentomatic" / "http"
     for document in DOCUMENTS:
         (folder / document).write_text("stale")
 
-    result = manage(clone, "documents")
+    result = start_manage(clone, "documents")
 
-    assert result.stdout == "".join(f"Wrote functions/rooms/{document}\n" for document in DOCUMENTS)
+    assert result.stdout == "".join(f"Wrote rentomatic/http/{document}\n" for document in DOCUMENTS)
     for document in DOCUMENTS:
         assert (folder / document).read_text(encoding="utf-8") == (FOLDER / document).read_text(encoding="utf-8")
 
 
-def test_migrate_reports_each_step(clone: Path, empty_database: Mapping[str, str]) -> None:
-    result = manage(clone, "migrate", environ=empty_database)
+def test_migrate_reports_each_step(tmp_path: Path, empty_database: Mapping[str, str]) -> None:
+    result = run_manage(tmp_path, "migrate", environ=empty_database)
 
     *steps, last = result.stdout.splitlines()
     assert result.returncode == 0
@@ -393,34 +366,34 @@ def test_migrate_reports_each_step(clone: Path, empty_database: Mapping[str, str
 
 
 def test_migrate_gives_the_reader_the_login_of_its_secret(
-    clone: Path, empty_database: Mapping[str, str], aws: Mapping[str, str], secrets: SecretsManagerClient
+    tmp_path: Path, empty_database: Mapping[str, str], aws: Mapping[str, str], secrets: SecretsManagerClient
 ) -> None:
     secret = {"username": "rentomatic_reader", "password": "of the reader"}
     secrets.create_secret(Name="reader", SecretString=json.dumps(secret))
 
-    result = manage(clone, "migrate", environ={**empty_database, **aws, "READER_SECRET_ID": "reader"})
+    result = run_manage(tmp_path, "migrate", environ={**empty_database, **aws, "READER_SECRET_ID": "reader"})
 
     assert result.stdout.splitlines()[-2:] == ["Set the login of rentomatic_reader", "The database is up to date"]
 
 
 def test_the_sql_is_that_for_an_empty_database_or_for_the_one_that_the_settings_name(
-    clone: Path, empty_database: Mapping[str, str]
+    tmp_path: Path, empty_database: Mapping[str, str]
 ) -> None:
-    for_an_empty_one = manage(clone, "migrate", "--sql").stdout
-    manage(clone, "migrate", environ=empty_database)
+    for_an_empty_one = run_manage(tmp_path, "migrate", "--sql").stdout
+    run_manage(tmp_path, "migrate", environ=empty_database)
 
-    for_one_that_is_up_to_date = manage(clone, "migrate", "--sql", environ=empty_database).stdout
+    for_one_that_is_up_to_date = run_manage(tmp_path, "migrate", "--sql", environ=empty_database).stdout
 
-    assert for_an_empty_one == (clone / "devtools/docker/schema.sql").read_text()
+    assert for_an_empty_one == (ROOT / "devtools/docker/schema.sql").read_text()
     assert "CREATE TABLE room" in for_an_empty_one
     assert "room" not in for_one_that_is_up_to_date
 
 
 def test_rooms_are_generated_once_for_a_seed_whether_the_embedded_database_is_served_or_not(clone: Path) -> None:
-    first = manage(clone, "generate", "--rooms", "10", "--seed", "1")
+    first = start_manage(clone, "generate", "--rooms", "10", "--seed", "1")
     with serving(clone) as (server, url):
-        second = manage(clone, "generate", "--rooms", "5", "--seed", "2")
-        again = manage(clone, "generate", "--rooms", "20", "--seed", "1")
+        second = start_manage(clone, "generate", "--rooms", "5", "--seed", "2")
+        again = start_manage(clone, "generate", "--rooms", "20", "--seed", "1")
         rooms = json.loads(get(f"{url}/rooms")[2])
         server.press_ctrl_c()
 
@@ -431,12 +404,12 @@ def test_rooms_are_generated_once_for_a_seed_whether_the_embedded_database_is_se
 
 
 def test_rooms_are_not_added_to_a_database_of_the_user_s_own_without_asking(
-    clone: Path, empty_database: Mapping[str, str]
+    tmp_path: Path, empty_database: Mapping[str, str]
 ) -> None:
     arguments = ("generate", "--rooms", "10")
 
-    assert manage(clone, *arguments, environ=empty_database).stderr == "Aborted!\n"
-    assert manage(clone, *arguments, "--yes", environ=empty_database).returncode == 0
+    assert run_manage(tmp_path, *arguments, environ=empty_database).stderr == "Aborted!\n"
+    assert run_manage(tmp_path, *arguments, "--yes", environ=empty_database).returncode == 0
     assert run_sql(empty_database, "SELECT count(*) FROM room") == [[12 + 10]]
 
 
@@ -444,7 +417,7 @@ def test_rooms_are_not_added_to_a_database_of_the_user_s_own_without_asking(
 def test_a_generation_that_is_stopped_adds_nothing_and_says_so(
     clone: Path, empty_database: Mapping[str, str], number: signal.Signals
 ) -> None:
-    manage(clone, "migrate", environ=empty_database)
+    start_manage(clone, "migrate", environ=empty_database)
     command = [sys.executable, "manage.py", "generate", "--yes"]
     with running(command, clone, {**clean_environ(), **empty_database}, clone.parent / "output") as generate:
         generate.wait_for_output("Added 100,000 of 1,000,000 rooms")
@@ -460,7 +433,7 @@ def test_a_generation_that_is_stopped_adds_nothing_and_says_so(
 def test_ctrl_c_while_a_command_is_being_imported_is_one_line(clone: Path, command: str) -> None:
     (clone / "devtools" / "database.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
 
-    result = manage(clone, command)
+    result = start_manage(clone, command)
 
     assert result.returncode == (0 if command == "serve" else 130)
     assert (result.stdout, len(result.stderr.splitlines())) == ("", 1)
@@ -468,13 +441,13 @@ def test_ctrl_c_while_a_command_is_being_imported_is_one_line(clone: Path, comma
 
 
 def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not_count(
-    clone: Path, empty_database: Mapping[str, str]
+    tmp_path: Path, empty_database: Mapping[str, str]
 ) -> None:
-    manage(clone, "migrate", environ=empty_database)
+    run_manage(tmp_path, "migrate", environ=empty_database)
     name = empty_database["APPLICATION_DB"]
     run_sql(empty_database, f"ALTER DATABASE {name} SET statement_timeout = '8s'")
 
-    result = manage(clone, "doctor", environ=empty_database)
+    result = run_manage(tmp_path, "doctor", environ=empty_database)
 
     assert (result.returncode, result.stderr) == (0, "")
     assert re.findall(r"^(\w+) +([\w-]+) ", result.stdout, re.MULTILINE) == [
@@ -483,13 +456,13 @@ def test_the_doctor_s_exit_status_is_0_when_nothing_is_wrong_and_warnings_do_not
         *[("ok", check) for check in ("migrations", "schema", "indexes", "queries")],
     ]
     assert result.stdout.splitlines()[6].endswith("The user is a superuser, but needs only to read the table room")
-    assert result.stdout.splitlines()[7].startswith(" " * 26 + "-> give the function a role of its own")
+    assert result.stdout.splitlines()[7].startswith(" " * 26 + "-> give the function its own role")
 
 
-def test_the_doctor_says_what_is_wrong_and_its_exit_status_is_1(clone: Path, server: Mapping[str, str]) -> None:
+def test_the_doctor_says_what_is_wrong_and_its_exit_status_is_1(tmp_path: Path, server: Mapping[str, str]) -> None:
     environ = {**server, "POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_PASSWORD": "canary-5e7a"}
 
-    result = manage(clone, "doctor", environ=environ)
+    result = run_manage(tmp_path, "doctor", environ=environ)
 
     assert (result.returncode, result.stderr) == (1, "")
     assert re.search("^wrong        login        .*28P01.*\n {26}-> Correct POSTGRES_USER", result.stdout, re.MULTILINE)

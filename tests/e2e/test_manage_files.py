@@ -16,23 +16,24 @@ import pytest
 
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
-from tests.conftest import ROOT
-from tests.e2e.test_manage import assert_one_clear_line, manage, run_sql, serving
+from schema import upgrade
+from tests.e2e.test_manage import serving
 from tests.support.commands import clean_environ, get
+from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
+from tests.support.paths import SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SHARED = ROOT.parent / "shared"
 CSV = "code,size,price,latitude,longitude\r\na,20,40,53.55,9.99\r\nb,21,,,\r\n"
 MAPPED = ("--map", "price=cold_rent,size=living_space", "--round")
 
 
 @pytest.fixture
-def database(clone: Path, empty_database: Mapping[str, str]) -> Mapping[str, str]:
+def database(empty_database: Mapping[str, str]) -> Mapping[str, str]:
     """The settings of a database with a room table, which is empty."""
-    assert manage(clone, "migrate", environ=empty_database).returncode == 0
+    upgrade(empty_database, print)
     return empty_database
 
 
@@ -40,12 +41,12 @@ def rooms_of(database: Mapping[str, str]) -> object:
     return run_sql(database, "SELECT code, size, price, latitude, longitude FROM room ORDER BY id")
 
 
-def test_a_file_is_imported_and_exported_as_it_was(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_bytes(CSV.encode())
+def test_a_file_is_imported_and_exported_as_it_was(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_bytes(CSV.encode())
 
-    first = manage(clone, "import", "rooms.csv", environ=database)
-    again = manage(clone, "import", "rooms.csv", environ=database)
-    export = manage(clone, "export", environ=database)
+    first = start_manage(tmp_path, "import", "rooms.csv", environ=database)
+    again = start_manage(tmp_path, "import", "rooms.csv", environ=database)
+    export = start_manage(tmp_path, "export", environ=database)
 
     said = "Read 2 rows: {} rooms added, 0 changed, {} unchanged; 0 rows refused"
     assert (first.returncode, first.stdout.splitlines()[-1], first.stderr) == (0, said.format(2, 0), "")
@@ -53,37 +54,39 @@ def test_a_file_is_imported_and_exported_as_it_was(clone: Path, database: Mappin
     assert (export.returncode, export.stderr) == (0, "Exported 2 rooms\n")
     assert export.stdout == CSV.replace("\r\n", "\n")  # read as text
     assert rooms_of(database) == [["a", 20, 40, 53.55, 9.99], ["b", 21, None, None, None]]
-    assert not list(clone.glob("*.report.jsonl"))
+    assert not list(tmp_path.glob("*.report.jsonl"))
 
 
 @pytest.mark.parametrize("name", ["rooms.ndjson.gz", "rooms.geojson"])
 def test_what_one_database_exports_another_imports(
-    clone: Path, database: Mapping[str, str], server: Mapping[str, str], name: str
+    tmp_path: Path, database: Mapping[str, str], server: Mapping[str, str], name: str
 ) -> None:
-    assert manage(clone, "generate", "--rooms", "1000", "--yes", environ=database).returncode == 0
+    assert run_manage(tmp_path, "generate", "--rooms", "1000", "--yes", environ=database).returncode == 0
     other = {**server, "APPLICATION_DB": f"{database['APPLICATION_DB']}_other"}
     run_sql(server, f"CREATE DATABASE {other['APPLICATION_DB']}")
-    assert manage(clone, "migrate", environ=other).returncode == 0
+    assert run_manage(tmp_path, "migrate", environ=other).returncode == 0
 
-    export = manage(clone, "export", name, environ=database)
-    first = manage(clone, "import", name, environ=other)
-    again = manage(clone, "import", name, environ=other)
+    export = run_manage(tmp_path, "export", name, environ=database)
+    first = run_manage(tmp_path, "import", name, environ=other)
+    again = run_manage(tmp_path, "import", name, environ=other)
 
     assert (export.stdout, export.stderr) == ("", "Exported 1,000 rooms\n")
     assert first.stdout.endswith("1,000 rooms added, 0 changed, 0 unchanged; 0 rows refused\n")
     assert again.stdout.endswith("0 rooms added, 0 changed, 1,000 unchanged; 0 rows refused\n")
     assert rooms_of(other) == rooms_of(database)
-    assert (clone / name).read_bytes().startswith(b"\x1f\x8b") == name.endswith(".gz")
+    assert (tmp_path / name).read_bytes().startswith(b"\x1f\x8b") == name.endswith(".gz")
     run_sql(server, f"DROP DATABASE {other['APPLICATION_DB']} WITH (FORCE)")
 
 
-def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(clone: Path, database: Mapping[str, str]) -> None:
-    data = clone / "data"
+def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(
+    tmp_path: Path, database: Mapping[str, str]
+) -> None:
+    data = tmp_path / "data"
     data.mkdir()
     (data / "rooms.csv").write_text(CSV + "c,1.5,-2,91,\n")
-    report = clone / "rooms.csv.report.jsonl"
+    report = tmp_path / "rooms.csv.report.jsonl"
 
-    result = manage(clone, "import", "data/rooms.csv", environ=database)
+    result = run_manage(tmp_path, "import", "data/rooms.csv", environ=database)
 
     assert result.returncode == 0
     assert result.stdout.splitlines()[-2:] == [
@@ -96,16 +99,16 @@ def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(clone: Pat
     ]
 
     (data / "rooms.csv").write_text(CSV)
-    manage(clone, "import", "data/rooms.csv", environ=database)
+    run_manage(tmp_path, "import", "data/rooms.csv", environ=database)
     assert not report.exists()
 
 
 def test_an_attribute_without_a_column_is_said_with_the_columns_that_there_are(
-    clone: Path, database: Mapping[str, str]
+    tmp_path: Path, database: Mapping[str, str]
 ) -> None:
-    (clone / "rooms.csv").write_text("code,rent,size,latitude,longitude\na,40,20,,\n")
+    (tmp_path / "rooms.csv").write_text("code,rent,size,latitude,longitude\na,40,20,,\n")
 
-    result = manage(clone, "import", "rooms.csv", environ=database)
+    result = run_manage(tmp_path, "import", "rooms.csv", environ=database)
 
     summary, unknown = result.stdout.splitlines()[-2:]
     assert summary == "Read 1 row: 1 room added, 0 changed, 0 unchanged; 0 rows refused"
@@ -117,20 +120,20 @@ def test_an_attribute_without_a_column_is_said_with_the_columns_that_there_are(
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", "code,price\n"), ("a.ndjson", ""), ("a.json", "[]")])
 def test_a_file_without_rows_is_said_to_have_none(
-    clone: Path, database: Mapping[str, str], name: str, text: str
+    tmp_path: Path, database: Mapping[str, str], name: str, text: str
 ) -> None:
-    (clone / name).write_text(text)
+    (tmp_path / name).write_text(text)
 
-    result = manage(clone, "import", name, environ=database)
+    result = run_manage(tmp_path, "import", name, environ=database)
 
     assert (result.returncode, result.stdout.splitlines()[-1], result.stderr) == (0, "The file has no rows", "")
 
 
-def test_a_dry_run_and_a_strict_one_change_nothing(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text(CSV + "c,1.5,,,\n")
+def test_a_dry_run_and_a_strict_one_change_nothing(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text(CSV + "c,1.5,,,\n")
 
-    dry = manage(clone, "import", "rooms.csv", "--dry-run", environ=database)
-    strict = manage(clone, "import", "rooms.csv", "--strict", "--report", "said.jsonl", environ=database)
+    dry = run_manage(tmp_path, "import", "rooms.csv", "--dry-run", environ=database)
+    strict = run_manage(tmp_path, "import", "rooms.csv", "--strict", "--report", "said.jsonl", environ=database)
 
     assert (dry.returncode, dry.stdout.splitlines()[0]) == (
         0,
@@ -138,7 +141,7 @@ def test_a_dry_run_and_a_strict_one_change_nothing(clone: Path, database: Mappin
     )
     assert strict.returncode == 1
     assert_one_clear_line(strict, "rooms.csv was not imported", "In line 4, column size", "--round", "is in said.jsonl")
-    assert len((clone / "said.jsonl").read_text().splitlines()) == 1
+    assert len((tmp_path / "said.jsonl").read_text().splitlines()) == 1
     assert rooms_of(database) == []
 
 
@@ -158,49 +161,49 @@ def test_a_dry_run_and_a_strict_one_change_nothing(clone: Path, database: Mappin
     ],
 )
 def test_what_is_wrong_with_the_command_or_the_file_is_said(
-    clone: Path, database: Mapping[str, str], arguments: list[str], status: int, said: str
+    tmp_path: Path, database: Mapping[str, str], arguments: list[str], status: int, said: str
 ) -> None:
-    (clone / "rooms.csv").write_text(CSV + "c,?,,,\n")
-    (clone / "rooms.txt").write_text(CSV)
-    (clone / "broken.csv.gz").write_bytes(gzip.compress(CSV.encode())[:-4])
+    (tmp_path / "rooms.csv").write_text(CSV + "c,?,,,\n")
+    (tmp_path / "rooms.txt").write_text(CSV)
+    (tmp_path / "broken.csv.gz").write_bytes(gzip.compress(CSV.encode())[:-4])
 
-    result = manage(clone, "import", *arguments, environ=database)
+    result = run_manage(tmp_path, "import", *arguments, environ=database)
 
     assert (result.returncode, "Traceback" in result.stderr) == (status, False)
     assert said in result.stderr
     assert result.stderr.count("Error: ") == 1
     assert rooms_of(database) == []
-    assert (clone / "rooms.csv").read_text().startswith("code")
+    assert (tmp_path / "rooms.csv").read_text().startswith("code")
 
 
-def test_a_database_without_the_table_is_left_as_it_is(clone: Path, empty_database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text(CSV)
+def test_a_database_without_the_table_is_left_as_it_is(tmp_path: Path, empty_database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text(CSV)
 
     for arguments in (["import", "rooms.csv"], ["export"]):
-        assert_one_clear_line(manage(clone, *arguments, environ=empty_database), "room")
-    assert "run manage.py migrate" in manage(clone, "import", "rooms.csv", environ=empty_database).stderr
+        assert_one_clear_line(run_manage(tmp_path, *arguments, environ=empty_database), "room")
+    assert "run manage.py migrate" in run_manage(tmp_path, "import", "rooms.csv", environ=empty_database).stderr
     assert run_sql(empty_database, "SELECT to_regclass('room')") == [[None]]
 
 
-def test_an_export_that_fails_leaves_the_older_file(clone: Path, empty_database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text("older")
+def test_an_export_that_fails_leaves_the_older_file(tmp_path: Path, empty_database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text("older")
 
     assert_one_clear_line(
-        manage(clone, "export", "rooms.csv", environ=empty_database), 'relation "room" does not exist'
+        run_manage(tmp_path, "export", "rooms.csv", environ=empty_database), 'relation "room" does not exist'
     )
-    export = manage(clone, "export", "nowhere/rooms.csv", environ=empty_database)
+    export = run_manage(tmp_path, "export", "nowhere/rooms.csv", environ=empty_database)
     assert export.stderr == "Error: There is no folder nowhere\n"
 
-    assert (clone / "rooms.csv").read_text() == "older"
-    assert not list(clone.glob("*.part"))
+    assert (tmp_path / "rooms.csv").read_text() == "older"
+    assert not list(tmp_path.glob("*.part"))
 
 
-def reading(clone: Path, database: Mapping[str, str]) -> subprocess.Popen[str]:
+def reading(tmp_path: Path, database: Mapping[str, str]) -> subprocess.Popen[str]:
     """Import from the standard input, wait until the transaction has begun."""
-    command = [sys.executable, "manage.py", "import", "-", "--format", "ndjson"]
+    command = [sys.executable, MANAGE, "import", "-", "--format", "ndjson"]
     process = subprocess.Popen(
         command,
-        cwd=clone,
+        cwd=tmp_path,
         env={**clean_environ(), **database},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -222,14 +225,14 @@ def reading(clone: Path, database: Mapping[str, str]) -> subprocess.Popen[str]:
     pytest.fail(f"it never began: {process.communicate()}")
 
 
-def test_what_is_no_file_is_neither_deleted_nor_replaced(clone: Path, database: Mapping[str, str]) -> None:
-    pipe = clone / "pipe"
+def test_what_is_no_file_is_neither_deleted_nor_replaced(tmp_path: Path, database: Mapping[str, str]) -> None:
+    pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    (clone / "rooms.csv").write_text("code,price\na,41\n")
-    reader = subprocess.Popen(["cat", "pipe"], cwd=clone, stdout=subprocess.PIPE, text=True)
+    (tmp_path / "rooms.csv").write_text("code,price\na,41\n")
+    reader = subprocess.Popen(["cat", "pipe"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
 
-    manage(clone, "import", "rooms.csv", "--report", "pipe", environ=database)
-    manage(clone, "export", "pipe", "--format", "csv", environ=database)
+    run_manage(tmp_path, "import", "rooms.csv", "--report", "pipe", environ=database)
+    run_manage(tmp_path, "export", "pipe", "--format", "csv", environ=database)
 
     assert pipe.is_fifo()
     assert reader.communicate()[0].splitlines()[1:] == ["a,,41,,"]
@@ -237,9 +240,9 @@ def test_what_is_no_file_is_neither_deleted_nor_replaced(clone: Path, database: 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_is_one_line_and_nothing_is_imported(
-    clone: Path, database: Mapping[str, str], number: signal.Signals
+    tmp_path: Path, database: Mapping[str, str], number: signal.Signals
 ) -> None:
-    process = reading(clone, database)
+    process = reading(tmp_path, database)
     process.send_signal(number)
     output, errors = process.communicate()
 
@@ -248,9 +251,9 @@ def test_ctrl_c_is_one_line_and_nothing_is_imported(
 
 
 def test_a_connection_that_dies_in_the_middle_is_one_line_and_nothing_is_imported(
-    clone: Path, database: Mapping[str, str]
+    tmp_path: Path, database: Mapping[str, str]
 ) -> None:
-    process = reading(clone, database)
+    process = reading(tmp_path, database)
     with connect(read_postgres_settings({**database, "APPLICATION_DB": "postgres"})) as admin:
         admin.run(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name",
@@ -260,17 +263,19 @@ def test_a_connection_that_dies_in_the_middle_is_one_line_and_nothing_is_importe
 
     assert process.returncode == 1
     assert len(errors.splitlines()) == 1
-    assert re.fullmatch("Error: Postgres .* No partial import remains: fix this and run the command again.*\n", errors)
+    assert re.fullmatch(
+        "Error: .*Postgres .* No partial import remains: fix this and run the command again.*\n", errors
+    )
     assert rooms_of(database) == []
 
 
-def test_a_terminal_gets_a_progress_bar_by_the_bytes_of_the_file(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text("code\n" + "".join(f"{number}\n" for number in range(3_000)))
+def test_a_terminal_gets_a_progress_bar_by_the_bytes_of_the_file(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text("code\n" + "".join(f"{number}\n" for number in range(3_000)))
     primary, secondary = pty.openpty()
-    command = [sys.executable, "manage.py", "import", "rooms.csv"]
+    command = [sys.executable, MANAGE, "import", "rooms.csv"]
 
     process = subprocess.Popen(
-        command, cwd=clone, env={**clean_environ(), **database, "TERM": "xterm"}, stdout=secondary, stderr=secondary
+        command, cwd=tmp_path, env={**clean_environ(), **database, "TERM": "xterm"}, stdout=secondary, stderr=secondary
     )
     os.close(secondary)
     output = b""
@@ -293,8 +298,8 @@ def test_the_listings_of_hamburg_are_served_as_soon_as_they_are_imported(clone: 
     command = ("import", "../shared/data/hamburg_rentals.csv", *MAPPED)
 
     with serving(clone) as (server, url):
-        first = manage(clone, *command)
-        again = manage(clone, *command)
+        first = start_manage(clone, *command)
+        again = start_manage(clone, *command)
         status, _, body = get(f"{url}/rooms?near=53.55,9.99&sort=distance&limit=20")
         _, headers, _ = get(f"{url}/rooms?count=exact&limit=1")
         server.press_ctrl_c()

@@ -13,9 +13,9 @@ import pytest
 
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
-from tests.e2e.test_manage import assert_one_clear_line, manage, run_sql
 from tests.e2e.test_manage_files import CSV, database, rooms_of
 from tests.support.commands import clean_environ
+from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,11 +25,11 @@ __all__ = ["database"]  # a fixture
 BAD = "c,?,,,\n"
 
 
-def shell(clone: Path, before: str, *arguments: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def shell(tmp_path: Path, before: str, *arguments: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a command of manage.py after one of the shell's."""
     return subprocess.run(
-        ["sh", "-c", f'{before}; exec "$@"', "sh", sys.executable, "manage.py", *arguments],
-        cwd=clone,
+        ["sh", "-c", f'{before}; exec "$@"', "sh", sys.executable, MANAGE, *arguments],
+        cwd=tmp_path,
         env={**clean_environ(), "PYTHONDONTWRITEBYTECODE": "1", **environ},
         capture_output=True,
         text=True,
@@ -38,56 +38,56 @@ def shell(clone: Path, before: str, *arguments: str, environ: Mapping[str, str])
     )
 
 
-def test_nothing_is_imported_if_the_disk_of_the_report_is_full(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text(CSV + BAD)
+def test_nothing_is_imported_if_the_disk_of_the_report_is_full(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text(CSV + BAD)
 
-    result = manage(clone, "import", "rooms.csv", "--report", "/dev/full", environ=database)
+    result = run_manage(tmp_path, "import", "rooms.csv", "--report", "/dev/full", environ=database)
 
     assert result.returncode == 1
     assert_one_clear_line(result, "Nothing was imported: the report /dev/full cannot be written (No space left on")
     assert rooms_of(database) == []
 
 
-def test_nothing_is_imported_if_the_report_becomes_too_large(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text(CSV + BAD * 100)
+def test_nothing_is_imported_if_the_report_becomes_too_large(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text(CSV + BAD * 100)
 
-    result = shell(clone, "ulimit -f 1", "import", "rooms.csv", environ=database)
+    result = shell(tmp_path, "ulimit -f 1", "import", "rooms.csv", environ=database)
 
     assert result.returncode == 1
     assert_one_clear_line(result, "the report rooms.csv.report.jsonl cannot be written (File too large)", "--report")
     assert rooms_of(database) == []
 
 
-def test_a_report_is_not_written_where_a_link_leads(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text(CSV + BAD)
-    (clone / "rooms.csv.report.jsonl").symlink_to("elsewhere")
+def test_a_report_is_not_written_where_a_link_leads(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text(CSV + BAD)
+    (tmp_path / "rooms.csv.report.jsonl").symlink_to("elsewhere")
 
-    result = manage(clone, "import", "rooms.csv", environ=database)
+    result = run_manage(tmp_path, "import", "rooms.csv", environ=database)
 
     assert_one_clear_line(result, "the report rooms.csv.report.jsonl cannot be written (File exists)")
-    assert not (clone / "elsewhere").exists()
+    assert not (tmp_path / "elsewhere").exists()
     assert rooms_of(database) == []
 
 
-def test_nothing_is_imported_if_the_output_is_full(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text(CSV)
+def test_nothing_is_imported_if_the_output_is_full(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text(CSV)
 
-    result = shell(clone, "exec > /dev/full", "import", "rooms.csv", environ=database)
+    result = shell(tmp_path, "exec > /dev/full", "import", "rooms.csv", environ=database)
 
     assert result.returncode == 1
     assert result.stderr == "Error: Nothing was imported: the output cannot be written (No space left on device)\n"
     assert rooms_of(database) == []
 
 
-def test_a_summary_that_cannot_be_written_has_a_status_of_its_own(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text(CSV)
-    command = [sys.executable, "manage.py", "import", "rooms.csv"]
+def test_a_summary_that_cannot_be_written_has_a_status_of_its_own(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text(CSV)
+    command = [sys.executable, MANAGE, "import", "rooms.csv"]
     with connect(read_postgres_settings(dict(database))) as other:
         other.run("BEGIN")
         other.run("LOCK TABLE room IN SHARE MODE")
         process = subprocess.Popen(
             command,
-            cwd=clone,
+            cwd=tmp_path,
             env={**clean_environ(), **database},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -106,8 +106,8 @@ def test_a_summary_that_cannot_be_written_has_a_status_of_its_own(clone: Path, d
     assert len(run_sql(database, "SELECT 1 FROM room")) == 2
 
 
-def test_an_export_to_a_full_disk_fails(clone: Path, database: Mapping[str, str]) -> None:
-    result = shell(clone, "exec > /dev/full", "export", environ=database)
+def test_an_export_to_a_full_disk_fails(tmp_path: Path, database: Mapping[str, str]) -> None:
+    result = shell(tmp_path, "exec > /dev/full", "export", environ=database)
 
     assert (result.returncode, result.stderr) == (1, "Error: stdout: [Errno 28] No space left on device\n")
 
@@ -123,30 +123,30 @@ def test_an_export_to_a_full_disk_fails(clone: Path, database: Mapping[str, str]
     ],
 )
 def test_names_are_escaped_on_the_terminal(
-    clone: Path, database: Mapping[str, str], name: str, text: str, shown: str
+    tmp_path: Path, database: Mapping[str, str], name: str, text: str, shown: str
 ) -> None:
-    (clone / name).write_text(text)
+    (tmp_path / name).write_text(text)
 
-    result = manage(clone, "import", name, environ={**database, "PYTHONIOENCODING": "latin-1"})
+    result = start_manage(tmp_path, "import", name, environ={**database, "PYTHONIOENCODING": "latin-1"})
 
     assert (result.returncode, result.stderr) == (0, "")
     assert shown in result.stdout
     assert "\x1b" not in result.stdout
 
 
-def test_names_are_escaped_in_errors(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "\x1b[31m.csv").write_text("code,\x1b[32m,\x1b[32m\n")
+def test_names_are_escaped_in_errors(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "\x1b[31m.csv").write_text("code,\x1b[32m,\x1b[32m\n")
 
-    result = manage(clone, "import", "\x1b[31m.csv", environ=database)
+    result = run_manage(tmp_path, "import", "\x1b[31m.csv", environ=database)
 
     assert_one_clear_line(result, "\\x1b[31m.csv was not imported", "repeats \\x1b[32m")
     assert "\x1b" not in result.stderr
 
 
-def test_very_many_refusals_are_counted_by_their_reasons(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "rooms.csv").write_text("code,price\n" + ",x\n" * 9_000 + "1\n" * 1_500)
+def test_very_many_refusals_are_counted_by_their_reasons(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "rooms.csv").write_text("code,price\n" + ",x\n" * 9_000 + "1\n" * 1_500)
 
-    result = manage(clone, "import", "rooms.csv", environ=database)
+    result = run_manage(tmp_path, "import", "rooms.csv", environ=database)
 
     reasons = [
         ("price", "Must be a number: digits, and a point before decimals", 9_000),
@@ -158,44 +158,44 @@ def test_very_many_refusals_are_counted_by_their_reasons(clone: Path, database: 
         f"        9,000 column price: {reasons[0][1]}",
         f"        1,500 {reasons[1][1]}",
     ]
-    lines = [json.loads(line) for line in (clone / "rooms.csv.report.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "rooms.csv.report.jsonl").read_text().splitlines()]
     assert [line["line"] for line in lines[:-2]] == list(range(2, 10_002))
     assert [tuple(line.values()) for line in lines[-2:]] == reasons
 
 
-def test_an_export_overwrites_nothing_but_its_file(clone: Path, database: Mapping[str, str]) -> None:
-    (clone / "victim").write_text("precious")
-    (clone / "rooms.csv.part").symlink_to("victim")
-    before = set(clone.iterdir())
+def test_an_export_overwrites_nothing_but_its_file(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "rooms.csv.part").symlink_to("victim")
+    before = set(tmp_path.iterdir())
 
-    result = shell(clone, "umask 027", "export", "rooms.csv", environ=database)
+    result = shell(tmp_path, "umask 027", "export", "rooms.csv", environ=database)
 
     assert result.returncode == 0
-    assert (clone / "victim").read_text() == "precious"
-    assert (clone / "rooms.csv.part").is_symlink()
-    assert set(clone.iterdir()) - before == {clone / "rooms.csv"}
-    assert stat.S_IMODE((clone / "rooms.csv").stat().st_mode) == 0o640
+    assert (tmp_path / "victim").read_text() == "precious"
+    assert (tmp_path / "rooms.csv.part").is_symlink()
+    assert set(tmp_path.iterdir()) - before == {tmp_path / "rooms.csv"}
+    assert stat.S_IMODE((tmp_path / "rooms.csv").stat().st_mode) == 0o640
 
 
-def test_an_export_that_does_not_fit_leaves_nothing_behind(clone: Path, database: Mapping[str, str]) -> None:
-    assert manage(clone, "generate", "--rooms", "100", "--yes", environ=database).returncode == 0
-    before = set(clone.iterdir())
+def test_an_export_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, database: Mapping[str, str]) -> None:
+    assert run_manage(tmp_path, "generate", "--rooms", "100", "--yes", environ=database).returncode == 0
+    before = set(tmp_path.iterdir())
 
-    result = shell(clone, "ulimit -f 1", "export", "rooms.csv", environ=database)
+    result = shell(tmp_path, "ulimit -f 1", "export", "rooms.csv", environ=database)
 
     assert_one_clear_line(result, "rooms.csv: ", "File too large")
-    assert set(clone.iterdir()) == before
+    assert set(tmp_path.iterdir()) == before
 
 
-def test_an_export_for_spreadsheets_has_no_formulas(clone: Path, database: Mapping[str, str]) -> None:
+def test_an_export_for_spreadsheets_has_no_formulas(tmp_path: Path, database: Mapping[str, str]) -> None:
     codes = ["=HYPERLINK(1)", "+1", "-1", "@x", "\tx", "a;=1", "plain"]
     rooms = [{"code": code, "latitude": -1.5, "longitude": -2} for code in codes]
-    (clone / "rooms.ndjson").write_text("\n".join(map(json.dumps, rooms)))
-    assert manage(clone, "import", "rooms.ndjson", environ=database).returncode == 0
+    (tmp_path / "rooms.ndjson").write_text("\n".join(map(json.dumps, rooms)))
+    assert run_manage(tmp_path, "import", "rooms.ndjson", environ=database).returncode == 0
 
-    to_the_letter = manage(clone, "export", environ=database)
-    safe = manage(clone, "export", "--for-spreadsheets", environ=database)
-    wrong = manage(clone, "export", "rooms.geojson", "--for-spreadsheets", environ=database)
+    to_the_letter = run_manage(tmp_path, "export", environ=database)
+    safe = run_manage(tmp_path, "export", "--for-spreadsheets", environ=database)
+    wrong = run_manage(tmp_path, "export", "rooms.geojson", "--for-spreadsheets", environ=database)
 
     assert codes_of(to_the_letter) == codes
     assert codes_of(safe) == [*(f"'{code}" for code in codes[:5]), "a;=1", "plain"]

@@ -1,21 +1,20 @@
-"""The function that migrates, built as `sam build` does, under the Runtime Interface Emulator."""
+"""The function that migrates, as `sam build` makes it, under the Runtime Interface Emulator."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rentomatic.postgres.doctor import NEWEST_REVISION
 from rentomatic.repository.postgresrepo import PostgresRepo
-from tests.conftest import ROOT, free_port
 from tests.support.canaries import SECRET
 from tests.support.cloudformation import SIGNATURE, CloudFormation, cloudformation
-from tests.support.commands import clean_environ
+from tests.support.commands import free_port
 from tests.support.emulator import AS_ON_LAMBDA, Emulator, emulated
 from tests.support.events import an_event
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,14 +34,10 @@ TABLE = """
 """
 
 
-@pytest.fixture(scope="session")
-def function(tmp_path_factory: pytest.TempPathFactory, lambda_python: str) -> Path:  # noqa: ARG001 - found, or all of it is skipped
-    """The folder that the function's Makefile fills for `sam build`."""
-    folder = tmp_path_factory.mktemp("built") / "MigrateFunction"
-    folder.mkdir()
-    command = ["make", "--makefile", "functions/migrate/Makefile", "build-MigrateFunction", f"ARTIFACTS_DIR={folder}"]
-    subprocess.run(command, cwd=ROOT, env=clean_environ(), capture_output=True, check=True)
-    return folder
+@pytest.fixture
+def function(artifact: Path) -> Path:
+    """The folder of the function in what `sam build` makes."""
+    return artifact / "MigrateFunction"
 
 
 @pytest.fixture
@@ -121,7 +116,7 @@ def test_an_answer_that_does_not_get_through_leaves_the_database_migrated(
 
 def test_the_function_brings_the_migrations_and_their_libraries(function: Path) -> None:
     assert {path.name for path in function.iterdir() if not path.name.endswith(".dist-info")} == {
-        *("__init__.py", "__pycache__", "app.py", "migrations"),
+        *("__init__.py", "__pycache__", "app.py", "migrations", "schema"),
         *("alembic", "crhelper", "mako", "markupsafe", "sqlalchemy", "typing_extensions.py"),
     }
     versions = {path.name for path in (function / "migrations/versions").glob("*.py")}

@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,13 +16,13 @@ from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from schema.reader_login import READER
-from tests.conftest import free_port
-from tests.support.commands import clean_environ, running
+from tests.support.commands import clean_environ, free_port, running
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 IMPORT = (ROOT / "docs" / "import.md").read_text()
 PAGES = [page.read_text() for pattern in ("*.md", "docs/*.md", "tests/*/*.md") for page in sorted(ROOT.glob(pattern))]
@@ -222,9 +221,10 @@ def test_the_doctor_finds_nothing_wrong_with_the_migrated_role_and_says_what_the
 
 @pytest.fixture
 def docker() -> None:
-    """An engine that answers."""
-    if not shutil.which("docker") or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode:
-        pytest.skip("no Docker engine answers: the commands with docker and sam local are not run")
+    """An engine that answers, and Compose."""
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        if not shutil.which("docker") or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip(f"`{' '.join(command)}` fails: the commands with docker and sam local are not run")
 
 
 @pytest.mark.usefixtures("docker", "lambda_python")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from devtools.database import insert_rooms
 from rentomatic.domain.room import Room
-from tests.conftest import ROOT
 from tests.support.commands import clean_environ
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

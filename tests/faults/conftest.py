@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Invoke = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def migrated(server: Mapping[str, str], migrated: Mapping[str, str]) -> Mapping[str, str]:
     """The settings of a role of these tests' own, whose connections nobody else has."""
     with connect(read_postgres_settings(server)) as admin:

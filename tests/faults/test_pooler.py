@@ -15,9 +15,9 @@ import pytest
 
 from devtools.database import insert_rooms
 from rentomatic.repository.postgresrepo import PostgresRepo
-from tests.conftest import free_port
 from tests.contracts.room_repository import a_room
 from tests.support.canaries import PASSWORD
+from tests.support.commands import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -13,9 +13,9 @@ from devtools.embedded_postgres import embedded_postgres_server
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
-from tests.conftest import free_port
 from tests.faults.faulty import ROOMS
 from tests.support.canaries import PASSWORD
+from tests.support.commands import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

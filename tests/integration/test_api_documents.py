@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devtools.api_documents import FOLDER
-from tests.conftest import ROOT
 from tests.support.events import an_event
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

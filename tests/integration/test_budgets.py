@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devtools.database import insert_rooms
-from tests.conftest import LAMBDA_PYTHON, ROOT
 from tests.contracts.room_repository import a_room
+from tests.support.emulator import LAMBDA_PYTHON
 from tests.support.events import an_event
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

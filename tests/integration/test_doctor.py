@@ -22,8 +22,8 @@ from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.postgres.settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
 from schema import upgrade
-from tests.conftest import free_port
 from tests.contracts.room_repository import a_room
+from tests.support.commands import free_port
 from tests.support.events import an_event
 from tests.support.injectors import (
     TlsProxy,
@@ -35,13 +35,13 @@ from tests.support.injectors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rentomatic.postgres.doctor import CheckResult
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
+    from tests.support.invocation import Invoke
 
-    Invoke = Callable[[dict[str, Any]], dict[str, Any]]
 
 CANARY = "canary-5e7a"
 AUTHORITY = make_authority()

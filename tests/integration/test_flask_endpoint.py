@@ -14,8 +14,8 @@ from rentomatic.requests.room_list import build_room_list_request
 from rentomatic.responses import ResponseTypes
 from rentomatic.serializers.room import RoomJsonEncoder
 from rentomatic.use_cases.room_list import room_list_use_case
-from tests.conftest import free_port
 from tests.contracts.room_repository import OTHER_CODE, a_room
+from tests.support.commands import free_port
 from tests.support.events import an_event
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from devtools.database import insert_rooms
 from devtools.runner import LocalLambdaContext
 from rentomatic.repository.postgresrepo import PostgresRepo
 from schema import upgrade
-from tests.conftest import free_port
 from tests.contracts.room_repository import CODE, a_room
 from tests.support.cloudformation import SIGNATURE, CloudFormation, cloudformation
+from tests.support.commands import free_port
 from tests.support.events import an_event
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import itertools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,7 @@ from rentomatic.domain.room_search import DISTANCE, RoomSearch, SortKey
 from rentomatic.repository.postgresrepo import PostgresRepo
 from schema import MigrationError, upgrade, upgrade_sql
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room import Room
 
-ROOT = Path(__file__).resolve().parents[2]
 REVISIONS = [script.revision for script in reversed([*ScriptDirectory(ROOT / "migrations").walk_revisions()])]
 ROOMS = [a_room(), a_room(code=OTHER_CODE, price=None)]
 

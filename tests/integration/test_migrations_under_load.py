@@ -16,8 +16,8 @@ import schema.lock
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
 from schema import MigrationError, upgrade
-from tests.conftest import ROOT
 from tests.support.children import Child, child
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

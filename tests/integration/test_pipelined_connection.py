@@ -8,12 +8,18 @@ import pytest
 from pg8000 import core
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from rentomatic.postgres.room_sql import build_get
-from rentomatic.postgres.wire import pipelined_connection as one_round_trip
+from rentomatic.domain.room_filters import parse_filters
+from rentomatic.domain.room_search import RoomSearch
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.room_sql import build_get, build_search
+from rentomatic.postgres.settings import read_postgres_settings
+from rentomatic.postgres.wire import pipelined_connection
 from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement, _RowContext
 from tests.contracts.room_repository import CODE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
 MANY = Statement(
@@ -26,15 +32,15 @@ SEVENS_ROW = [b"\0\7"]
 
 
 def test_pg8000_is_the_release_whose_private_parts_are_used() -> None:
-    assert core.ver == one_round_trip.PG8000_VERSION, "look through one_round_trip.py, then move its version on"
+    assert core.ver == pipelined_connection.PG8000_VERSION, "review its use, then move the version on"
 
 
-@pytest.mark.parametrize("version", [one_round_trip.PG8000_VERSION, "another"])
+@pytest.mark.parametrize("version", [pipelined_connection.PG8000_VERSION, "another"])
 @pytest.mark.parametrize("prepare", [False, True])
 def test_a_row_comes_back_undecoded_by_either_way(
     admin: Connection, monkeypatch: pytest.MonkeyPatch, version: str, *, prepare: bool
 ) -> None:
-    monkeypatch.setattr(one_round_trip, "PG8000_VERSION", version)
+    monkeypatch.setattr(pipelined_connection, "PG8000_VERSION", version)
 
     for _ in range(3):
         row = admin.fetch(replace(MANY, prepare=prepare))
@@ -63,7 +69,7 @@ def test_nothing_is_left_on_the_server_of_a_statement_that_is_not_to_be_kept(adm
 
 
 def test_the_server_keeps_some_statements_and_no_more(admin: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_round_trip, "_NAMES_MAX", 3)
+    monkeypatch.setattr(pipelined_connection, "_NAMES_MAX", 3)
 
     for number in [*range(10), *range(10), 9, 8, 0]:
         assert admin.fetch(Statement(f"SELECT {ECHO}, textsend('{number}'), {ECHO}", prepare=True)) == [b"%d" % number]
@@ -111,18 +117,18 @@ def test_a_room_is_found_by_its_code_when_the_column_has_become_another_type(adm
 
 def test_a_name_that_another_client_has_used_does_no_harm(admin: Connection) -> None:
     admin.fetch(SEVEN)
-    admin._names = {}  # noqa: SLF001 - as that of a client which got the server connection from the pooler
+    admin._executions = {}  # noqa: SLF001 - as that of a client which got the server connection from the pooler
 
     assert admin.fetch(SEVEN) == SEVENS_ROW
     assert admin.fetch(replace(SEVEN, values=[8])) == [b"\0\x08"]
 
 
-@pytest.mark.parametrize("version", [one_round_trip.PG8000_VERSION, "another"])
+@pytest.mark.parametrize("version", [pipelined_connection.PG8000_VERSION, "another"])
 @pytest.mark.parametrize("rows", ["WHERE false", "FROM generate_series(1, 2)"])
 def test_anything_but_one_row_is_an_error(
     admin: Connection, monkeypatch: pytest.MonkeyPatch, version: str, rows: str
 ) -> None:
-    monkeypatch.setattr(one_round_trip, "PG8000_VERSION", version)
+    monkeypatch.setattr(pipelined_connection, "PG8000_VERSION", version)
 
     with pytest.raises(InterfaceError):
         admin.fetch(Statement(f"SELECT {ECHO}, textsend(''), {ECHO} {rows}"))
@@ -132,3 +138,32 @@ def test_anything_but_one_row_is_an_error(
 def test_a_row_that_is_not_as_long_as_it_says_is_an_error(admin: Connection, sent: str) -> None:
     with pytest.raises((InterfaceError, struct.error)):
         admin.handle_DATA_ROW(bytes.fromhex(sent), _RowContext("", b""))
+
+
+@pytest.mark.parametrize("has_generic_plan", [False, True])
+def test_a_filter_is_planned_for_its_values_however_often(admin: Connection, *, has_generic_plan: bool) -> None:
+    statement = build_search(RoomSearch(tuple(parse_filters({"price__lt": "60"})), limit=20))
+    others = {name for (name,) in admin.run("SELECT name FROM pg_prepared_statements")}
+
+    for _ in range(23):
+        admin.fetch(replace(statement, has_generic_plan=has_generic_plan))
+
+    kept = admin.run("SELECT name, generic_plans, custom_plans FROM pg_prepared_statements")
+    ((generic, custom),) = (plans for name, *plans in kept if name not in others)
+    assert (generic > 0, custom) == ((True, 5) if has_generic_plan else (False, 3))
+
+
+def test_two_connections_prepare_a_filter_under_texts_of_their_own(
+    admin: Connection, migrated: Mapping[str, str]
+) -> None:
+    """A pooler that keeps prepared statements counts the executions of equal texts together."""
+    statement = build_search(RoomSearch(tuple(parse_filters({"size__lt": "60"})), limit=20))
+    texts = set()
+
+    with connect(read_postgres_settings(migrated)) as another:
+        for connection in (admin, another):
+            connection.fetch(statement)
+            kept = connection.run("SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%size%<%'")
+            texts |= {text for (text,) in kept if "pg_prepared_statements" not in text}
+
+    assert len(texts) == 2

@@ -104,8 +104,7 @@ def _sorts_many(node: Mapping[str, Any]) -> bool:
 def _plan(catalogue: Connection, asks: RoomSearch | str) -> Iterator[Mapping[str, Any]]:
     """Yield the nodes of the plan, from the outermost on."""
     statement = build_get(asks) if isinstance(asks, str) else build_search(asks)
-    # What the server keeps may get one plan for all values, any other gets a plan for these.
-    mode = "force_generic_plan" if statement.prepare else "force_custom_plan"
+    mode = "force_generic_plan" if statement.has_generic_plan else "force_custom_plan"
     catalogue.run(f"SET plan_cache_mode = {mode}")
     catalogue.run(f"PREPARE planned AS {statement.sql}")
     values = ", ".join(map(literal, (0, *statement.values)))  # the first is the echo

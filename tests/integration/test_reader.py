@@ -18,7 +18,8 @@ from rentomatic.postgres.connection import connect
 from rentomatic.postgres.doctor import examine
 from rentomatic.postgres.settings import read_postgres_settings
 from schema import MigrationError, upgrade
-from tests.conftest import ROOT, free_port
+from tests.support.commands import free_port
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

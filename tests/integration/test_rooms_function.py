@@ -17,11 +17,12 @@ from tests.support.events import FOLDER, OF_ITS_OWN, STATUS, an_event
 from tests.support.invocation import REQUEST_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pg8000.native import Connection
 
-    Invoke = Callable[[dict[str, Any]], dict[str, Any]]
+    from tests.support.invocation import Invoke
+
 
 ROOMS = [a_room(price=39), a_room(code=OTHER_CODE, price=66)]
 CORS_ORIGIN = "https://www.example.com"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from pg8000.native import Connection
 
-    Invoke = Callable[[dict[str, Any]], dict[str, Any]]
+    from tests.support.invocation import Invoke
 
 
 @pytest.fixture(params=["signed here", "boto3"])

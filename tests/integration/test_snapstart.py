@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from devtools.database import insert_rooms
-from tests.conftest import ROOT
 from tests.contracts.room_repository import a_room
 from tests.support.events import an_event
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

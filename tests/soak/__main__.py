@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from tests.conftest import free_port
 from tests.soak.driver import Plan
 from tests.soak.figures import Figures, table, table_of_faults
 from tests.soak.soak import soak_with_faults, soak_with_rotations
 from tests.soak.surroundings import SoakServer
+from tests.support.commands import free_port
 
 
 @click.command()

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import free_port
 from tests.soak.driver import Plan
 from tests.soak.faults import FAULTS, FAULTS_OF_TLS
 from tests.soak.soak import soak_with_faults, soak_with_rotations
 from tests.soak.surroundings import SoakServer
+from tests.support.commands import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

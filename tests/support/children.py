@@ -6,15 +6,15 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import TYPE_CHECKING, TextIO, cast
 
+from tests.support.paths import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_ROOT = Path(__file__).resolve().parent.parent
 _TIMEOUT_S = 60
 
 
@@ -56,8 +56,8 @@ def child(script: str, environ: Mapping[str, str]) -> Iterator[Child]:
     """Run a script of this repository, with arguments; if it has not ended in the end, it is killed."""
     process = subprocess.Popen(
         [sys.executable, *script.split()],
-        env={**os.environ, **environ, "PYTHONPATH": str(_ROOT)},
-        cwd=_ROOT,
+        env={**os.environ, **environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from contextlib import contextmanager, suppress
@@ -71,6 +72,13 @@ class Command:
     def _pause(self) -> None:
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(0.05)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def get(url: str, method: str = "GET") -> tuple[int, dict[str, str], str]:

@@ -18,15 +18,15 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.conftest import LAMBDA_PYTHON, free_port
 from tests.support.canaries import assert_no_canary
-from tests.support.commands import Command, clean_environ, running
+from tests.support.commands import Command, clean_environ, free_port, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import psutil
 
+LAMBDA_PYTHON = (3, 13)  # what is built is for
 AS_ON_LAMBDA = pytest.mark.skipif(
     platform.system() != "Linux" or sys.version_info[:2] != LAMBDA_PYTHON,
     reason="The Runtime Interface Emulator is a program for Linux, and what is built is for Python 3.13",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).resolve().parents[2] / "events"
+from tests.support.paths import ROOT
+
+FOLDER = ROOT / "events"
 
 STATUS = {
     "filter_given_twice": 400,

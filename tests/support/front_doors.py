@@ -92,8 +92,13 @@ def console_test(sent: Sent) -> dict[str, Any]:
     return event | nothing
 
 
+def http_api_path(path: str) -> str:
+    """Return the path that an HTTP API hands over: decoded, cut at a `?`, and decoded once more."""
+    return unquote(unquote(path).partition("?")[0])
+
+
 def http_api_1(sent: Sent) -> dict[str, Any]:
-    path = unquote(sent.path).partition("?")[0]
+    path = http_api_path(sent.path)
     return rest_api(sent) | {
         "version": "1.0",
         "path": sent.mapping + path,
@@ -103,7 +108,7 @@ def http_api_1(sent: Sent) -> dict[str, Any]:
 
 
 def http_api_2(sent: Sent) -> dict[str, Any]:
-    path = unquote(sent.path).partition("?")[0]
+    path = http_api_path(sent.path)
     event = _payload_2(sent, path)
     event["requestContext"] |= {"domainName": HOST, "stage": "$default", "routeKey": "ANY /{proxy+}"}
     return event | {"routeKey": "ANY /{proxy+}", "pathParameters": {"proxy": path.removeprefix("/")}}
@@ -159,6 +164,12 @@ FRONT_DOORS: dict[str, Callable[[Sent], dict[str, Any]]] = {
 }
 # Those that hand over the path as it was sent.
 EXACT = [name for name in FRONT_DOORS if not name.startswith("HTTP API")]
+
+
+def response_form(door: str) -> set[str]:
+    """Return the members of a response to a front door."""
+    headers = "headers" if door in ("HTTP API, payload 2.0", "function URL", "load balancer") else "multiValueHeaders"
+    return {"statusCode", headers, "body", "isBase64Encoded", *(["statusDescription"] if "balancer" in door else [])}
 
 
 def header(answer: Mapping[str, Any], name: str) -> str | None:

@@ -6,6 +6,7 @@ import importlib
 import json
 import logging
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,9 @@ from devtools.runner import LocalLambdaContext
 from tests.support.canaries import assert_no_canary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
+
+Invoke = Callable[..., dict[str, Any]]
 
 REQUEST_ID = "0e6f1a2b-request-id"
 
@@ -25,7 +28,7 @@ def invoke(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     migrated: Mapping[str, str],
-) -> Iterator[Callable[[dict[str, Any]], dict[str, Any]]]:
+) -> Iterator[Invoke]:
     """Invoke the handler with an event; the environment names the tests' database."""
     for variable, value in migrated.items():
         monkeypatch.setenv(variable, value)

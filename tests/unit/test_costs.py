@@ -26,7 +26,7 @@ from devtools.costs import (
     stacks,
     table,
 )
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 RATE = st.floats(0, 126)  # at which API Gateway's second price begins
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 
 def test_every_row_is_worked_through_by_a_test_with_its_number() -> None:

@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from manage import main
 from rentomatic.http.problems import STATUS_CODES, TITLES
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,7 +4,7 @@ from alembic.script import ScriptDirectory
 
 from rentomatic.postgres.doctor.schema_checks import REVISIONS
 from rentomatic.postgres.room_schema import FUNCTIONS
-from tests.conftest import ROOT
+from tests.support.paths import ROOT
 
 MIGRATIONS = ScriptDirectory(str(ROOT / "migrations"))
 

@@ -28,9 +28,9 @@ from rentomatic.serializers.files.writers import serialize_rooms
 from rentomatic.serializers.formats import JSON
 from rentomatic.use_cases.room_export import room_export_use_case
 from rentomatic.use_cases.room_import import room_import_use_case
-from tests.conftest import ROOT
 from tests.contracts.room_writer import room_lists
 from tests.support.import_reports import ListedReport
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

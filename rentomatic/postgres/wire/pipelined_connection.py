@@ -42,6 +42,8 @@ _ASYNCHRONOUS = {core.NOTICE_RESPONSE, core.NOTIFICATION_RESPONSE, core.PARAMETE
 # No such name, a name in use, or a changed result type (PostgreSQL manual, "Error Codes").
 _STALE_NAME = ("26000", "42", "0A000")
 _NO_NAME = b""
+# Postgres plans a prepared statement for its values so often, before it looks for a plan for all (plancache.c).
+_CUSTOM_PLANS = 5
 _TEXT_PARAMETERS, _BINARY_COLUMNS = b"\0\0", b"\0\1\0\1"
 _NUMBER, _LENGTH, _ECHOED = struct.Struct("!h"), struct.Struct("!i"), struct.Struct("!q")
 
@@ -52,14 +54,16 @@ class Statement:
 
     Attributes:
         sql: SQL with parameters `$2`, `$3`, ... for the values; the first and last columns are `ECHO`.
-        prepare: Whether one plan suits all values. The server then parses and plans the statement once for a
-            connection.
+        prepare: Whether the server keeps the statement for the connection, and does not parse it again.
+        has_generic_plan: Whether one plan suits all values. If not, the statement is parsed again before Postgres
+            would look for such a plan, so that each execution is planned for its values.
         answer_max: The maximum size of the answer in bytes.
     """
 
     sql: str
     values: Sequence[float | str] = ()
     prepare: bool = False
+    has_generic_plan: bool = True
     answer_max: float = ANSWER_MAX
 
     @property
@@ -81,8 +85,9 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
 
     def __init__(self, *, sock: DeadlineSocket, **arguments: Any) -> None:
         self.socket = sock
-        # The names of the server's prepared statements, least recently used first. None: do not prepare any more.
-        self._names: dict[bytes, None] | None = {}
+        # How often each of the server's prepared statements was executed, by name, least recently used first. None: do
+        # not prepare any more.
+        self._executions: dict[bytes, int] | None = {}
         # Starts at random, so that another connection's answer, through a pooler, has another number.
         self._numbers = count(getrandbits(62))
         self._is_in_doubt = False
@@ -110,7 +115,7 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
         # A pooler uses another server connection for each transaction, or the table was altered so that the prepared
         # statement's types do not match. (Outside the handler, so that a new error does not have this one, which may
         # quote SQL, as its context.)
-        self._names = None
+        self._executions = None
         return self._ask(_NO_NAME, statement)
 
     def _ask(self, name: bytes, statement: Statement) -> Row:
@@ -121,7 +126,7 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
         values = [str(value) for value in (number, *statement.values)]
         execute = self._execute if core.ver == PG8000_VERSION else self._execute_by_public_interface
         try:
-            row = execute(name, statement.sql, values)
+            row = execute(name, statement, values)
         except DatabaseError:
             self._is_in_doubt = True
             raise
@@ -163,32 +168,37 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
         self.socket.close()
 
     def _name(self, statement: Statement) -> bytes:
-        return statement.name if statement.prepare and self._names is not None else _NO_NAME
+        return statement.name if statement.prepare and self._executions is not None else _NO_NAME
 
-    def _execute(self, name: bytes, sql: str, values: Sequence[str]) -> Row:
-        context = _RowContext(sql, name)
-        self._sock.write(self._prepare(name, sql) + _bind(name, values) + core.EXECUTE_MSG + core.SYNC_MSG)
+    def _execute(self, name: bytes, statement: Statement, values: Sequence[str]) -> Row:
+        context = _RowContext(statement.sql, name)
+        self._sock.write(self._prepare(name, statement) + _bind(name, values) + core.EXECUTE_MSG + core.SYNC_MSG)
         self._sock.flush()
         self.handle_messages(context)
         if context.row_count != 1 or context.row is None:
             raise InterfaceError(_OTHER_ANSWER)
         return context.row
 
-    def _prepare(self, name: bytes, sql: str) -> bytes:
+    def _prepare(self, name: bytes, statement: Statement) -> bytes:
         """Return the messages that prepare a statement, if the server does not have it yet."""
-        parse = _message(core.PARSE, name + b"\0" + sql.encode() + b"\0\0\0")
-        if name == _NO_NAME or self._names is None:
-            return parse
-        if name in self._names:
-            self._names[name] = self._names.pop(name)
+        if name == _NO_NAME or self._executions is None:
+            return _parse(name, statement.sql)
+        executions = self._executions.pop(name, 0)
+        if executions and (statement.has_generic_plan or executions < _CUSTOM_PLANS):
+            self._executions[name] = executions + 1
             return b""
-        if len(self._names) < _NAMES_MAX:
-            return parse
-        oldest = next(iter(self._names))
-        del self._names[oldest]
-        return _message(core.CLOSE, core.STATEMENT + oldest + b"\0") + parse
+        # A pooler counts the executions of equal texts together: this text is nobody else's.
+        sql = statement.sql if statement.has_generic_plan else f"{statement.sql} /* {next(self._numbers)} */"
+        if executions:
+            return _close(name) + _parse(name, sql)
+        if len(self._executions) < _NAMES_MAX:
+            return _parse(name, sql)
+        oldest = next(iter(self._executions))
+        del self._executions[oldest]
+        return _close(oldest) + _parse(name, sql)
 
-    def _execute_by_public_interface(self, _name: bytes, sql: str, values: Sequence[str]) -> Row:
+    def _execute_by_public_interface(self, _name: bytes, statement: Statement, values: Sequence[str]) -> Row:
+        sql = statement.sql
         parameters = {f"value_{number}": value for number, value in enumerate(values, start=1)}
         # pg8000's placeholders have names. Backwards, so that $1 does not match in $10.
         for number in range(len(parameters), 0, -1):
@@ -215,8 +225,8 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
     def handle_PARSE_COMPLETE(self, data: bytes, context: core.Context) -> None:  # noqa: N802 - pg8000's name
         super().handle_PARSE_COMPLETE(data, context)
         # Recorded here, since the server has it even if this call fails.
-        if self._names is not None and isinstance(context, _RowContext) and context.name:
-            self._names[context.name] = None
+        if self._executions is not None and isinstance(context, _RowContext) and context.name:
+            self._executions[context.name] = 1
 
     def handle_DATA_ROW(self, data: bytes, context: core.Context) -> None:  # noqa: N802 - pg8000's name
         if isinstance(context, _RowContext):
@@ -244,6 +254,14 @@ def _name_of(sql: str) -> bytes:
 def _message(code: bytes, body: bytes) -> bytes:
     # PostgreSQL manual, "Extended Query" and "Message Formats". The server infers types.
     return code + struct.pack("!i", len(body) + 4) + body
+
+
+def _parse(name: bytes, sql: str) -> bytes:
+    return _message(core.PARSE, name + b"\0" + sql.encode() + b"\0\0\0")
+
+
+def _close(name: bytes) -> bytes:
+    return _message(core.CLOSE, core.STATEMENT + name + b"\0")
 
 
 def _bind(name: bytes, values: Sequence[str]) -> bytes:

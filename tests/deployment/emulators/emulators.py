@@ -8,15 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.conftest import free_port
 from tests.deployment.emulators.deployment import Emulator
 from tests.deployment.emulators.limits import Limit
 from tests.deployment.emulators.variants import Decisions
 from tests.deployment.rehearsal import models
 from tests.deployment.rehearsal.aws import account, aws
-from tests.deployment.rehearsal.packaging import ROOT
 from tests.deployment.rehearsal.translation import for_moto
-from tests.support.commands import running
+from tests.support.commands import free_port, running
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from devtools.text import markdown_table
 from tests.deployment.emulators.templates import TEMPLATES, types, without_hash
-from tests.deployment.rehearsal.packaging import ROOT
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

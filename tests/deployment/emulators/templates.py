@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from samtranslator.yaml_helper import yaml_parse
 
 from tests.deployment.rehearsal.aws import BUCKET
-from tests.deployment.rehearsal.packaging import ROOT
 from tests.deployment.rehearsal.translation import translate
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,13 +15,14 @@ import click
 import pytest
 
 from devtools.embedded_postgres import embedded_postgres_server
-from tests.conftest import free_port
 from tests.deployment.emulators.steps import Checks
 from tests.deployment.rehearsal.docker import NoDockerError, start_api
-from tests.deployment.rehearsal.packaging import ROOT, build
+from tests.deployment.rehearsal.packaging import build
 from tests.deployment.rehearsal.report import Outcome, Seen, write
 from tests.deployment.rehearsal.stage import stage
 from tests.deployment.rehearsal.steps import STEPS
+from tests.support.commands import free_port
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from samcli.local.docker.lambda_image import LambdaImage
 
-from tests.conftest import free_port
-from tests.deployment.rehearsal.packaging import ROOT
-from tests.support.commands import clean_environ, get, running
+from tests.support.commands import clean_environ, free_port, get, running
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from tests.deployment.rehearsal.stage import Stage

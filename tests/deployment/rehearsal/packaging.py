@@ -13,11 +13,10 @@ from samtranslator.yaml_helper import yaml_parse
 
 from tests.deployment.rehearsal.aws import BUCKET
 from tests.deployment.rehearsal.translation import translate
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 class SamError(Exception):

@@ -12,10 +12,11 @@ from samtranslator.yaml_helper import yaml_parse
 
 from schema import upgrade
 from tests.deployment.rehearsal import aws
-from tests.deployment.rehearsal.packaging import ROOT, package_and_translate, with_another_layer
+from tests.deployment.rehearsal.packaging import package_and_translate, with_another_layer
 from tests.deployment.rehearsal.stage import APPLICATION, OWNER, OWNER_PASSWORD, Stage
 from tests.deployment.rehearsal.translation import for_moto
 from tests.support.events import an_event
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

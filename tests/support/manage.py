@@ -1,0 +1,71 @@
+"""The commands of manage.py, in this process or in one of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import chdir
+from typing import TYPE_CHECKING, Any
+
+from click.testing import CliRunner
+
+import manage
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
+from tests.support.commands import clean_environ
+from tests.support.paths import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+MANAGE = str(ROOT / "manage.py")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_manage(
+    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in this process, which saves the second that a new one takes to import what it needs."""
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    settings: dict[str, str | None] = dict.fromkeys(os.environ) | clean_environ() | dict(environ or {})
+    try:
+        with chdir(folder):
+            result = CliRunner(mix_stderr=False).invoke(manage.main, arguments, env=settings, prog_name="manage.py")
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
+
+
+def start_manage(
+    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, as a user does: of a clone, if the folder is one."""
+    program = folder / "manage.py" if (folder / "manage.py").exists() else MANAGE
+    return subprocess.run(
+        [sys.executable, str(program), *arguments],
+        cwd=folder,
+        env={**clean_environ(), **(environ or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def assert_one_clear_line(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert result.returncode != 0
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    assert result.stderr.startswith("Error: ")
+    for word in words:
+        assert word in result.stderr
+
+
+def run_sql(configuration: Mapping[str, str], sql: str) -> Any:
+    with connect(read_postgres_settings(configuration)) as connection:
+        return connection.run(sql)
