@@ -1,4 +1,4 @@
-# One command each; `make help` lists them. Python 3.11 to 3.13 is all they need: PYTHON=... names another.
+# `make help` lists the commands. They only need Python 3.11 to 3.13; choose another with PYTHON=...
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 		&& echo $$python && break; done)
@@ -21,13 +21,13 @@ run: $(VENV)/.installed ## serve http://127.0.0.1:$PORT/rooms over an embedded P
 test: check ## everything CI runs: format, lint, types, imports, template, tests
 	@$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
 
-soak: $(VENV)/.installed ## ten thousand requests with faults, ours beside a plain repository; prints the table
+soak: $(VENV)/.installed ## send ten thousand requests with faults to ours and to a plain repository; print a table
 	@$(BIN)/python -m tests.soak
 
-scale: $(VENV)/.installed ## the time of each kind of query on ten thousand and on a million rooms
+scale: $(VENV)/.installed ## measure each kind of query on ten thousand and on a million rooms
 	@$(BIN)/python -m benchmarks.scale
 
-bench: $(VENV)/.installed ## cold starts and warm requests, ours beside what people would pick instead
+bench: $(VENV)/.installed ## measure cold starts and warm requests, ours and those of alternatives
 	@$(BIN)/python -m benchmarks
 
 rehearse: $(VENV)/.installed $(LOCALSTACK)/.installed $(MINISTACK)/.installed ## deploy both stacks to three stand-ins for AWS, with each parameter; writes docs/rehearsal.md
@@ -65,7 +65,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-clean: ## remove what the other targets made, the embedded database included
+clean: ## remove everything that the other targets created, including the embedded database
 	@if [ -x $(BIN)/python ]; then $(BIN)/python manage.py down --delete-data; fi
 	@rm -rf $(VENV) .aws-sam .data .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
@@ -80,7 +80,7 @@ $(VENV)/.installed: requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
-# Each of its own: they pin a hundred packages, some of them to versions that others have left behind.
+# Separate environments: each pins a hundred packages, some in old versions.
 $(CHECKOV)/.installed: tests/deployment/checkov/requirements.txt $(VENV)/.installed
 	$(set_up)
 

@@ -1,4 +1,4 @@
-"""Measures rentomatic beside its peers, and prints the tables."""
+"""Measures rentomatic and its peers, and prints tables."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from benchmarks.measurements import AS_BUILT, COLD, EMULATED, MEMORY_FIRST, MEMO
 from benchmarks.questions import DifferentRoomsError, questions
 from benchmarks.surroundings import surroundings
 
-_PYTHON = (3, 13)  # of the functions, whose packages in C fit no other
+_PYTHON = (3, 13)  # the functions' version, which their compiled packages require
 _FEW, _MANY = 10_000, 1_000_000
 _COLD = [name + variant for variant in ("", AS_BUILT, EMULATED) for name in COLD.values()]
 
 
 @click.command()
-@click.option("--rounds", default=20, show_default=True, help="How often each target has its turn.")
-@click.option("--million/--no-million", default=True, show_default=True, help="Ask of a million rooms, too.")
-@click.option("--chart", type=click.Path(path_type=Path), help="Where to write the chart, as SVG.")
+@click.option("--rounds", default=20, show_default=True, help="Rounds for each target.")
+@click.option("--million/--no-million", default=True, show_default=True, help="Also measure with a million rooms.")
+@click.option("--chart", type=click.Path(path_type=Path), help="Write an SVG chart to this file.")
 def main(rounds: int, million: bool, chart: Path | None) -> None:  # noqa: FBT001 - click's
     """Measure cold starts, warm requests, throughput and memory; fail if a ratio is over its target."""
     if sys.version_info[:2] != _PYTHON:
@@ -38,7 +38,7 @@ def main(rounds: int, million: bool, chart: Path | None) -> None:  # noqa: FBT00
         raise click.ClickException(str(error)) from error
     click.echo(f"\n{rounds} rounds in {time.monotonic() - begun:.0f} s")
     if missed := [ratio for ratio in found if not ratio.is_reached]:
-        raise click.ClickException(f"{len(missed)} of {len(found)} ratios are over what was to be reached")
+        raise click.ClickException(f"{len(missed)} of {len(found)} ratios are over their targets")
 
 
 def _measure(rounds: int, *, million: bool, chart: Path | None) -> list[report.Ratio]:
@@ -67,7 +67,7 @@ def _measure(rounds: int, *, million: bool, chart: Path | None) -> list[report.R
             click.echo("\n" + report.growth_table(growth.medians(), asked, few, many))
         click.echo("\n" + report.machine(place.postgres_version()))
     if _files([ours, *peers, *peers_as_built]) != shipped:
-        raise click.ClickException("Something was written into an artifact, which is read-only on Lambda")
+        raise click.ClickException("A function wrote into its artifact, which is read-only on Lambda")
     if chart:
         chart.write_text(draw(medians), encoding="utf-8")
     return found

@@ -1,4 +1,4 @@
-"""What is measured: deployment packages as `sam build` leaves them, and what Lambda's image has besides."""
+"""The artifacts to measure: deployment packages built by `sam build`, and the packages of Lambda's image."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDER = ROOT / ".aws-sam" / "bench"
 
 OURS, POWERTOOLS, FASTAPI, FLOOR = "rentomatic", "Powertools + psycopg 3", "FastAPI + Mangum", "floor"
 TUNED = (f"{POWERTOOLS}, tuned", f"{FLOOR}, tuned")
-# The function of each, and what its environment says besides.
+# The function of each, and its additional environment variables.
 PEERS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     POWERTOOLS: ("PowertoolsPsycopg", {}),
     FASTAPI: ("FastapiMangum", {}),
@@ -38,11 +38,11 @@ _RUNTIME = (
 
 @dataclass(frozen=True)
 class Artifact:
-    """A function and its layers, to be measured.
+    """A function with its layers.
 
     Attributes:
-        folders: What Python finds its modules in, the function's own first.
-        variables: What its environment says besides.
+        folders: Python's search path, the function's own folder first.
+        variables: Additional environment variables.
     """
 
     name: str
@@ -52,13 +52,13 @@ class Artifact:
 
 def build_ours() -> Artifact:
     build = FOLDER / "rentomatic"
-    _sam_build(ROOT / "template.yaml", build)  # not cached: SAM does not see that the package has changed
+    _sam_build(ROOT / "template.yaml", build)  # not cached: SAM does not detect changes of the package
     folders = (build / "RoomsFunction", *sorted(build.glob("*Layer/python")))
     return Artifact(OURS, folders)
 
 
 def build_peers() -> tuple[list[Artifact], list[Artifact]]:
-    """Build the peers; return them with bytecode, and as `sam build` leaves them."""
+    """Build the peers; return them with bytecode and as built by `sam build`."""
     build, compiled = FOLDER / "peers", FOLDER / "peers-with-bytecode"
     _sam_build(Path(__file__).with_name("template.yaml"), build, "--cached", "--cache-dir", str(FOLDER / "cache"))
     _copy([build / folder for folder in {folder for folder, _ in PEERS.values()}], compiled)
@@ -70,14 +70,14 @@ def build_peers() -> tuple[list[Artifact], list[Artifact]]:
 
 
 def collect_runtime() -> Path:
-    """Return a folder with the packages of Lambda's image for Python, and their bytecode, which the image has too."""
+    """Return a folder with the packages of Lambda's image for Python and, as in the image, their bytecode."""
     origins = [Path(find_spec(name).origin or "") for name in _RUNTIME]  # type: ignore[union-attr] # all are installed
     _copy([file.parent if file.name == "__init__.py" else file for file in origins], FOLDER / "runtime")
     return FOLDER / "runtime"
 
 
 def emulator() -> Path:
-    """Return the Runtime Interface Emulator, which SAM CLI's wheel carries."""
+    """Return the path of the Runtime Interface Emulator in SAM CLI's wheel."""
     samcli = Path(find_spec("samcli").origin or "")  # type: ignore[union-attr] # it is installed
     return samcli.parent / "local" / "rapid" / f"aws-lambda-rie-{_architecture()}"
 
@@ -89,7 +89,7 @@ def _architecture() -> str:
 def _sam_build(template: Path, build: Path, *options: str) -> None:
     command = [sys.executable, "-m", "samcli", "build", "--template", str(template), "--build-dir", str(build)]
     parameters = ["--parameter-overrides", f"Architecture={_architecture()}"]
-    # SAM CLI looks for the Python of the function's runtime there.
+    # SAM CLI finds the runtime's Python there.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     subprocess.run(
         [*command, *options, *parameters], cwd=ROOT, env={**os.environ, "PATH": path}, check=True, capture_output=True
@@ -97,7 +97,7 @@ def _sam_build(template: Path, build: Path, *options: str) -> None:
 
 
 def _copy(sources: Iterable[Path], target: Path) -> None:
-    """Copy folders and modules, and compile them, to bytecode that is not compared with its source."""
+    """Copy folders and modules, and compile them to unchecked bytecode."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for source in sources:
@@ -106,4 +106,4 @@ def _copy(sources: Iterable[Path], target: Path) -> None:
         else:
             shutil.copy(source, target)
     command = [sys.executable, "-m", "compileall", "-qq", "-j0", "--invalidation-mode", "unchecked-hash", str(target)]
-    subprocess.run(command, check=False)  # some packages carry a file for an older Python, which fails
+    subprocess.run(command, check=False)  # fails for packages with a file for an older Python

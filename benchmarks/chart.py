@@ -1,4 +1,4 @@
-"""The chart of the README: a panel for each row of what was to be reached, a bar for each target."""
+"""Draws the chart of docs/benchmark.md: a panel for each row with a target, a bar for each stack."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _panel(row: str, medians: Medians) -> str:
 
 def _shapes(row: str, medians: Medians) -> Iterator[str]:
     *_, second, first = sorted(medians[row, target] for target in (OURS, *PEERS))
-    longest = min(first, _CUT * second)  # or the others would be too short to compare
+    longest = min(first, _CUT * second)  # keeps the other bars long enough to compare
     yield f'<text x="{_NAME_WIDTH}" y="18" font-weight="bold">{row}, ms</text>'
     for line, target in enumerate((OURS, *PEERS)):
         value = medians[row, target]

@@ -1,7 +1,7 @@
-"""Stands for Lambda's runtime in a process of its own: imports the function, then asks it what it is told to.
+"""Stands in for Lambda's runtime in a separate process: imports the function and invokes it on request.
 
-Its standard library aside it can import the artifact and Lambda's own packages, and nothing else: see `processes.py`.
-What it is told comes line by line on standard input, what came of it goes to standard output.
+It can import only the standard library, the artifact and Lambda's own packages: see `processes.py`. Requests are lines
+of standard input, results lines of standard output.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TIMEOUT_S = 15
 
 
 class Context:
-    """What the function is told about its invocation (Lambda developer guide, "Python context object")."""
+    """The context of an invocation (Lambda developer guide, "Python context object")."""
 
     function_name = "RoomsFunction"
     function_version = "$LATEST"
@@ -37,15 +37,15 @@ class Context:
 
 def main() -> None:
     replies = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where the function's log goes
-    from app import handler  # type: ignore[import-not-found] # noqa: PLC0415 - after the log has its place
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # discards the function's log
+    from app import handler  # type: ignore[import-not-found] # noqa: PLC0415 - after the redirection
 
     for line in sys.stdin:
-        print(json.dumps(_ask(handler, **json.loads(line))), file=replies)
+        print(json.dumps(_invoke(handler, **json.loads(line))), file=replies)
 
 
-def _ask(handler: Any, event: str, calls: int, seconds: float) -> dict[str, Any]:
-    """Ask so often, but not for longer; what the runtime does around the handler is done, and not measured."""
+def _invoke(handler: Any, event: str, calls: int, seconds: float) -> dict[str, Any]:
+    """Invoke the handler up to `calls` times within a time limit; elapsed times exclude the runtime's own work."""
     begun_ns = ended_ns = monotonic_ns()
     elapsed_ns: list[int] = []
     while len(elapsed_ns) < calls and ended_ns - begun_ns < seconds * 1e9:

@@ -1,4 +1,4 @@
-"""Measures targets in alternation, so that whatever else the machine does meets all of them."""
+"""Measures targets alternately, so that other load on the machine affects all of them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 COLD = {True: "cold start with the secret", False: "cold start, environment only"}
-AS_BUILT, EMULATED = ", as `sam build` leaves it", ", under the emulator"  # suffixes of those
-FIRST = "warm, 20 rooms"  # the first question of a cold start, too
+AS_BUILT, EMULATED = ", as `sam build` leaves it", ", under the emulator"  # suffixes of the above
+FIRST = "warm, 20 rooms"  # also the first question after a cold start
 THROUGHPUT = "requests for 20 rooms a second"
 MEMORY_FIRST, MEMORY_LAST = "MiB after the first answer", "MiB after all others"
 
 _WARM_UP_S = 0.5  # for each question
-_BATCH, _BATCH_S = 50, 0.05  # requests, and how long at most
+_BATCH, _BATCH_S = 50, 0.05  # requests, and their time limit
 _LOOP_S = 0.5
-_FEW = 4  # times fewer rounds, for what nothing is judged by
+_FEW = 4  # divides the rounds of rows without a target
 
 
 def over(database: str, name: str) -> str:
-    """Return the name of a target that is asked of another database, too."""
+    """Return the name of a target over another database."""
     return f"{name} over {database}"
 
 
@@ -44,10 +44,10 @@ class Measurements:
     """All figures of one run.
 
     Args:
-        place: What is around the targets.
+        place: The database and the secret service of the targets.
         runtime: The packages of Lambda's image.
-        questions: What is asked.
-        rounds: How often each target has its turn.
+        questions: The events by name.
+        rounds: The number of rounds for each target.
     """
 
     def __init__(self, place: Surroundings, runtime: Path, questions: Questions, rounds: int) -> None:
@@ -59,14 +59,14 @@ class Measurements:
         self._random = Random(1)  # noqa: S311 - no secret
 
     def medians(self) -> dict[tuple[str, str], float]:
-        """Return them by row and target."""
+        """Return the medians by row and target."""
         return {key: median(values) for key, values in self._samples.items()}
 
     def warm(self, artifacts: Sequence[Artifact], database: str, *others: str) -> None:
-        """Measure kept environments; each target over other databases has a name of its own, see `over`.
+        """Measure warm environments; targets over other databases are named by `over`.
 
         Raises:
-            DifferentRoomsError: they do not all give the same rooms.
+            DifferentRoomsError: the targets do not return the same rooms.
         """
         with ExitStack() as stack:
             by_database = {
@@ -86,15 +86,15 @@ class Measurements:
             self._remember_memory(MEMORY_LAST, environments)
 
     def cold(self, artifacts: Sequence[Artifact], database: str) -> None:
-        """Measure fresh environments."""
+        """Measure new environments."""
         self._cold(cold_start_ms, artifacts, database, "", self._rounds)
 
     def cold_as_built(self, artifacts: Sequence[Artifact], database: str) -> None:
-        """Measure fresh environments of artifacts whose bytecode is as it may be."""
+        """Measure new environments of artifacts as built, with or without bytecode."""
         self._cold(cold_start_ms, artifacts, database, AS_BUILT, self._rounds // _FEW)
 
     def cold_emulated(self, artifacts: Sequence[Artifact], database: str) -> None:
-        """Measure fresh environments under the Runtime Interface Emulator."""
+        """Measure new environments under the Runtime Interface Emulator."""
         self._cold(emulated_cold_start_ms, artifacts, database, EMULATED, self._rounds // _FEW)
 
     def _remember_memory(self, row: str, environments: Environments) -> None:
@@ -126,7 +126,7 @@ class Measurements:
             for artifact, has_secret in self._shuffled(targets):
                 variables = self._place.variables(database, has_secret=has_secret)
                 elapsed_ms = start_ms(artifact, self._runtime, variables, self._questions[FIRST])
-                if number:  # the first round brings the files into memory
+                if number:  # the first round only fills the file cache
                     self._samples[COLD[has_secret] + suffix, artifact.name].append(elapsed_ms)
 
     def _shuffled(self, values: Collection[T]) -> list[T]:

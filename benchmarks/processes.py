@@ -1,4 +1,4 @@
-"""Execution environments of Lambda, as processes that can import an artifact and Lambda's own packages only."""
+"""Lambda execution environments as processes that can import only an artifact and Lambda's own packages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from benchmarks.artifacts import Artifact
 
-# -S and -P: nothing of this virtual environment or folder; -u: the log is written at once, as on Lambda.
+# -S and -P exclude this virtual environment and folder; -u writes the log without buffering, as on Lambda.
 _PYTHON = (sys.executable, "-S", "-P", "-u")
 _FOREVER = 1e9
 _START_TIMEOUT_S = 30
@@ -32,13 +32,13 @@ _START_TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a question.
+    """The result of a question.
 
     Attributes:
-        answer: The last one.
-        elapsed_ms: How long the handler took, each time.
-        loop_ms: How long all of it took, with what the runtime does around the handler.
-        answered_ns: When, on the clock of all processes.
+        answer: The last answer.
+        elapsed_ms: The duration of each call of the handler.
+        loop_ms: The duration of all calls, including the runtime's own work.
+        answered_ns: The time of the last answer, on the clock of all processes.
     """
 
     answer: dict[str, Any]
@@ -48,10 +48,10 @@ class Reply:
 
 
 class Environment:
-    """A process that answers.
+    """A process that runs a function.
 
     Attributes:
-        begun_ns: When it was started, on the clock of all processes.
+        begun_ns: The time of its start, on the clock of all processes.
     """
 
     def __init__(self, artifact: Artifact, runtime: Path, variables: Mapping[str, str]) -> None:
@@ -63,7 +63,7 @@ class Environment:
         )
 
     def ask(self, event: Mapping[str, Any], calls: int = 1, seconds: float = _FOREVER) -> Reply:
-        """Ask so often, but not for longer."""
+        """Send an event up to `calls` times, within a time limit."""
         order = {"event": json.dumps(event), "calls": calls, "seconds": seconds}
         assert self._process.stdin
         assert self._process.stdout
@@ -88,7 +88,7 @@ class Environment:
 
 
 def cold_start_ms(artifact: Artifact, runtime: Path, variables: Mapping[str, str], event: Mapping[str, Any]) -> float:
-    """Return the time from a process' start to its first answer."""
+    """Return the time from a process's start to its first answer."""
     with Environment(artifact, runtime, variables) as environment:
         reply = environment.ask(event)
     assert reply.answer["statusCode"] == 200
@@ -98,7 +98,7 @@ def cold_start_ms(artifact: Artifact, runtime: Path, variables: Mapping[str, str
 def emulated_cold_start_ms(
     artifact: Artifact, runtime: Path, variables: Mapping[str, str], event: Mapping[str, Any]
 ) -> float:
-    """Return the time of the first request under the Runtime Interface Emulator, which starts the function for it."""
+    """Return the duration of the first request under the Runtime Interface Emulator, which starts the function."""
     with _emulated(_environ(artifact, runtime, variables)) as url:
         request = Request(url, json.dumps(event).encode())  # noqa: S310 - our own
         begun_ns = time.monotonic_ns()
@@ -134,13 +134,13 @@ def _wait_for(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.01)
-    raise TimeoutError("The Runtime Interface Emulator does not start")
+    raise TimeoutError("The Runtime Interface Emulator did not start")
 
 
 def _environ(artifact: Artifact, runtime: Path, variables: Mapping[str, str]) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
-        "HOME": "/nonexistent",  # where boto3 would look for a configuration
+        "HOME": "/nonexistent",  # so that boto3 finds no configuration
         "LANG": "C.UTF-8",
         "LAMBDA_TASK_ROOT": str(artifact.folders[0]),
         "PYTHONPATH": os.pathsep.join(map(str, [*artifact.folders, runtime])),

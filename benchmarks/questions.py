@@ -1,4 +1,4 @@
-"""What every target is asked, and whether they all say the same."""
+"""The questions to every target, and the comparison of their answers."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DISTANCE = "distance_m"
-_TOLERANCE_M = 0.15  # of a distance, which is rounded to tenths
+_TOLERANCE_M = 0.15  # for distances, which are rounded to tenths
 
 
 class DifferentRoomsError(Exception):
-    """Targets do not give the same rooms, so that there is nothing to compare."""
+    """Targets return different rooms, so their times cannot be compared."""
 
     def __init__(self, name: str, question: str) -> None:
-        super().__init__(f"{name} gives other rooms for: {question}")
+        super().__init__(f"{name} returns other rooms for: {question}")
 
 
 def questions(code: str) -> dict[str, dict[str, Any]]:
-    """Return API Gateway's event of each question by its name.
+    """Return API Gateway's event for each question by name.
 
     Args:
-        code: Of some room.
+        code: The code of an existing room.
     """
     return {
         "warm, 20 rooms": an_event(limit="20"),
@@ -38,10 +38,10 @@ def questions(code: str) -> dict[str, dict[str, Any]]:
 
 
 def require_same(question: str, answers: Mapping[str, Mapping[str, Any]]) -> None:
-    """Compare each target's answer with that of the first.
+    """Compare each target's answer with the first target's.
 
     Raises:
-        DifferentRoomsError: the first answer has no rooms, or another one has not the same.
+        DifferentRoomsError: the first answer has no rooms, or another answer has different ones.
     """
     first, *others = answers
     expected = _rooms(answers[first])

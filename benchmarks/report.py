@@ -40,10 +40,10 @@ _LIBRARIES = (
 
 @dataclass(frozen=True)
 class Ratio:
-    """How much of a peer's time ours takes.
+    """Our median divided by a peer's; lower is better.
 
     Attributes:
-        most: What it may be.
+        most: The maximum.
     """
 
     row: str
@@ -75,13 +75,13 @@ def ratio_table(found: Iterable[Ratio]) -> str:
 
 
 def median_table(medians: Medians, rows: Iterable[str]) -> str:
-    """Return figures of every target: milliseconds, where a row says nothing else."""
+    """Return the figures of every target, in milliseconds unless the row names another unit."""
     targets = (OURS, *PEERS)
     return _table(targets, {row: [number(medians[row, target]) for target in targets] for row in rows})
 
 
 def growth_table(medians: Medians, rows: Iterable[str], few: str, many: str) -> str:
-    """Return the figures over two databases beside each other, for ours and for the floor."""
+    """Compare the figures over two databases, for ours and for the floor."""
     targets = (OURS, FLOOR)
     head = [f"{target}, {what}" for target in targets for what in (few, many, "ratio")]
     cells = {}
@@ -92,12 +92,12 @@ def growth_table(medians: Medians, rows: Iterable[str], few: str, many: str) -> 
 
 
 def number(value: float) -> str:
-    """Spell a figure as exactly as it can be trusted."""
+    """Format a figure with significant digits only."""
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
 def machine(postgres_version: str) -> str:
-    """Return what all of it ran on."""
+    """Return a description of the machine and the versions."""
     cpu = Path("/proc/cpuinfo")
     models = re.findall(r"^model name\s*: (.*)", cpu.read_text(), re.MULTILINE) if cpu.exists() else []
     locked = {

@@ -1,4 +1,4 @@
-"""What the targets have around them: a Postgres that is reached by TCP with SCRAM, and a Secrets Manager."""
+"""The surroundings of the targets: Postgres over TCP with SCRAM, and a Secrets Manager."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _SEED = 1
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Of every target.
+    """The services that all targets share.
 
     Attributes:
         admin: The settings of the server's superuser.
-        service: Has the secret.
-        port: Where Postgres listens.
+        service: The Secrets Manager.
+        port: The port of Postgres.
     """
 
     admin: Mapping[str, str]
@@ -41,7 +41,7 @@ class Surroundings:
     port: int
 
     def add_rooms(self, number: int) -> str:
-        """Make a database with so many rooms, and return its name."""
+        """Create a database with this number of rooms, and return its name."""
         database = f"rooms_{number}"
         configuration = {**self.admin, "APPLICATION_DB": database}
         with connect(read_postgres_settings(self.admin)) as connection:
@@ -50,7 +50,7 @@ class Surroundings:
         add_generated_rooms(configuration, number, _SEED)
         with connect(read_postgres_settings(configuration)) as connection:
             connection.run(f"GRANT SELECT ON room TO {identifier(_USER)}")
-            connection.run("CHECKPOINT")  # or it would come while something is measured
+            connection.run("CHECKPOINT")  # so that none runs during a measurement
         return database
 
     def some_code(self, database: str) -> str:
@@ -64,7 +64,7 @@ class Surroundings:
         return str(version)
 
     def variables(self, database: str, *, has_secret: bool) -> dict[str, str]:
-        """Return what the environment of a function says."""
+        """Return a function's environment variables."""
         credentials = {"POSTGRES_USER": _USER, "POSTGRES_PASSWORD": _PASSWORD}
         return {
             "POSTGRES_HOSTNAME": "127.0.0.1",

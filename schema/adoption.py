@@ -69,12 +69,12 @@ def revision_to_adopt(connection: sa.Connection) -> str:
     """
     revision: str = connection.exec_driver_sql(SELECT_REVISION).scalar_one()
     if revision:
-        _refuse_kind(connection)
+        _check_kind(connection)
         columns = {row[0]: Column(*row) for row in connection.exec_driver_sql(SELECT_COLUMNS)}
-        _refuse_columns(connection, columns)
-        _refuse_ids(connection, columns["id"])
+        _check_columns(connection, columns)
+        _check_ids(connection, columns["id"])
         if revision == _FIRST_REVISION:
-            _refuse_later_indexes(connection)
+            _check_later_indexes(connection)
     return revision
 
 
@@ -109,7 +109,7 @@ def number_new_rooms(connection: sa.Connection) -> None:
     connection.exec_driver_sql(_CATCH_UP)
 
 
-def _refuse_kind(connection: sa.Connection) -> None:
+def _check_kind(connection: sa.Connection) -> None:
     kind = connection.exec_driver_sql(SELECT_KIND).scalar_one()
     if kind:
         raise CommandError(
@@ -119,7 +119,7 @@ def _refuse_kind(connection: sa.Connection) -> None:
         )
 
 
-def _refuse_columns(connection: sa.Connection, columns: dict[str, Column]) -> None:
+def _check_columns(connection: sa.Connection, columns: dict[str, Column]) -> None:
     wrong = [name for name in _FIRST_COLUMNS if name not in columns or columns[name].type not in COLUMNS[name]]
     bigints = [columns[name] for name in ("price", "size") if name in wrong and _is_bigint(columns.get(name))]
     if others := [name for name in wrong if columns.get(name) not in bigints]:
@@ -128,14 +128,14 @@ def _refuse_columns(connection: sa.Connection, columns: dict[str, Column]) -> No
     if columns["code"].is_nullable:
         raise CommandError(f"The existing table room has a code that may be NULL: {require('code')}")
     for column in bigints:
-        _refuse_bigint(connection, column)
+        _check_bigint(connection, column)
 
 
 def _is_bigint(column: Column | None) -> bool:
     return column is not None and column.type == "bigint"
 
 
-def _refuse_bigint(connection: sa.Connection, column: Column) -> None:
+def _check_bigint(connection: sa.Connection, column: Column) -> None:
     too_large = _codes(connection, select_unfit_rooms(column))
     correction = f"correct that of {too_large}, which does not fit an integer, and then " if too_large else ""
     raise CommandError(
@@ -144,7 +144,7 @@ def _refuse_bigint(connection: sa.Connection, column: Column) -> None:
     )
 
 
-def _refuse_ids(connection: sa.Connection, column: Column) -> None:
+def _check_ids(connection: sa.Connection, column: Column) -> None:
     present = list(map(PresentIndex.of, connection.exec_driver_sql(SELECT_INDEXES)))
     is_unique = any(ID_INDEX.is_like(index) and index.is_valid for index in present)
     if is_unique and not column.is_nullable:
@@ -156,7 +156,7 @@ def _refuse_ids(connection: sa.Connection, column: Column) -> None:
     raise CommandError(f"The existing table room has an id that is not unique and NOT NULL{which}: {'; '.join(steps)}")
 
 
-def _refuse_later_indexes(connection: sa.Connection) -> None:
+def _check_later_indexes(connection: sa.Connection) -> None:
     present = list(map(PresentIndex.of, connection.exec_driver_sql(SELECT_INDEXES)))
     if names := sorted(_LATER_INDEXES & {index.name for index in present}):
         codes = _codes(connection, SELECT_REPEATED_CODES)

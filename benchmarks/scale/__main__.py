@@ -1,4 +1,4 @@
-"""Measures every kind of query on ten thousand and on a million rooms, and prints the table."""
+"""Measures every kind of query on ten thousand and on a million rooms, and prints a table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SEED = 1
 
 
 class Catalogue:
-    """Rooms in a database of their own, generated if they are not there."""
+    """A database of generated rooms, created if it does not exist."""
 
     def __init__(self, server: Mapping[str, str], rooms: int) -> None:
         self.rooms = rooms
@@ -70,8 +70,10 @@ class Catalogue:
 
 
 @click.command()
-@click.option("--rooms", nargs=2, type=int, default=(10_000, 1_000_000), show_default=True, help="Of the catalogues.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder to keep them in for the next time.")
+@click.option(
+    "--rooms", nargs=2, type=int, default=(10_000, 1_000_000), show_default=True, help="Sizes of the catalogues."
+)
+@click.option("--data", type=click.Path(path_type=Path), help="Folder to keep the catalogues in for later runs.")
 def main(rooms: tuple[int, int], data: Path | None) -> None:
     """Print the median time of each kind of query on a small and on a large catalogue."""
     with ExitStack() as stack:

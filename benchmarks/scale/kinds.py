@@ -1,4 +1,4 @@
-"""Every kind of query that the README promises to be quick on a large catalogue, and those that it does not."""
+"""The kinds of queries to measure: those that must be fast on a large catalogue, and the others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIMIT = 100
 _NEAR = Circle(Place(53.55, 9.99))
 _AROUND = replace(_NEAR, radius_km=5)
 _BY_DISTANCE = (SortKey("distance"),)
-_DEPTH = 0.9  # of the rooms come before a deep page
+_DEPTH = 0.9  # the share of rooms before a deep page
 _FILTERS: Mapping[str, Sequence[Any]] = {
     "price__eq": [40, 12],
     "price__ne": [40],
@@ -43,8 +43,8 @@ class Kind:
     """A kind of query.
 
     Attributes:
-        name: As the README has it.
-        asks: A search, or a room's code.
+        name: The row of the table.
+        asks: A search or a room's code.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Catalogue(Protocol):
 
 
 def indexed_kinds(catalogue: Catalogue) -> Iterator[Kind]:
-    """Yield the kinds whose time does not depend on how many rooms there are, as asked of this catalogue."""
+    """Yield the kinds whose time does not depend on the number of rooms."""
     codes = [code for (code,) in catalogue.run("SELECT code FROM room ORDER BY code LIMIT 100")]
     yield Kind("one room by its code", codes[0])
     yield Kind("`filter_code__eq`", _filtered("code__eq", codes[0]))
@@ -79,7 +79,7 @@ def indexed_kinds(catalogue: Catalogue) -> Iterator[Kind]:
 
 
 def other_kinds(catalogue: Catalogue) -> Iterator[Kind]:
-    """Yield the kinds whose time depends on how many rooms there are, of all or of some sort."""
+    """Yield the kinds whose time depends on the number of rooms, or of those of some kind."""
     by_size = (SortKey("size"),)
     centre = ",".join(map(repr, _NEAR.centre.vector()))
     chord = f"room_place(latitude, longitude) <-> '({centre})'"
@@ -105,7 +105,7 @@ def _kinds_of_places(catalogue: Catalogue) -> Iterator[Kind]:
         "`near&sort=distance&filter_price__lt`", _filtered("price__lt", 60)._replace(circle=_NEAR, order=_BY_DISTANCE)
     )
     yield Kind("`near&radius_km=5&sort=distance`", RoomSearch((), _AROUND, order=_BY_DISTANCE, limit=_LIMIT))
-    # As many rooms in each catalogue.
+    # The same number of rooms in each catalogue.
     ((rooms,),) = catalogue.run("SELECT count(*) FROM room")
     radius_km = 5 * math.sqrt(10_000 / rooms)
     degrees = radius_km / 111
@@ -127,11 +127,11 @@ def _pages(name: str, order: tuple[SortKey, ...], catalogue: Catalogue) -> Itera
     keys = [f"COALESCE({key.field}, {UNKNOWN})" for key in order]
     yield Kind(f"{name}, first page", first)
     after = _at(catalogue, [*keys, "id"], "DESC" if first.is_reversed else "ASC", depth)
-    yield Kind(f"{name}, behind nine tenths", first._replace(after=after))
+    yield Kind(f"{name}, after nine tenths", first._replace(after=after))
 
 
 def _at(catalogue: Catalogue, keys: Sequence[str], direction: str, depth: int) -> Position:
-    """Return the position behind that many rooms."""
+    """Return the position after `depth` rooms."""
     order = ", ".join(f"{key} {direction}" for key in keys)
     (position,) = catalogue.run(f"SELECT {', '.join(keys)} FROM room ORDER BY {order} OFFSET {depth - 1} LIMIT 1")
     return tuple(position)

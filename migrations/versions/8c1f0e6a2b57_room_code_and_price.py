@@ -15,7 +15,7 @@ down_revision = "4d4c19952a36"
 
 def upgrade() -> None:
     if not context.is_offline_mode():  # which cannot query: there the index fails on repeated codes
-        _refuse_repeated_codes()
+        _reject_repeated_codes()
     if not _has_unique_code():
         op.create_index("room_code_key", "room", ["code"], unique=True)
     op.create_index("room_price_id_idx", "room", ["price", "id"])
@@ -26,7 +26,7 @@ def downgrade() -> None:
     op.drop_index("room_code_key", "room", if_exists=True)  # the user's own constraint stays
 
 
-def _refuse_repeated_codes() -> None:
+def _reject_repeated_codes() -> None:
     codes = (
         op.get_bind()
         .scalars(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.json import encode
 from msgspec.structs import asdict, astuple
@@ -67,12 +67,15 @@ def feature(room: ShownRoom) -> Mapping[str, Any]:
     return {"type": "Feature", "id": room.code, "geometry": point, "properties": properties}
 
 
-def _csv(kind: type[ShownRoom], rooms: Iterable[ShownRoom]) -> str:
+def csv_text(rows: Iterable[Iterable[object]], quoting: Literal[0, 2] = csv.QUOTE_MINIMAL) -> str:
+    """Return rows as CSV (RFC 4180)."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text)  # RFC 4180 is what the module writes by itself
-    writer.writerow(kind.__struct_fields__)
-    writer.writerows(map(astuple, rooms))
+    csv.writer(text, quoting=quoting).writerows(rows)
     return text.getvalue()
+
+
+def _csv(kind: type[ShownRoom], rooms: Iterable[ShownRoom]) -> str:
+    return csv_text([kind.__struct_fields__, *map(astuple, rooms)])
 
 
 def _csv_page(page: RoomPage, _links: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What is shown of a room."""
+"""Serializes rooms for clients."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rentomatic.domain.room import Room
 
 
-class ShownRoom(Struct, gc=False):  # of values that hold no others
-    """What is shown of a room, in this order in every format."""
+class ShownRoom(Struct, gc=False):  # its values contain no references
+    """A room as clients see it, with the same order of members in every format."""
 
     code: str
     size: int | None
@@ -29,18 +29,18 @@ class ShownRoom(Struct, gc=False):  # of values that hold no others
 
 
 class ShownRoomWithDistance(ShownRoom):
-    """What is shown of a room that was searched for around a place."""
+    """A room in the results of a search around a place."""
 
     distance_m: float
 
 
 MEMBERS = ShownRoom.__struct_fields__
 _members_of = attrgetter(*MEMBERS)
-_DISTANCE_DIGITS = 1  # of metres
+_DISTANCE_DIGITS = 1  # decimals of metres
 
 
 class RoomJsonEncoder(json.JSONEncoder):
-    """Encodes rooms, wherever in the value they are: `json.dumps(rooms, cls=RoomJsonEncoder)`."""
+    """Encodes rooms anywhere in a value: `json.dumps(rooms, cls=RoomJsonEncoder)`."""
 
     def default(self, o: Any) -> Any:
         try:
@@ -50,20 +50,20 @@ class RoomJsonEncoder(json.JSONEncoder):
 
 
 def show(room: Any) -> ShownRoom:
-    """Return what is shown of a room.
+    """Return a room as clients see it.
 
     Raises:
-        AttributeError: it is no room.
+        AttributeError: the argument is not a room.
     """
     code, *others = _members_of(room)
     return ShownRoom(str(code), *others)
 
 
 def show_all(rooms: Sequence[Room], distances_m: Sequence[float] | None = None) -> list[ShownRoom]:
-    """Return what is shown of each room, with its distance if there is one; a UUID remains one.
+    """Return rooms as clients see them, with distances if given; UUIDs are not converted.
 
     Raises:
-        ValueError: there are more rooms than distances, or fewer.
+        ValueError: the numbers of rooms and distances differ.
     """
     columns = RoomColumns.of(rooms).columns(MEMBERS)
     if distances_m is None:

@@ -272,7 +272,7 @@ def test_the_name_of_what_is_made_begins_with_all_of_the_stack_s(resources: dict
 
     assert stack == 24
     assert cut == set()
-    assert f"{stack} at most" in (ROOT / "samconfig.toml").read_text()
+    assert f"at most {stack} " in (ROOT / "samconfig.toml").read_text()
 
 
 def test_an_event_is_for_the_api_s_function_where_no_other_is_named() -> None:

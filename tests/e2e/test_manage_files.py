@@ -136,7 +136,7 @@ def test_a_dry_run_and_a_strict_one_change_nothing(tmp_path: Path, database: Map
         "Read 3 rows: 2 rooms would be added, 0 changed, 0 unchanged; 1 row refused",
     )
     assert strict.returncode == 1
-    assert_one_clear_line(strict, "rooms.csv was not imported", "In line 4, column size", "--round", "is in said.jsonl")
+    assert_one_clear_line(strict, "rooms.csv was not imported", "In line 4, column size", "--round", "see said.jsonl")
     assert len((tmp_path / "said.jsonl").read_text().splitlines()) == 1
     assert rooms_of(database) == []
 

@@ -94,7 +94,7 @@ def test_the_questions_are_events_of_the_api() -> None:
     ],
 )
 def test_other_rooms_are_found(other: dict[str, Any]) -> None:
-    with pytest.raises(DifferentRoomsError, match="peer gives other rooms for: any"):
+    with pytest.raises(DifferentRoomsError, match="peer returns other rooms for: any"):
         require_same("any", {"ours": an_answer(ROOM), "peer": other})
 
 

@@ -98,21 +98,21 @@ def test_a_header_of_too_many_columns_is_refused(columns: int) -> None:
 
     response, _ = import_of(header + b"\na\n")
 
-    assert response.value["message"] == f"Line 1 must have at most 1,000 columns, and has {columns:,}"
+    assert response.value["message"] == f"Line 1 must have at most 1,000 columns, but has {columns:,}"
 
 
 def test_a_row_of_very_many_cells_is_refused_alone() -> None:
     response, (refusal,) = import_of(b"code,price\na,1\n" + b"," * 1_000_000 + b"\nb,2\n")
 
     assert response.value.added == 2
-    assert refusal.reason == "Must have 2 cells, as line 1 has, and has 1000001"
+    assert refusal.reason == "Must have 2 cells, as line 1 has, but has 1000001"
     assert len(serialize_row_error(refusal)) < 1_000
 
 
 def test_a_row_has_a_maximum_number_of_lines() -> None:
     stream = CountingBytes(b'a\n"' + b'\n","' * 3_000_000)
 
-    with pytest.raises(UnusableFileError, match=r"The row that reaches line [0-9]+ is longer than 2,097,152 bytes"):
+    with pytest.raises(UnusableFileError, match=r"The row that extends to line [0-9]+ is longer than 2,097,152 bytes"):
         list(read_rows(io.BufferedReader(stream), "csv"))
     assert stream.count < 2_200_000
 
@@ -249,7 +249,7 @@ def test_a_file_that_unpacks_to_a_thousand_times_its_size_is_refused(format_: st
     packed = gzip.compress(header + line * 100_000)
     numbers = [0]
 
-    with pytest.raises(UnusableFileError, match="unpacks to more than 100 times its size"):
+    with pytest.raises(UnusableFileError, match="expands to more than 100 times its size"):
         numbers.extend(row.number for row in read_rows(io.BufferedReader(io.BytesIO(packed)), format_))
 
     assert numbers[-1] < len(packed) + 2_000  # of 100 bytes each, and what is buffered

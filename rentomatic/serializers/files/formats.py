@@ -1,4 +1,4 @@
-"""The formats of files with rooms, by the names of the files."""
+"""The formats of files, by the ends of their names."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ WRITABLE = tuple(format_ for format_ in READABLE if format_ != "json")
 
 
 def format_of(name: str) -> str:
-    """Return the format that a file's name ends with, `.gz` behind it or not.
+    """Return the format of a file by its name, which may also end with `.gz`.
 
     Raises:
-        UnusableFileError: it ends with none of them.
+        UnusableFileError: the name has no known format.
     """
     suffix = PurePath(name.lower().removesuffix(".gz")).suffix
     if suffix not in _BY_SUFFIX:
-        raise UnusableFileError(f"The name must end with one of {', '.join(_BY_SUFFIX)}, and maybe .gz: {name!r}")
+        raise UnusableFileError(f"The name must end with one of {', '.join(_BY_SUFFIX)}, optionally with .gz: {name!r}")
     return _BY_SUFFIX[suffix]

@@ -1,4 +1,4 @@
-"""How it is written what became of a file: a line of JSON for each thing that is wrong with a row."""
+"""Serializes the report of an import: a line of JSON for each error in a row."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ SUFFIX = ".report.jsonl"
 _VALUE_MAX = 200  # characters
 
 
-def serialize_row_error(refusal: RowError) -> str:
-    """Return the line of one refusal, with its end; a long value is cut."""
+def serialize_row_error(error: RowError) -> str:
+    """Return the line of an error, including the line break; a long value is truncated."""
     members = {
-        refusal.unit: refusal.number,
-        "column": refusal.column or None,
-        "value": _shown(refusal.value),
-        "reason": refusal.reason,
+        error.unit: error.number,
+        "column": error.column or None,
+        "value": _truncated(error.value),
+        "reason": error.reason,
     }
     return report_line(members)
 
 
 def serialize_count(count: RowErrorCount) -> str:
-    """Return the line of how often something was wrong, with its end."""
+    """Return the line of a count, including the line break."""
     return report_line(asdict(count))
 
 
 def report_line(members: dict[str, Any]) -> str:
-    """Return a line of JSON that a terminal can print, with its end."""
+    """Return a line of JSON that is safe to print, including the line break."""
     return json.dumps(members, default=str).replace("\x7f", "\\u007f") + "\n"
 
 
-def _shown(value: Any) -> Any:
+def _truncated(value: Any) -> Any:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return value if len(text) <= _VALUE_MAX else f"{text[:_VALUE_MAX]}..."

@@ -1,4 +1,4 @@
-"""How rows are read from one JSON document: a GeoJSON FeatureCollection, or a list such as `GET /rooms` answers."""
+"""Reads rows from one JSON document: a GeoJSON FeatureCollection, or an array like the answer of `GET /rooms`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 _CHUNK = 65_536  # bytes
 _VALUE_MAX = 1_048_576  # characters
 _SPACE = re.compile(r"[ \t\n\r]*")
-_HINT = "an object in each line is --format ndjson"
+_HINT = "for an object in each line use --format ndjson"
 
 
 def document_rows(stream: BufferedReader) -> Iterator[Row]:
     """Yield the rows of a document.
 
     Raises:
-        UnusableFileError: it is damaged, or neither of the two.
+        UnusableFileError: the document is invalid, or neither of the two.
     """
     document = _Document(stream)
     is_list = document.peek() == "["
@@ -35,12 +35,12 @@ def document_rows(stream: BufferedReader) -> Iterator[Row]:
     elif document.peek() == "{":
         type_ = yield from _collection_rows(document)
     if not is_list and type_ != "FeatureCollection":
-        raise UnusableFileError(f"It is neither a FeatureCollection nor a list of rooms; {_HINT}")
+        raise UnusableFileError(f"The file is neither a FeatureCollection nor a list of rooms; {_HINT}")
     document.end()
 
 
 def _collection_rows(document: _Document) -> Generator[Row, None, object]:
-    """Yield the rows of an object's `features`, and return its `type`, which may come after them; None without any."""
+    """Yield the rows of an object's `features`; return its `type`, which may follow them, or None without features."""
     type_: object = None
     has_features = False
     for name in document.names():
@@ -56,7 +56,7 @@ def _collection_rows(document: _Document) -> Generator[Row, None, object]:
 
 
 def _feature_row(number: int, feature: Any) -> Row:
-    """Return the row of a feature (RFC 7946, section 3.2): its properties, its id, and where it is."""
+    """Return the row of a feature (RFC 7946, section 3.2) from its properties, id and geometry."""
     if feature is TOO_DEEP:
         return json_row(number, feature, "item")
     if not isinstance(feature, dict) or not isinstance(feature.get("properties"), dict | None):
@@ -67,7 +67,7 @@ def _feature_row(number: int, feature: Any) -> Row:
             pass
         case {"type": "Point", "coordinates": [longitude, latitude, *_]}:
             values |= {"longitude": longitude, "latitude": latitude}
-        case {"type": "Point", "coordinates": []}:  # RFC 7946, section 3.1: nowhere
+        case {"type": "Point", "coordinates": []}:  # null (RFC 7946, section 3.1)
             pass
         case geometry:
             return Row(number, {}, "item", parse_error=("geometry", geometry, "Must be a Point, or null"))
@@ -75,10 +75,10 @@ def _feature_row(number: int, feature: Any) -> Row:
 
 
 class _Document:
-    """The values of a document, read as they come.
+    """Reads the values of a document as a stream.
 
     Attributes:
-        count: How many items of arrays have been read.
+        count: The number of array items that have been read.
     """
 
     def __init__(self, stream: BufferedReader) -> None:
@@ -90,7 +90,7 @@ class _Document:
         self._is_object = False
 
     def peek(self) -> str:
-        """Return the next character that is not whitespace; empty at the end."""
+        """Return the next character other than whitespace; empty at the end."""
         while True:
             self._at = _skip_whitespace(self._text, self._at)
             if self._at < len(self._text):
@@ -99,7 +99,7 @@ class _Document:
                 return ""
 
     def items(self) -> Iterator[Any]:
-        """Yield the items of the array that comes next."""
+        """Yield the items of the next value, an array."""
         self._take("[")
         if self.peek() == "]":
             self._take("]")
@@ -112,7 +112,7 @@ class _Document:
                 return
 
     def names(self) -> Iterator[str]:
-        """Yield the names of the object that comes next; whoever takes a name reads its value."""
+        """Yield the names of the next value, an object; the caller must read the value of each name."""
         self._is_object = True
         self._take("{")
         if self.peek() == "}":
@@ -121,14 +121,14 @@ class _Document:
         while True:
             name = self.value(":")
             if not isinstance(name, str):
-                raise self._damage("Expecting a name in quotes")
+                raise self._error("Expecting a name in quotes")
             self._take(":")
             yield name
             if self._take(",}") == "}":
                 return
 
     def value(self, ends: str) -> Any:
-        """Return the next value, which one of `ends` must follow."""
+        """Return the next value; one of `ends` must follow."""
         self.peek()
         while True:
             reason = f"Expecting {' or '.join(ends)}"
@@ -140,40 +140,40 @@ class _Document:
                     return value
             except json.JSONDecodeError as error:
                 reason = error.msg
-            # It may be cut off, a number even without an error.
+            # The value may be incomplete; an incomplete number is not even an error.
             if not self._read():
-                raise self._damage(reason)
+                raise self._error(reason)
 
     def end(self) -> None:
-        """Raise UnusableFileError if anything comes."""
+        """Raise UnusableFileError if anything follows."""
         if self.peek():
-            raise self._damage("Extra data")
+            raise self._error("Extra data")
 
     def _take(self, expected: str) -> str:
         character = self.peek()
         if not character or character not in expected:
-            raise self._damage(f"Expecting {' or '.join(expected)}")
+            raise self._error(f"Expecting {' or '.join(expected)}")
         self._at += 1
         return character
 
     def _read(self) -> bool:
-        """Read on, at least as much as is not used yet, so that what is tried again is not tried often."""
+        """Read at least as much as is unparsed, so that retries stay few."""
         rest = self._text[self._at :]
         if len(rest) > _VALUE_MAX:
-            raise self._damage(f"a value is damaged, or longer than {_VALUE_MAX:,} characters")
+            raise self._error(f"a value is invalid or longer than {_VALUE_MAX:,} characters")
         data = self._stream.read(max(_CHUNK, len(rest)))
         try:
             self._text = rest + self._decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
             wrong = error.object[error.start]
-            raise self._damage(f"Byte 0x{wrong:02x} is not UTF-8; convert it") from error
+            raise self._error(f"Byte 0x{wrong:02x} is not UTF-8: convert the file") from error
         self._at = 0
         return bool(data)
 
-    def _damage(self, reason: str) -> UnusableFileError:
+    def _error(self, reason: str) -> UnusableFileError:
         hint = f"; {_HINT}" if self._is_object and not self.count else ""
-        return UnusableFileError(f"It is not JSON after item {self.count}: {reason}{hint}")
+        return UnusableFileError(f"The file is not valid JSON after item {self.count}: {reason}{hint}")
 
 
 def _skip_whitespace(text: str, at: int) -> int:
-    return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it always matches

@@ -1,4 +1,4 @@
-"""JSON values out of text that may hold anything: a number that Python cannot hold is no reason to stop."""
+"""Decodes JSON values leniently: numbers that Python cannot represent become text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def decode_value(text: str, start: int) -> tuple[Any, int]:
-    """Return the value that begins at `start`, and where it ends.
+    """Return the value that begins at `start`, and its end.
 
-    Decimals are `Decimal`. A number that Python does not read is text, as NaN is. What is nested deeper than
-    `DEPTH_MAX` is `TOO_DEEP`.
+    Decimals become `Decimal`. NaN, and numbers that Python cannot represent, become text. A value that is nested deeper
+    than `DEPTH_MAX` becomes `TOO_DEEP`.
 
     Raises:
-        json.JSONDecodeError: it is damaged, or not complete.
+        json.JSONDecodeError: the value is invalid or incomplete.
     """
     try:
         value, end = _decode(text, start)
@@ -52,12 +52,12 @@ def _decode(text: str, start: int) -> tuple[Any, int]:
         return _DECODER.raw_decode(text, start)
     except json.JSONDecodeError:
         raise
-    except (ValueError, InvalidOperation):  # of int() and Decimal()
+    except (ValueError, InvalidOperation):  # from int() and Decimal()
         return _LENIENT_DECODER.raw_decode(text, start)
 
 
 def _nesting(text: str, start: int) -> tuple[int, int]:
-    """Return how deeply an array or object is nested, and where it ends."""
+    """Return the nesting depth of an array or object, and its end."""
     depth = deepest = 0
     for token in _STRING_OR_BRACKET.finditer(text, start):
         if token[0] in "[{":

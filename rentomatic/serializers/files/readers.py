@@ -1,4 +1,4 @@
-"""How rows are read from a file, one after the other: memory does not depend on how many there are."""
+"""Reads the rows of a file as a stream, in constant memory."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
-_UTF8_MARK = b"\xef\xbb\xbf"
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_UTF8_BOM = b"\xef\xbb\xbf"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _LINE_MAX = 1_048_576  # bytes
-_ROW_MAX = 2 * _LINE_MAX  # bytes: in CSV a row may have several lines
-_UNPACKED_TIMES_MAX = 100
-_UNPACKED_FREE = 1_048_576  # bytes: a small file may be very regular
+_ROW_MAX = 2 * _LINE_MAX  # bytes; a row of CSV may have several lines
+_COMPRESSION_RATIO_MAX = 100
+_RATIO_EXEMPT = 1_048_576  # bytes; small files may compress better
 _BUFFER = 131_072  # bytes
 _DELIMITERS = ",;\t"
 
@@ -35,11 +35,11 @@ def read_rows(stream: io.BufferedReader, format_: str) -> Iterator[Row]:
     """Yield the rows of a file, compressed or not.
 
     Args:
-        stream: Need not be seekable.
+        stream: The file, which need not be seekable.
         format_: One of `READABLE`.
 
     Raises:
-        UnusableFileError: it is damaged, or of another format or encoding; the text says where.
+        UnusableFileError: the file is damaged or has another format or encoding; the message says where.
     """
     last: Row | None = None
     try:
@@ -51,15 +51,15 @@ def read_rows(stream: io.BufferedReader, format_: str) -> Iterator[Row]:
 
 
 def _plain(stream: io.BufferedReader) -> io.BufferedReader:
-    """Return the stream decompressed, and without the mark of UTF-8."""
+    """Return the stream decompressed and without a byte order mark."""
     buffered = stream
     if stream.peek(len(_GZIP)).startswith(_GZIP):
-        buffered = io.BufferedReader(_Unpacked(stream), _BUFFER)
-    head = buffered.peek(len(_UTF8_MARK))
-    if head.startswith(_UTF16_MARKS):
-        raise UnusableFileError("It is UTF-16: convert it to UTF-8")
-    if head.startswith(_UTF8_MARK):
-        buffered.read(len(_UTF8_MARK))
+        buffered = io.BufferedReader(_Decompressed(stream), _BUFFER)
+    head = buffered.peek(len(_UTF8_BOM))
+    if head.startswith(_UTF16_BOMS):
+        raise UnusableFileError("The file is UTF-16: convert it to UTF-8")
+    if head.startswith(_UTF8_BOM):
+        buffered.read(len(_UTF8_BOM))
     return buffered
 
 
@@ -71,12 +71,12 @@ def _rows(stream: io.BufferedReader, format_: str) -> Iterator[Row]:
     return document_rows(stream)
 
 
-class _Unpacked(io.RawIOBase):
-    """What is in a gzip file, unless it is made to fill disks and time."""
+class _Decompressed(io.RawIOBase):
+    """Decompresses a gzip file, and rejects a decompression bomb."""
 
-    def __init__(self, packed: io.BufferedReader) -> None:
-        self._encoded = _Counted(packed)
-        self._gzip = gzip.GzipFile(fileobj=self._encoded)
+    def __init__(self, compressed: io.BufferedReader) -> None:
+        self._compressed = _Counted(compressed)
+        self._gzip = gzip.GzipFile(fileobj=self._compressed)
         self._size = 0
 
     def readable(self) -> bool:
@@ -85,15 +85,16 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: WriteableBuffer) -> int:
         number = self._gzip.readinto(buffer)
         self._size += number
-        if self._size > max(_UNPACKED_FREE, _UNPACKED_TIMES_MAX * self._encoded.size):
+        if self._size > max(_RATIO_EXEMPT, _COMPRESSION_RATIO_MAX * self._compressed.size):
             raise UnusableFileError(
-                f"It unpacks to more than {_UNPACKED_TIMES_MAX} times its size: if it is meant, unpack it first"
+                f"The file expands to more than {_COMPRESSION_RATIO_MAX} times its size: if that is intended,"
+                " decompress it first"
             )
         return number
 
 
 class _Counted(io.BufferedIOBase):
-    """A stream that knows how many bytes have been read of it."""
+    """Counts the bytes that are read from a stream."""
 
     def __init__(self, stream: io.BufferedReader) -> None:
         self._stream = stream
@@ -109,7 +110,7 @@ class _Lines:
     """The lines of a stream.
 
     Attributes:
-        size: How many bytes have been read since this was set to 0.
+        size: The number of bytes that have been read since this was set to 0.
     """
 
     def __init__(self, stream: io.BufferedReader) -> None:
@@ -121,15 +122,17 @@ class _Lines:
         while line := self._stream.readline(_LINE_MAX):
             number += 1
             if len(line) == _LINE_MAX:
-                raise UnusableFileError(f"Line {number} is longer than {_LINE_MAX:,} bytes: it is of another format")
+                raise UnusableFileError(f"Line {number} is longer than {_LINE_MAX:,} bytes: is it another format?")
             self.size += len(line)
             if self.size > _ROW_MAX:
-                raise UnusableFileError(f"The row that reaches line {number} is longer than {_ROW_MAX:,} bytes")
+                raise UnusableFileError(f"The row that extends to line {number} is longer than {_ROW_MAX:,} bytes")
             try:
                 yield line.decode()
             except UnicodeDecodeError as error:
                 wrong = line[error.start]
-                raise UnusableFileError(f"Line {number} is not UTF-8: it has byte 0x{wrong:02x}; convert it") from error
+                raise UnusableFileError(
+                    f"Line {number} is not UTF-8, it has byte 0x{wrong:02x}: convert the file"
+                ) from error
 
 
 def _csv_rows(stream: io.BufferedReader) -> Iterator[Row]:
@@ -154,18 +157,18 @@ def _csv_rows(stream: io.BufferedReader) -> Iterator[Row]:
 
 def _check_header(columns: list[str]) -> None:
     if not any(columns):
-        raise UnusableFileError("Line 1 must have the names of the columns, and is empty")
+        raise UnusableFileError("Line 1 must have the names of the columns, but is empty")
     if len(columns) > COLUMNS_MAX:
-        raise UnusableFileError(f"Line 1 must have at most {COLUMNS_MAX:,} columns, and has {len(columns):,}")
+        raise UnusableFileError(f"Line 1 must have at most {COLUMNS_MAX:,} columns, but has {len(columns):,}")
     repeated = sorted(name or "one without a name" for name, times in Counter(columns).items() if times > 1)
     if repeated:
-        raise UnusableFileError(f"Line 1 must have each column once, and repeats {', '.join(repeated)}")
+        raise UnusableFileError(f"Line 1 must have each column once, but repeats {', '.join(repeated)}")
 
 
 def _csv_row(number: int, columns: list[str], cells: list[str]) -> Row:
     if len(cells) != len(columns):
         expected = f"Must have {len(columns)} cells, as line 1 has"
-        reason = f"{expected}, and has {len(cells)}"
+        reason = f"{expected}, but has {len(cells)}"
         return Row(number, {}, parse_error=("", cells[:COLUMNS_MAX], reason, expected))
     return Row(number, dict(zip(columns, cells, strict=True)))
 
@@ -181,7 +184,7 @@ def _ndjson_rows(stream: io.BufferedReader) -> Iterator[Row]:
         try:
             value, end = decode_value(text, start)
             if end < len(text):
-                raise json.JSONDecodeError("Extra data", text, end)  # noqa: TRY301 - as those of the decoder
+                raise json.JSONDecodeError("Extra data", text, end)  # noqa: TRY301 - reported like the decoder's
         except json.JSONDecodeError as error:
             raise UnusableFileError(f"Line {number} is not JSON: {error.msg}, at column {error.colno}") from error
         yield json_row(number, value, "line")
