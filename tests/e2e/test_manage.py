@@ -338,7 +338,7 @@ def test_migrate_reports_each_step(tmp_path: Path, empty_database: Mapping[str, 
 
     *steps, last = result.stdout.splitlines()
     assert result.returncode == 0
-    assert steps[0] == "Migrated to revision 4d4c19952a36: Make the room table."
+    assert steps[0] == "Migrated to revision 4d4c19952a36: Create the room table."
     assert last == "The database is up to date"
 
 

@@ -110,7 +110,7 @@ def test_rooms_beyond_a_responses_limit_are_behind_its_link(
     invoke: Invoke, admin: Connection, monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:
     monkeypatch.setenv("POSTGRES_TIMEOUT_S", "10")
-    monkeypatch.setattr("rentomatic.http.pagination._BODY_MAX", 700_000)
+    monkeypatch.setattr("rentomatic.http.lambda_events.RESPONSE_MAX", 700_000)
     rooms = [a_room(code=code.format(number), price=number) for number in range(12_000)]
     admin.run("TRUNCATE room")
     insert_rooms(admin, rooms)
@@ -134,7 +134,7 @@ def test_rooms_beyond_a_responses_limit_are_behind_its_link(
 def test_a_room_too_large_for_a_response_is_a_clean_error(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("rentomatic.http.pagination._BODY_MAX", 100)
+    monkeypatch.setattr("rentomatic.http.lambda_events.RESPONSE_MAX", 100)
 
     assert invoke(an_event())["statusCode"] == 500
     assert '"exception_name":"OverflowError"' in capsys.readouterr().out

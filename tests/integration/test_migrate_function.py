@@ -207,7 +207,7 @@ def test_an_operator_migrates_and_sees_the_steps(invoke: Invoke, capsys: pytest.
     answer = invoke(an_event("migrate"))
 
     assert (answer["is_done"], answer["problem"]) == (True, None)
-    assert answer["steps"][0] == "Migrated to revision 4d4c19952a36: Make the room table."
+    assert answer["steps"][0] == "Migrated to revision 4d4c19952a36: Create the room table."
     (line,) = logged(capsys)
     assert (line["message"], line["steps"]) == ("Migrated", answer["steps"])
     assert invoke(an_event("migrate")) == {"is_done": True, "steps": [], "problem": None}
