@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import boto3
 import pytest
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.exceptions import ClientError
 from pg8000.native import identifier, literal
 
 from devtools.database import insert_rooms
 from rentomatic.domain.errors import SettingsError, UnavailableError
 from rentomatic.postgres.credentials import secrets_manager as secretsmanager
-from rentomatic.postgres.credentials.secrets_manager import SecretsManagerCredentials
+from rentomatic.postgres.credentials.iam import IamCredentials
+from rentomatic.postgres.credentials.secrets_manager import SecretsManagerCredentials, read_secret
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import a_room
+from tests.support.injectors import listener_that_says
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,6 +89,19 @@ def test_row_18_rotated_with_its_secret_is_invisible(
         assert repo.list() == [a_room()]
 
     assert service.asked == 3
+
+
+def test_row_18_a_secret_that_names_another_user_now_is_invisible(
+    rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection, migrated: Mapping[str, str]
+) -> None:
+    repo = PostgresRepo(rotating)
+    assert repo.list() == [a_room()]
+    admin.run("ALTER ROLE rotating NOLOGIN")
+    rotate(admin, "first")
+
+    service.secret = {"username": migrated["POSTGRES_USER"], "password": migrated["POSTGRES_PASSWORD"]}
+
+    assert repo.list() == [a_room()]
 
 
 def test_row_19_rotated_before_its_secret_is_not_asked_for_again_and_again(
@@ -209,6 +228,46 @@ def test_iam_without_region_or_role_is_a_wrong_setting(
     with pytest.raises(SettingsError, match="No IAM token could be signed") as raised:
         PostgresRepo({**migrated, "POSTGRES_AUTH": "iam", "POSTGRES_SSLMODE": "require"}).list()
     assert raised.value.phase == "credentials"
+
+
+def test_an_iam_token_is_signed_for_the_user_at_the_address(
+    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = ("AKIDEXAMPLE", "secret/+", "session")
+    for variable, value in zip(("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"), keys, strict=True):
+        monkeypatch.setenv(f"AWS_{variable}", value)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # an earlier test's may have found credentials
+    address = {"POSTGRES_HOSTNAME": "rooms.example", "POSTGRES_PORT": "5433", "POSTGRES_USER": "reader"}
+
+    settings = IamCredentials({**migrated, **address}).read()
+
+    address_, _, query = settings.password.partition("/?")
+    signed, _, signature = query.partition("&X-Amz-Signature=")
+    fields = dict(parse_qsl(signed))
+    assert (settings.user, address_) == ("reader", "rooms.example:5433")
+    assert (fields["Action"], fields["DBUser"], fields["X-Amz-Security-Token"]) == ("connect", "reader", "session")
+    assert fields["X-Amz-Credential"] == f"AKIDEXAMPLE/{fields['X-Amz-Date'][:8]}/eu-central-1/rds-db/aws4_request"
+    request = AWSRequest("GET", f"https://{address_}/?{signed}")
+    request.context["timestamp"] = fields["X-Amz-Date"]
+    auth = SigV4QueryAuth(BotocoreCredentials(*keys), "rds-db", "eu-central-1")
+    assert signature == auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
+
+
+@pytest.mark.parametrize("client", ["signed here", "boto3"])
+def test_row_23_a_secret_that_comes_at_the_second_attempt_is_read(
+    monkeypatch: pytest.MonkeyPatch, aws: Mapping[str, str], client: str
+) -> None:
+    body = json.dumps({"SecretString": json.dumps({"username": "rotating"})})
+    answers = [f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}" for status in ("500 Down", "200 OK")]
+    for variable, value in aws.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "false" if client == "boto3" else "")  # boto3's alone
+    with listener_that_says(*map(str.encode, answers)) as port:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        secretsmanager._client.cache_clear()  # noqa: SLF001 - it asks an earlier test's
+
+        assert read_secret("POSTGRES_SECRET_ID", "rooms") == {"username": "rotating"}
 
 
 def test_no_representation_shows_a_secret(rotating: Mapping[str, str], service: FakeSecretsManager) -> None:

@@ -83,6 +83,14 @@ def test_a_position_that_somebody_made_up_is_checked(position: list[Any]) -> Non
         decode_cursor(text, SEARCH)
 
 
+def test_a_long_cursor_is_damaged_whatever_is_in_it() -> None:
+    fingerprint = module._fingerprint(SEARCH)  # noqa: SLF001 - as somebody could who has read it
+    content = json.dumps([1, fingerprint, "x" * 1_000]).encode()
+
+    with pytest.raises(ValueError, match=r"^Is damaged"):
+        read_cursor(module._text(content))  # noqa: SLF001
+
+
 @pytest.mark.parametrize("content", [b"{}", b"1", b"[1]", b"[" * 400, b"\xff", b'[1,"x",NaN]'])
 def test_content_that_somebody_made_up_is_checked(content: bytes) -> None:
     text = module._text(content)  # noqa: SLF001
