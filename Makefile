@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 CHECKOV := $(VENV)/checkov
 LOCALSTACK := $(VENV)/localstack
 MINISTACK := $(VENV)/ministack
+MUTANTS := $(VENV)/mutants
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak scale bench rehearse check lock clean
+.PHONY: help run test soak mutants scale bench rehearse check lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -23,6 +24,9 @@ test: check ## everything CI runs: format, lint, types, imports, template, tests
 
 soak: $(VENV)/.installed ## ten thousand requests with faults, ours beside a plain repository; prints the table
 	@$(BIN)/python -m tests.soak
+
+mutants: $(VENV)/.installed $(MUTANTS)/.installed ## change one thing at a time, and count what no test notices; two hours
+	@$(BIN)/python -m tests.mutants
 
 scale: $(VENV)/.installed ## the time of each kind of query on ten thousand and on a million rooms
 	@$(BIN)/python -m benchmarks.scale
@@ -54,6 +58,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 		--output-file tests/deployment/emulators/localstack/requirements.txt
 	@$(BIN)/uv pip compile tests/deployment/emulators/ministack/requirements.in $(LOCK) \
 		--output-file tests/deployment/emulators/ministack/requirements.txt
+	@$(BIN)/uv pip compile tests/mutants/requirements.in $(LOCK) --output-file tests/mutants/requirements.txt
 	@for peer in benchmarks/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
 		--constraint requirements-dev.txt --output-file $$peer/requirements.txt || exit 1; done
 
@@ -78,6 +83,9 @@ $(VENV)/.installed: requirements-dev.txt
 
 # Each of its own: they pin a hundred packages, some of them to versions that others have left behind.
 $(CHECKOV)/.installed: tests/deployment/checkov/requirements.txt $(VENV)/.installed
+	$(set_up)
+
+$(MUTANTS)/.installed: tests/mutants/requirements.txt $(VENV)/.installed
 	$(set_up)
 
 $(LOCALSTACK)/.installed $(MINISTACK)/.installed: $(VENV)/%/.installed: tests/deployment/emulators/%/requirements.txt $(VENV)/.installed
