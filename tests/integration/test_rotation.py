@@ -35,6 +35,7 @@ class FakeSecretsManager:
 
     def __init__(self, secret: dict[str, Any]) -> None:
         self.secret = secret
+        self.next_secret: dict[str, Any] | None = None  # of the second request, and later
         self.asked = 0
         self.error: Exception | None = None
         self.delay_s = 0.0
@@ -45,7 +46,9 @@ class FakeSecretsManager:
         time.sleep(self.delay_s)
         if self.error:
             raise self.error
-        return {"SecretString": json.dumps(self.secret)}
+        secret = self.secret
+        self.secret = self.next_secret or secret
+        return {"SecretString": json.dumps(secret)}
 
 
 @pytest.fixture
@@ -89,6 +92,15 @@ def test_row_18_rotated_with_its_secret_is_invisible(
         assert repo.list() == [a_room()]
 
     assert service.asked == 3
+
+
+def test_row_18_rotated_during_the_first_login_is_invisible(
+    rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection
+) -> None:
+    rotate(admin, "second")
+    service.next_secret = {"username": "rotating", "password": "second"}
+
+    assert PostgresRepo(rotating).list() == [a_room()]
 
 
 def test_row_18_a_secret_that_names_another_user_now_is_invisible(
@@ -254,14 +266,11 @@ def test_an_iam_token_is_signed_for_the_user_at_the_address(
     assert signature == auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
 
 
+@pytest.mark.usefixtures("aws_environ")
 @pytest.mark.parametrize("client", ["signed here", "boto3"])
-def test_row_23_a_secret_that_comes_at_the_second_attempt_is_read(
-    monkeypatch: pytest.MonkeyPatch, aws: Mapping[str, str], client: str
-) -> None:
+def test_row_23_a_secret_that_comes_at_the_second_attempt_is_read(monkeypatch: pytest.MonkeyPatch, client: str) -> None:
     body = json.dumps({"SecretString": json.dumps({"username": "rotating"})})
     answers = [f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}" for status in ("500 Down", "200 OK")]
-    for variable, value in aws.items():
-        monkeypatch.setenv(variable, value)
     monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "false" if client == "boto3" else "")  # boto3's alone
     with listener_that_says(*map(str.encode, answers)) as port:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
