@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -22,10 +23,12 @@ from rentomatic.postgres.credentials.iam import IamCredentials
 from rentomatic.postgres.credentials.secrets_manager import SecretsManagerCredentials, read_secret
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import a_room
+from tests.support.clock import Clock
 from tests.support.injectors import listener_that_says
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
@@ -131,6 +134,30 @@ def test_row_19_rotated_before_its_secret_is_not_asked_for_again_and_again(
     assert service.asked == 2
     rotate(admin, "first")
     assert repo.list() == [a_room()]
+
+
+@pytest.mark.parametrize(("fails", "soon_s", "later_s"), [(False, 5, 15), (True, 0, 5)])
+def test_row_19_the_secret_is_read_again_after_a_pause(  # noqa: PLR0913, PLR0917 - fixtures
+    rotating: Mapping[str, str],
+    service: FakeSecretsManager,
+    admin: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    fails: bool,  # noqa: FBT001 - a case
+    soon_s: float,
+    later_s: float,
+) -> None:
+    clock = Clock(monkeypatch)
+    repo = PostgresRepo(rotating)
+    assert repo.list() == [a_room()]
+    rotate(admin, "second")
+    if fails:
+        service.error = service_error("ThrottlingException")
+
+    for seconds, asked in ((0, 2), (soon_s, 2), (later_s, 3)):
+        clock.ahead_s = seconds
+        with pytest.raises(UnavailableError):
+            repo.list()
+        assert service.asked == asked
 
 
 def test_row_18_is_invisible_soon_after_the_role_was_not_let_in(
@@ -266,17 +293,41 @@ def test_an_iam_token_is_signed_for_the_user_at_the_address(
     assert signature == auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
 
 
-@pytest.mark.usefixtures("aws_environ")
-@pytest.mark.parametrize("client", ["signed here", "boto3"])
-def test_row_23_a_secret_that_comes_at_the_second_attempt_is_read(monkeypatch: pytest.MonkeyPatch, client: str) -> None:
+@pytest.fixture(params=["signed here", "boto3"])
+def answering(
+    aws_environ: None,  # noqa: ARG001 - set before
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Callable[..., AbstractContextManager[None]]:
+    """Let the service answer with one status after the other; of a 200, with a secret."""
+    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "false" if request.param == "boto3" else "")  # boto3's alone
     body = json.dumps({"SecretString": json.dumps({"username": "rotating"})})
-    answers = [f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n{body}" for status in ("500 Down", "200 OK")]
-    monkeypatch.setenv("AWS_USE_DUALSTACK_ENDPOINT", "false" if client == "boto3" else "")  # boto3's alone
-    with listener_that_says(*map(str.encode, answers)) as port:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-        secretsmanager._client.cache_clear()  # noqa: SLF001 - it asks an earlier test's
 
+    @contextmanager
+    def answering(*statuses: int) -> Iterator[None]:
+        answers = [f"HTTP/1.1 {status} -\r\nContent-Length: {len(body)}\r\n\r\n{body}" for status in statuses]
+        with listener_that_says(*map(str.encode, answers)) as port:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+            secretsmanager._client.cache_clear()  # noqa: SLF001 - it asks an earlier test's
+            yield
+
+    return answering
+
+
+@pytest.mark.parametrize("statuses", [(500, 200), (200, 500)])
+def test_row_23_a_secret_is_asked_for_again_if_that_may_help(
+    answering: Callable[..., AbstractContextManager[None]], statuses: tuple[int, ...]
+) -> None:
+    with answering(*statuses):
         assert read_secret("POSTGRES_SECRET_ID", "rooms") == {"username": "rotating"}
+
+
+@pytest.mark.parametrize(("statuses", "error"), [((500, 500, 200), UnavailableError), ((400, 200), SettingsError)])
+def test_row_23_a_secret_is_asked_for_twice_at_most(
+    answering: Callable[..., AbstractContextManager[None]], statuses: tuple[int, ...], error: type[Exception]
+) -> None:
+    with answering(*statuses), pytest.raises(error, match="could not be read"):
+        read_secret("POSTGRES_SECRET_ID", "rooms")
 
 
 def test_no_representation_shows_a_secret(rotating: Mapping[str, str], service: FakeSecretsManager) -> None:

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rentomatic.postgres.room_sql import build_check
 from rentomatic.postgres.session import PostgresSession, SessionEvent
+from tests.support.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Clock:
-    """What `time.time` is ahead of the real one."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ahead_s = 0.0
-        real = time.time
-        monkeypatch.setattr(time, "time", lambda: real() + self.ahead_s)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
-
-
 @pytest.mark.parametrize("put_back", ["after it was opened", "after it was used"])
 def test_a_connection_is_replaced_when_the_clock_was_put_back(
-    migrated: Mapping[str, str], clock: Clock, put_back: str
+    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, put_back: str
 ) -> None:
+    clock = Clock(monkeypatch)
     events: list[SessionEvent] = []
     session = PostgresSession(migrated, lambda: 8, events.append)
 

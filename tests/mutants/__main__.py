@@ -48,7 +48,6 @@ WORKERS = int(os.environ.get("MUTANTS_WORKERS", "2"))
 TIMEOUT_FACTOR, TIMEOUT_LEAST_S = 3, 20
 
 # Each module, and the tests that are about it, the fastest first. Of room_sql, the contracts on the newest revision.
-NETWORK = ("tests/faults/test_network.py", "tests/faults/test_stream.py", "tests/faults/test_connection.py")
 SECRETS = ("tests/integration/test_secretsmanager.py", "tests/integration/test_rotation.py")
 HTTP = (
     *("tests/unit/test_pagination.py", "tests/integration/test_rooms_api.py"),
@@ -62,16 +61,16 @@ TESTS: dict[Path, Sequence[str]] = {
     ),
     WIRE / "deadline_socket.py": (
         *("tests/unit/test_socket_file.py", "tests/unit/test_keep_alive.py", "tests/integration/test_tls.py"),
-        *NETWORK,
+        *("tests/faults/test_network.py", "tests/faults/test_connection.py", "tests/faults/test_stream.py"),
     ),
     WIRE / "driver.py": ("tests/integration/test_pipelined_connection.py", "tests/integration/test_budgets.py"),
     WIRE / "pipelined_connection.py": (
-        *("tests/integration/test_pipelined_connection.py", *NETWORK, "tests/faults/test_pooler.py"),
+        *("tests/integration/test_pipelined_connection.py", "tests/faults/test_connection.py"),
+        *("tests/faults/test_pooler.py", "tests/faults/test_stream.py"),
     ),
     POSTGRES / "session.py": (
         *("tests/integration/test_session.py", "tests/faults/test_process.py", "tests/faults/test_connection.py"),
-        *("tests/faults/test_server.py", "tests/faults/test_waking.py", "tests/faults/test_network.py"),
-        *("tests/faults/test_stream.py", "tests/integration/test_rotation.py"),
+        *("tests/faults/test_server.py", "tests/faults/test_waking.py", "tests/integration/test_rotation.py"),
     ),
     POSTGRES / "credentials/__init__.py": ("tests/integration/test_doctor.py", *SECRETS),
     POSTGRES / "credentials/aws_request.py": ("tests/unit/test_aws_request.py", *SECRETS),
