@@ -1,7 +1,8 @@
-"""A session's connections, when the clock is put back."""
+"""How long a session uses a connection."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,4 +37,20 @@ def test_a_connection_is_replaced_when_the_clock_was_put_back(
     check(50)
 
     assert events == [SessionEvent.RECONNECT]
+    session.close()
+
+
+@pytest.mark.parametrize("variable", ["POSTGRES_MAX_AGE_S", "POSTGRES_MAX_IDLE_S"])
+def test_a_connection_is_used_once_if_it_may_not_be_kept(
+    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    events: list[SessionEvent] = []
+    session = PostgresSession({**migrated, variable: "0"}, lambda: 8, events.append)
+
+    for _ in range(3):
+        session.fetch(build_check(), list)
+
+    assert events == [SessionEvent.RECONNECT] * 2
     session.close()

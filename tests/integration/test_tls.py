@@ -67,6 +67,7 @@ def test_a_certificate_that_is_trusted_for_the_name_is_accepted(serve: Serve) ->
     [
         ("localhost", 1, {"POSTGRES_SSLROOTCERT": ""}, "CERTIFICATE_VERIFY_FAILED"),  # nobody's authority
         ("elsewhere.example", 1, {}, "the certificate is for another name"),
+        ("localhost", 1, {"POSTGRES_HOSTNAME": "127.0.0.1"}, "the certificate is for another name"),
         ("localhost", -1, {}, "certificate has expired"),
     ],
 )
