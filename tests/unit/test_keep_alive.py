@@ -23,9 +23,9 @@ def test_a_silent_connection_is_probed_long_before_a_nat_gateway_forgets_it() ->
 
 def test_small_requests_are_not_held_back() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        addresses = resolve(*listener.getsockname(), time.monotonic() + 5)
+        host, port = listener.getsockname()
 
-        with connect_tcp(addresses, time.monotonic() + 5) as connection:
+        with connect_tcp(resolve(host, port, time.monotonic() + 5), time.monotonic() + 5) as connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
