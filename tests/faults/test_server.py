@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,10 @@ def test_row_4_idle_backend_killed(ask: Client, admin: Connection) -> None:
 def test_row_6_starting_up(ask: Client, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str]) -> None:
     with listener_that_says(refusal("57P03")) as port, closing(Proxy(port)) as starting:
         monkeypatch.setenv("POSTGRES_PORT", str(starting.port))
+        begun = time.monotonic()
         status, error = ask()
 
+    assert time.monotonic() - begun > 0.1  # it needs a moment
     assert (status, error["sqlstate"], starting.connections) == (503, "57P03", 2)
     monkeypatch.setenv("POSTGRES_PORT", migrated["POSTGRES_PORT"])
     assert ask() == (200, None)

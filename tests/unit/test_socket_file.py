@@ -49,7 +49,9 @@ def test_what_is_read_is_what_was_sent_in_its_order(pieces: list[bytes], sizes: 
         sent = sent[size:]
 
 
-@pytest.mark.parametrize("sent", [b"D\xff\xff\xff\xff more", b"HTTP/1.1 400 Bad Request\r\n", b"220 mail.example"])
+@pytest.mark.parametrize(
+    "sent", [b"D\xff\xff\xff\xff more", b"D\0\0\0\3", b"HTTP/1.1 400 Bad Request\r\n", b"220 mail.example"]
+)
 def test_a_length_that_no_message_has_is_an_error_and_takes_no_memory(sent: bytes) -> None:
     file = SocketFile(Pieces([sent]))  # type: ignore[arg-type]
 
