@@ -7,10 +7,11 @@ BIN := $(VENV)/bin
 CHECKOV := $(VENV)/checkov
 LOCALSTACK := $(VENV)/localstack
 MINISTACK := $(VENV)/ministack
+MUTANTS := $(VENV)/mutants
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak scale bench rehearse check lock clean
+.PHONY: help run test soak mutants scale bench rehearse check lock clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -23,6 +24,9 @@ test: check ## everything CI runs: format, lint, types, imports, template, tests
 
 soak: $(VENV)/.installed ## send ten thousand requests with faults to ours and to a plain repository; print a table
 	@$(BIN)/python -m tests.soak
+
+mutants: $(VENV)/.installed $(MUTANTS)/.installed ## change the code in small ways, and list what no test notices; two hours
+	@$(BIN)/python -m tests.mutants
 
 scale: $(VENV)/.installed ## measure each kind of query on ten thousand and on a million rooms
 	@$(BIN)/python -m benchmarks.scale
@@ -58,6 +62,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 		--output-file tests/deployment/emulators/localstack/requirements.txt
 	@$(BIN)/uv pip compile tests/deployment/emulators/ministack/requirements.in $(LOCK) \
 		--output-file tests/deployment/emulators/ministack/requirements.txt
+	@$(BIN)/uv pip compile tests/mutants/requirements.in $(LOCK) --output-file tests/mutants/requirements.txt
 	@for peer in benchmarks/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
 		--constraint requirements-dev.txt --output-file $$peer/requirements.txt || exit 1; done
 
@@ -82,6 +87,9 @@ $(VENV)/.installed: requirements-dev.txt
 
 # Separate environments: each pins a hundred packages, some in old versions.
 $(CHECKOV)/.installed: tests/deployment/checkov/requirements.txt $(VENV)/.installed
+	$(set_up)
+
+$(MUTANTS)/.installed: tests/mutants/requirements.txt $(VENV)/.installed
 	$(set_up)
 
 $(LOCALSTACK)/.installed $(MINISTACK)/.installed: $(VENV)/%/.installed: tests/deployment/emulators/%/requirements.txt $(VENV)/.installed

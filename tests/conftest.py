@@ -19,6 +19,7 @@ from devtools.database import insert_rooms
 from devtools.embedded_postgres import embedded_postgres_server
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.credentials import secrets_manager as secretsmanager
+from rentomatic.postgres.credentials.aws_request import _FOR_BOTO3
 from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from tests.support.canaries import HOST, PASSWORD
@@ -83,10 +84,17 @@ def aws() -> Iterator[Mapping[str, str]]:
 
 
 @pytest.fixture
-def secrets(aws: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> SecretsManagerClient:
-    """A Secrets Manager that this process asks."""
+def aws_environ(aws: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process ask the tests' AWS, as a Lambda function would."""
+    for variable in _FOR_BOTO3:  # a developer's machine, or CI, may have a proxy
+        monkeypatch.delenv(variable, raising=False)
     for variable, value in aws.items():
         monkeypatch.setenv(variable, value)
+
+
+@pytest.fixture
+def secrets(aws_environ: None) -> SecretsManagerClient:  # noqa: ARG001 - set before
+    """A Secrets Manager that this process asks."""
     secretsmanager._client.cache_clear()  # noqa: SLF001 - it asks an earlier test's
     return boto3.client("secretsmanager")
 

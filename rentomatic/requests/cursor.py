@@ -67,11 +67,10 @@ def position_of(cursor: Cursor, search: RoomSearch) -> Position:
 
 def _content(text: str) -> list[Any]:
     invalid = ValueError(_INVALID)
-    if not 1 <= len(text) <= _LENGTH_MAX or not text.isascii():
+    if len(text) > _LENGTH_MAX:
         raise invalid
     try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        content = data[_CHECK_BYTES:]
+        content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[_CHECK_BYTES:]
         values = json.loads(content)
     except ValueError:
         raise invalid from None

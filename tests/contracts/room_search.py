@@ -163,6 +163,25 @@ class RoomSearchContract:
                 distances_m = [value(room, DISTANCE, search) for room in page.rooms]
                 assert page.distances_m == pytest.approx(distances_m, rel=1e-9, abs=self.precision_m)
 
+    @pytest.mark.parametrize(
+        "order",
+        [
+            (SortKey("price"), SortKey("size", is_descending=True)),
+            (SortKey("price", is_descending=True), SortKey("size")),
+            (SortKey(DISTANCE), SortKey("price", is_descending=True), SortKey("size")),
+        ],
+    )
+    def test_pages_go_on_where_keys_have_different_directions(
+        self, searchable_of: SearchableOf, order: tuple[SortKey, ...]
+    ) -> None:
+        numbers = [(price, size) for price in (2, None, 1) for size in (1, 2, None, 1)]
+        rooms = [a_room(code=str(at), price=price, size=size) for at, (price, size) in enumerate(numbers)]
+        search = RoomSearch(circle=Circle(HAMBURG, 100), order=order, limit=1)
+
+        found = [room for page in walk(searchable_of(rooms), search) for room in page.rooms]
+
+        assert found == expected(rooms, search)
+
     @given(rooms=rooms, coming=rooms, search=searches())
     def test_while_rooms_come_and_go_those_that_stay_are_visited_once(
         self, searchable_of: SearchableOf, change: Change, rooms: list[Room], coming: list[Room], search: RoomSearch

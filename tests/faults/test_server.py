@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,8 +50,10 @@ def test_a_server_that_is_starting_up_is_a_503(
 ) -> None:
     with listener_that_says(refusal("57P03")) as port, closing(Proxy(port)) as starting:
         monkeypatch.setenv("POSTGRES_PORT", str(starting.port))
+        begun = time.monotonic()
         status, error = ask()
 
+    assert time.monotonic() - begun > 0.1  # it needs a moment
     assert (status, error["sqlstate"], starting.connections) == (503, "57P03", 2)
     monkeypatch.setenv("POSTGRES_PORT", migrated["POSTGRES_PORT"])
     assert ask() == (200, None)

@@ -78,6 +78,18 @@ def test_the_server_keeps_some_statements_and_no_more(admin: Connection, monkeyp
     assert names == [[f"SELECT {ECHO}, textsend('{number}'), {ECHO}"] for number in (0, 8, 9)]
 
 
+def test_the_server_drops_the_statement_that_was_not_used_for_longest(
+    admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipelined_connection, "_NAMES_MAX", 3)
+
+    for number in (0, 1, 2, 0, 3):
+        admin.fetch(Statement(f"SELECT {ECHO}, textsend('{number}'), {ECHO}", prepare=True))
+
+    names = admin.run("SELECT statement FROM pg_prepared_statements ORDER BY statement")
+    assert names == [[f"SELECT {ECHO}, textsend('{number}'), {ECHO}"] for number in (0, 2, 3)]
+
+
 def test_a_statement_whose_first_run_failed_is_not_kept_twice(admin: Connection) -> None:
     half = Statement(f"SELECT {ECHO}, int2send((1 / $2::integer)::int2), {ECHO}", [0], prepare=True)
     with pytest.raises(DatabaseError, match="22012"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from rentomatic.postgres import connection as postgres_connection
 from rentomatic.postgres.credentials import iam
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import a_room
-from tests.support.injectors import TlsProxy, make_authority, make_certificate
+from tests.support.injectors import Proxy, TlsProxy, make_authority, make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     Serve = Callable[[str, int], dict[str, str]]
 
-RDS_ROOTS = Path(postgres_connection.__file__).with_name("rds_roots.pem")
+RDS_ROOTS = postgres_connection._RDS_ROOTS  # noqa: SLF001 - the file that is loaded
 AUTHORITY = make_authority()
 
 
@@ -66,6 +67,7 @@ def test_a_certificate_that_is_trusted_for_the_name_is_accepted(serve: Serve) ->
     [
         ("localhost", 1, {"POSTGRES_SSLROOTCERT": ""}, "CERTIFICATE_VERIFY_FAILED"),  # nobody's authority
         ("elsewhere.example", 1, {}, "the certificate is for another name"),
+        ("localhost", 1, {"POSTGRES_HOSTNAME": "127.0.0.1"}, "the certificate is for another name"),
         ("localhost", -1, {}, "certificate has expired"),
     ],
 )
@@ -74,6 +76,35 @@ def test_a_certificate_that_is_not_to_be_trusted_is_refused(
 ) -> None:
     with pytest.raises(UnavailableError, match=said) as raised:
         PostgresRepo({**serve(name, days), **change}).list()
+
+    assert raised.value.phase == "tls"
+
+
+@pytest.mark.parametrize("whose", ["RDS", "the system"])
+def test_without_a_file_the_roots_of_rds_and_the_system_are_trusted(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    settings = serve("localhost", 1)
+    root = settings.pop("POSTGRES_SSLROOTCERT")
+    if whose == "RDS":
+        monkeypatch.setattr(postgres_connection, "_RDS_ROOTS", Path(root))
+    else:
+        monkeypatch.setenv("SSL_CERT_FILE", root)
+    postgres_connection._tls_context.cache_clear()  # noqa: SLF001 - of an earlier test
+
+    rooms = PostgresRepo(settings).list()
+
+    postgres_connection._tls_context.cache_clear()  # noqa: SLF001 - for a later test
+    assert rooms == [a_room()]
+
+
+def test_what_is_sent_in_the_clear_before_tls_is_not_dropped(serve: Serve) -> None:
+    settings = serve("localhost", 1)
+    with closing(Proxy(int(settings["POSTGRES_PORT"]))) as somebody_in_the_middle:
+        somebody_in_the_middle.rewrite = lambda data: data + b"Z\0\0\0\5I"
+
+        with pytest.raises(UnavailableError) as raised:
+            PostgresRepo({**settings, "POSTGRES_PORT": str(somebody_in_the_middle.port)}).list()
 
     assert raised.value.phase == "tls"
 

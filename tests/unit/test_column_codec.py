@@ -109,3 +109,11 @@ def test_stored_text_that_is_not_utf8_is_corrupt_data() -> None:
 
     with pytest.raises(CorruptDataError):
         decode_columns(row)
+
+
+def test_text_that_is_neither_utf8_nor_whole_is_not_an_answer() -> None:
+    row = packed_row([a_room()], [1], None)
+    row[0] = b'["\xe9"'
+
+    with pytest.raises(UnavailableError):
+        decode_columns(row)

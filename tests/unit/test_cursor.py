@@ -64,6 +64,15 @@ def test_a_cursor_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch)
         decode_cursor(text, SEARCH)
 
 
+def test_a_later_version_may_need_no_position() -> None:
+    with pytest.raises(ValueError, match=r"^Is of another version"):
+        read_cursor(module._text(b'[2,"x"]'))  # noqa: SLF001 - as a later release may
+
+
+def test_a_cursor_outlives_the_release_that_made_it() -> None:
+    assert decode_cursor("jtkzd_4KWzEsImQxMjE5ZDIxYTZkOSIsMC4yNSw0MCw3XQ", SEARCH) == POSITION
+
+
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_any_other_text_is_damaged(text: str) -> None:
     with pytest.raises(ValueError, match=r"^Invalid cursor"):
@@ -72,7 +81,7 @@ def test_any_other_text_is_damaged(text: str) -> None:
 
 @pytest.mark.parametrize(
     "position",
-    [[], [0.25, 40], [0.25, 40, 7, 8], ["a", 40, 7], [0.25, 40.0, 7], [0.25, True, 7], [0.25, 40, 10**30], [1, 40, 7]],
+    [[], [0.25, 40], [0.25, 40, 7, 8], ["a", 40, 7], [0.25, 40.0, 7], [0.25, True, 7], [0.25, 40, 2**63], [1, 40, 7]],
 )
 def test_a_made_up_position_is_checked(position: list[Any]) -> None:
     fingerprint = module._fingerprint(SEARCH)  # noqa: SLF001 - as somebody could who has read it
@@ -81,6 +90,14 @@ def test_a_made_up_position_is_checked(position: list[Any]) -> None:
 
     with pytest.raises(ValueError, match=r"^Invalid cursor"):
         decode_cursor(text, SEARCH)
+
+
+def test_a_long_cursor_is_damaged_whatever_is_in_it() -> None:
+    fingerprint = module._fingerprint(SEARCH)  # noqa: SLF001 - as somebody could who has read it
+    content = json.dumps([1, fingerprint, "x" * 1_000]).encode()
+
+    with pytest.raises(ValueError, match=r"^Is damaged"):
+        read_cursor(module._text(content))  # noqa: SLF001
 
 
 @pytest.mark.parametrize("content", [b"{}", b"1", b"[1]", b"[" * 400, b"\xff", b'[1,"x",NaN]'])

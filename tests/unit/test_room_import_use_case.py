@@ -275,6 +275,13 @@ def test_column_order_and_empty_columns_keep_a_derived_code() -> None:
     assert codes[0] == codes[1] == codes[2]
 
 
+def test_a_derived_code_is_the_same_for_json_and_for_text() -> None:
+    json_row = {"price": 40, "heated": True, "tags": {"b": [1], "a": None}}
+    text_row = {"price": "40", "heated": "true", "tags": '{"a": null, "b": [1]}'}
+
+    assert Import(json_row).codes == Import(text_row).codes
+
+
 def test_a_code_may_be_derived_from_some_columns_only() -> None:
     first = Import({"price": "40", "street": "A"}, {"price": "40", "street": "B"}, code_from=("street",))
 

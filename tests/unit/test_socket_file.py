@@ -17,6 +17,9 @@ class Pieces:
     def __init__(self, pieces: list[bytes]) -> None:
         self._pieces = pieces
 
+    def has_arrived(self) -> bool:
+        return bool(self._pieces)
+
     def recv_into(self, buffer: memoryview) -> int:
         if not self._pieces:
             return 0
@@ -46,7 +49,9 @@ def test_what_is_read_is_what_was_sent_in_its_order(pieces: list[bytes], sizes: 
         sent = sent[size:]
 
 
-@pytest.mark.parametrize("sent", [b"D\xff\xff\xff\xff more", b"HTTP/1.1 400 Bad Request\r\n", b"220 mail.example"])
+@pytest.mark.parametrize(
+    "sent", [b"D\xff\xff\xff\xff more", b"D\0\0\0\3", b"HTTP/1.1 400 Bad Request\r\n", b"220 mail.example"]
+)
 def test_a_length_that_no_message_has_is_an_error_and_takes_no_memory(sent: bytes) -> None:
     file = SocketFile(Pieces([sent]))  # type: ignore[arg-type]
 
@@ -63,3 +68,51 @@ def test_headers_count_as_what_may_be_read() -> None:
         file.read_message()
     with pytest.raises(ValueError, match="longer than any valid one"):
         file.read_message()
+
+
+@pytest.mark.parametrize(
+    ("sent", "types"),
+    [
+        (b"", []),
+        (b"S", [b"S"]),
+        (b"N\0\0", [b"N"]),
+        (b"N\0\0\0\4", [b"N"]),
+        (b"N\0\0\0\4S\0\0\0\6ab", [b"N", b"S"]),
+        (b"N\0\0\0\6abS\0\0\0\6a", [b"N", b"S"]),
+    ],
+)
+def test_the_types_of_messages_are_seen_before_they_are_read(sent: bytes, types: list[bytes]) -> None:
+    file = SocketFile(Pieces([sent] if sent else []))  # type: ignore[arg-type]
+
+    assert file.unread_types() == types
+
+    if sent:
+        assert file.read(len(sent)) == sent
+
+
+def test_what_cannot_be_a_message_is_no_type() -> None:
+    file = SocketFile(Pieces([b"N\0\0\0\3"]))  # type: ignore[arg-type]
+
+    with pytest.raises(ValueError, match="no message of Postgres"):
+        file.unread_types()
+
+
+def test_the_end_of_the_stream_is_no_type() -> None:
+    ended = Pieces([])
+    ended.has_arrived = lambda: True  # type: ignore[method-assign]
+
+    with pytest.raises(ConnectionError):
+        SocketFile(ended).unread_types()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("size", "is_allowed"), [(5, True), (6, False)])
+def test_no_more_is_read_than_is_allowed(size: int, is_allowed: bool) -> None:  # noqa: FBT001 - a case
+    socket = Pieces([b"123456"])
+    socket.allowance = 5
+    file = SocketFile(socket)  # type: ignore[arg-type]
+
+    if is_allowed:
+        assert file.read(size) == b"12345"
+    else:
+        with pytest.raises(ValueError, match="longer than one to this question"):
+            file.read(size)

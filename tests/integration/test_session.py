@@ -1,0 +1,56 @@
+"""How long a session uses a connection."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rentomatic.postgres.room_sql import build_check
+from rentomatic.postgres.session import PostgresSession, SessionEvent
+from tests.support.clock import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@pytest.mark.parametrize("put_back", ["after it was opened", "after it was used"])
+def test_a_connection_is_replaced_when_the_clock_was_put_back(
+    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, put_back: str
+) -> None:
+    clock = Clock(monkeypatch)
+    events: list[SessionEvent] = []
+    session = PostgresSession(migrated, lambda: 8, events.append)
+
+    def check(then_ahead_s: float) -> None:
+        session.fetch(build_check(), lambda _row: setattr(clock, "ahead_s", then_ahead_s))
+
+    if put_back == "after it was opened":
+        check(-100)
+    else:
+        check(100)
+        check(100)
+        clock.ahead_s = 50
+    assert events == []
+
+    check(50)
+
+    assert events == [SessionEvent.RECONNECT]
+    session.close()
+
+
+@pytest.mark.parametrize("variable", ["POSTGRES_MAX_AGE_S", "POSTGRES_MAX_IDLE_S"])
+def test_a_connection_is_used_once_if_it_may_not_be_kept(
+    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    events: list[SessionEvent] = []
+    session = PostgresSession({**migrated, variable: "0"}, lambda: 8, events.append)
+
+    for _ in range(3):
+        session.fetch(build_check(), list)
+
+    assert events == [SessionEvent.RECONNECT] * 2
+    session.close()
