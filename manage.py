@@ -111,7 +111,7 @@ def serve(host: str, port: int) -> None:
     "--sql", is_flag=True, help="Print the SQL for review instead; without POSTGRES_*, for an empty database."
 )
 def migrate(*, sql: bool) -> None:
-    """Migrate the database that POSTGRES_* name to the newest schema.
+    """Migrate the database that POSTGRES_* name.
 
     The rooms are kept. READER_SECRET_ID sets the password of the role that the API reads with, and
     READER_CONNECTION_LIMIT its maximum number of connections. With READER_AUTH=iam it logs in by IAM instead, on RDS.

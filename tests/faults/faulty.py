@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
 ROOMS = [a_room(price=39), a_room(code=OTHER_CODE, price=66)]
-TIMEOUT_S = 0.6
+TIMEOUT_S = 1
 _ACTIVITY = "FROM pg_stat_activity WHERE usename = 'faulty'"
 
 

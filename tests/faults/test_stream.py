@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from devtools.database import insert_rooms
@@ -44,7 +44,7 @@ def repo(proxy: Proxy, migrated: Mapping[str, str], admin: Connection) -> Iterat
     """A repository behind the proxy that gives up soon, over rooms of which each has another price."""
     admin.run("TRUNCATE room")
     insert_rooms(admin, PRICED)
-    repo = PostgresRepo({**migrated, "POSTGRES_PORT": str(proxy.port), "POSTGRES_TIMEOUT_S": "0.25"})
+    repo = PostgresRepo({**migrated, "POSTGRES_PORT": str(proxy.port), "POSTGRES_TIMEOUT_S": "0.5"})
     yield repo
     repo.close()
 
@@ -89,7 +89,6 @@ def test_an_error_that_arrives_twice_is_never_mixed_up(
     assert_all_right(repo)
 
 
-@settings(max_examples=60)
 @given(
     change=st.one_of(
         st.builds(with_repeated_stretch, st.floats(0, 1), st.floats(0, 1)),
