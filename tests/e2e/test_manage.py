@@ -77,17 +77,17 @@ def test_make_run_serves_until_ctrl_c_and_keeps_the_database(clone: Path) -> Non
 
 
 def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
-    app = clone / "functions" / "rooms" / "app.py"
+    api = clone / "rentomatic" / "http" / "api.py"
     with serving(clone) as (server, url):
-        source = app.read_text()
+        source = api.read_text()
 
-        app.write_text(source.replace("No resource at this path", "Nothing to see here"))
+        api.write_text(source.replace("No resource at this path", "Nothing to see here"))
         assert json.loads(get(f"{url}/nothing")[2])["message"] == "Nothing to see here"
 
-        app.write_text("this is no Python")
+        api.write_text("this is no Python")
         assert get(f"{url}/nothing")[0] == 500  # SAM CLI's answer where API Gateway's is 502
 
-        app.write_text(source)
+        api.write_text(source)
         assert json.loads(get(f"{url}/nothing")[2])["message"] == "No resource at this path"
 
         responses = clone / "rentomatic" / "responses.py"
