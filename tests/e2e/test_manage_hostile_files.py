@@ -118,8 +118,8 @@ def test_an_export_to_a_full_disk_fails(tmp_path: Path, database: Mapping[str, s
         ("rooms.ndjson", '{"code": "a", "\\ud800": 1}', "\\ud800"),
         ("rooms.csv", "code,\x1b]0;x\x07,\x9b31m\na,1,2\n", "\\x1b]0;x\\x07, code, \\x9b31m"),
         ("rooms.csv", "code,日\na,1\n", "\\u65e5"),
-        ("\x1b[31m.csv", "code,price\na,?\n", "is in \\x1b[31m.csv.report.jsonl"),
-        ("\udcff.csv", "code,price\na,?\n", "is in \\udcff.csv.report.jsonl"),
+        ("\x1b[31m.csv", "code,price\na,?\n", "\\x1b[31m.csv.report.jsonl"),
+        ("\udcff.csv", "code,price\na,?\n", "\\udcff.csv.report.jsonl"),
     ],
 )
 def test_names_are_escaped_on_the_terminal(
