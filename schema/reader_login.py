@@ -47,7 +47,7 @@ def read_login(configuration: Mapping[str, Any], deadline: float = math.inf) -> 
         RepositoryError: the secret cannot be read, or a setting is invalid.
     """
     secret_id, limit = configuration.get("READER_SECRET_ID"), configuration.get("READER_CONNECTION_LIMIT")
-    uses_iam = _read_auth(configuration.get("READER_AUTH") or "password")
+    uses_iam = _uses_iam(configuration.get("READER_AUTH") or "password")
     if uses_iam and secret_id:
         raise SettingsError(["READER_AUTH=iam disables the password in READER_SECRET_ID: set one of the two"])
     if not (secret_id or limit or uses_iam):
@@ -85,7 +85,7 @@ def _switch_iam(connection: Connection, *, uses_iam: bool) -> None:
         )
 
 
-def _read_auth(auth: str) -> bool:
+def _uses_iam(auth: str) -> bool:
     if auth not in ("iam", "password"):
         raise SettingsError(["READER_AUTH must be iam or password"])
     return auth == "iam"
