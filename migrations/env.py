@@ -17,7 +17,7 @@ from rentomatic.postgres.connection import dbapi_connection
 from rentomatic.postgres.credentials import credentials_from_settings
 from schema.adoption import number_new_rooms, revision_to_adopt
 from schema.lock import SQL, acquire_migration_lock, is_lock_failure, room_lock_holders
-from schema.reader_login import READER, give_login
+from schema.reader_login import READER, apply_login
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ def _run(connection: Connection) -> None:
     if not is_newer:
         _adopt(connection)
         context.run_migrations()
-    if _attributes["login"] and give_login(connection, _attributes["login"]):
+    if _attributes["login"] and apply_login(connection, _attributes["login"]):
         _report(f"Set the login of {READER}")
     if not is_newer:
         number_new_rooms(connection)

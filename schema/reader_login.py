@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 READER = "rentomatic_reader"
 _MECHANISM = "SCRAM-SHA-256"
-_IS_BY_IAM = "SELECT pg_has_role('rentomatic_reader', oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
+_HAS_IAM_ROLE = "SELECT pg_has_role('rentomatic_reader', oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
 _CONNECTIONS_MAX = 262_143  # the maximum of max_connections (PostgreSQL's guc_tables)
 
 
@@ -32,12 +32,12 @@ class Login:
     Attributes:
         verifier: The SCRAM verifier of the password; empty for no change.
         connection_limit: The maximum number of connections, at least 1; None for no change.
-        is_by_iam: Whether it logs in by IAM database authentication instead of a password.
+        uses_iam: Whether it logs in by IAM database authentication instead of a password.
     """
 
     verifier: str = field(repr=False)
     connection_limit: int | None
-    is_by_iam: bool = False
+    uses_iam: bool = False
 
 
 def read_login(configuration: Mapping[str, Any], deadline: float = math.inf) -> Login | None:
@@ -47,45 +47,45 @@ def read_login(configuration: Mapping[str, Any], deadline: float = math.inf) -> 
         RepositoryError: the secret cannot be read, or a setting is invalid.
     """
     secret_id, limit = configuration.get("READER_SECRET_ID"), configuration.get("READER_CONNECTION_LIMIT")
-    is_by_iam = _is_by_iam(configuration.get("READER_AUTH") or "password")
-    if is_by_iam and secret_id:
+    uses_iam = _uses_iam(configuration.get("READER_AUTH") or "password")
+    if uses_iam and secret_id:
         raise SettingsError(["READER_AUTH=iam disables the password in READER_SECRET_ID: set one of the two"])
-    if not (secret_id or limit or is_by_iam):
+    if not (secret_id or limit or uses_iam):
         return None
     connection_limit = _number_of_connections(str(limit)) if limit else None
     verifier = _verifier(read_secret("READER_SECRET_ID", secret_id, deadline)) if secret_id else ""
-    return Login(verifier, connection_limit, is_by_iam)
+    return Login(verifier, connection_limit, uses_iam)
 
 
-def give_login(connection: Connection, login: Login) -> bool:
+def apply_login(connection: Connection, login: Login) -> bool:
     """Apply the login to the reader, and return whether the role exists.
 
     Raises:
         CommandError: the role does not exist, so it cannot log in.
     """
     if connection.exec_driver_sql(f"SELECT to_regrole('{READER}')").scalar_one() is None:
-        if not (login.verifier or login.is_by_iam):  # a limit alone only applies to an existing reader
+        if not (login.verifier or login.uses_iam):  # a limit alone only applies to an existing reader
             return False
         raise CommandError(f"There is no role {READER}: have an administrator CREATE ROLE {READER}, and migrate again")
     password = f" PASSWORD '{login.verifier}'" if login.verifier else ""
-    may_login = " LOGIN" if password or login.is_by_iam else ""
+    may_login = " LOGIN" if password or login.uses_iam else ""
     limit = f" CONNECTION LIMIT {login.connection_limit:d}" if login.connection_limit else ""
     connection.exec_driver_sql(f"ALTER ROLE {READER}{may_login}{password}{limit}")
     if may_login:
-        _switch_iam(connection, is_by_iam=login.is_by_iam)
+        _switch_iam(connection, uses_iam=login.uses_iam)
     return True
 
 
-def _switch_iam(connection: Connection, *, is_by_iam: bool) -> None:
+def _switch_iam(connection: Connection, *, uses_iam: bool) -> None:
     """Let the reader log in by IAM or with its password: on RDS a member of `rds_iam` can only use IAM."""
-    was_by_iam = connection.exec_driver_sql(_IS_BY_IAM).scalar_one_or_none()
-    if was_by_iam is not None and was_by_iam != is_by_iam:  # None: not on RDS
+    used_iam = connection.exec_driver_sql(_HAS_IAM_ROLE).scalar_one_or_none()
+    if used_iam is not None and used_iam != uses_iam:  # None: not on RDS
         connection.exec_driver_sql(
-            f"{'GRANT' if is_by_iam else 'REVOKE'} rds_iam {'TO' if is_by_iam else 'FROM'} {READER}"
+            f"{'GRANT' if uses_iam else 'REVOKE'} rds_iam {'TO' if uses_iam else 'FROM'} {READER}"
         )
 
 
-def _is_by_iam(auth: str) -> bool:
+def _uses_iam(auth: str) -> bool:
     if auth not in ("iam", "password"):
         raise SettingsError(["READER_AUTH must be iam or password"])
     return auth == "iam"

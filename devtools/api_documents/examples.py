@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from rentomatic.http.api import Api
 from rentomatic.http.request import Request
+from rentomatic.http.routes import Api
 from rentomatic.http.settings import HttpSettings
 from rentomatic.repository.memrepo import MemRepo
 

@@ -13,9 +13,9 @@ from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rentomatic.http.api import Api
 from rentomatic.http.lambda_events import is_warm_up, read_request, write_response
 from rentomatic.http.problems import STATUS_CODES
+from rentomatic.http.routes import Api
 from rentomatic.http.settings import read_http_settings
 from rentomatic.lambda_runtime.snapstart import prepare_snapshot
 from rentomatic.lambda_runtime.telemetry import Telemetry

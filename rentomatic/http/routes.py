@@ -1,119 +1,32 @@
-"""The paths of the API, and how each answers GET. HEAD, OPTIONS and the 405 follow from the table in `api`."""
+"""The routes of the API, and what all of them share: HEAD, OPTIONS, the 405, redirects, CORS and failures."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from rentomatic.http.etags import entity_tag, matches_etag
-from rentomatic.http.negotiation import preferred_format
-from rentomatic.http.pagination import encode_page
-from rentomatic.http.problems import NOT_ACCEPTABLE
+from rentomatic.http.problems import METHOD_NOT_ALLOWED, is_server_error, problem
+from rentomatic.http.request import InvalidHeaderError, with_query
+from rentomatic.http.resources import (
+    Service,
+    list_rooms,
+    show_docs,
+    show_liveness,
+    show_openapi,
+    show_readiness,
+    show_room,
+)
 from rentomatic.http.response import Response
-from rentomatic.requests.room_search import build_room_search_request
-from rentomatic.responses import ResponseFailure
-from rentomatic.serializers.formats import FORMATS
-from rentomatic.use_cases.readiness import ReadableRepository, readiness_use_case
-from rentomatic.use_cases.room_detail import RoomsByCode, room_detail_use_case
-from rentomatic.use_cases.room_search import SearchableRooms, room_search_use_case
+from rentomatic.responses import ResponseFailure, ResponseTypes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rentomatic.http.request import Request
+    from rentomatic.http.resources import Rooms
     from rentomatic.http.settings import HttpSettings
-    from rentomatic.serializers.formats import Format
-
-_UNCACHED = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-_CACHEABLE = {"Cache-Control": "public, max-age=3600", "Vary": "Origin", "X-Content-Type-Options": "nosniff"}
-
-
-class Rooms(SearchableRooms, RoomsByCode, ReadableRepository, Protocol):
-    """The ports of all use cases that the API calls."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """What the routes need to answer.
-
-    Attributes:
-        rooms: Returns the repository.
-        settings: Those of the HTTP interface.
-    """
-
-    rooms: Callable[[], Rooms]
-    settings: HttpSettings
-
-
-def list_rooms(service: Service, request: Request) -> Response | ResponseFailure:
-    format_ = preferred_format(request.header("accept"))
-    if format_ is None:
-        return _not_acceptable()
-    response = room_search_use_case(service.rooms(), build_room_search_request(request.parameters))
-    if isinstance(response, ResponseFailure):
-        return response
-    base = service.settings.link_base
-    url = f"{base}{request.path}" if base else request.url(request.path)
-    body, headers = encode_page(response.value, format_, request, url)
-    return _representation(service, request, format_, body, headers)
-
-
-def show_room(service: Service, request: Request, code: str) -> Response | ResponseFailure:
-    format_ = preferred_format(request.header("accept"))
-    if format_ is None:
-        return _not_acceptable()
-    response = room_detail_use_case(service.rooms(), code)
-    if isinstance(response, ResponseFailure):
-        return response
-    return _representation(service, request, format_, format_.encode_room(response.value), {})
-
-
-def _representation(
-    service: Service, request: Request, format_: Format, body: str, headers: dict[str, str]
-) -> Response:
-    """Return a representation of rooms, or a 304 if the client has it already."""
-    headers |= {
-        "Cache-Control": service.settings.cache_control,
-        "ETag": entity_tag(body, headers),
-        "Vary": "Accept, Origin",
-    }
-    if matches_etag(request.header("if-none-match"), headers["ETag"]):
-        return Response(304, headers)
-    return Response(200, {"Content-Type": format_.content_type, **headers}, body)
-
-
-def _not_acceptable() -> ResponseFailure:
-    supported = ", ".join(format_.media_type for format_ in FORMATS)
-    return ResponseFailure(NOT_ACCEPTABLE, f"Supported media types: {supported}")
-
-
-def show_openapi(_service: Service, _request: Request) -> Response:
-    return _file("openapi.json", "application/json")
-
-
-def show_docs(_service: Service, _request: Request) -> Response:
-    response = _file("docs.html", "text/html; charset=utf-8")
-    # The page has the rest of its policy, with the hashes of its style and script.
-    response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
-    return response
-
-
-def _file(name: str, content_type: str) -> Response:
-    body = Path(__file__).with_name(name).read_text(encoding="utf-8")
-    return Response(200, {"Content-Type": content_type, **_CACHEABLE}, body)
-
-
-def show_liveness(_service: Service, _request: Request) -> Response:
-    return Response(200, dict(_UNCACHED), '{"status": "alive"}')
-
-
-def show_readiness(service: Service, _request: Request) -> Response | ResponseFailure:
-    response = readiness_use_case(service.rooms())
-    if isinstance(response, ResponseFailure):
-        return response
-    return Response(200, dict(_UNCACHED), '{"status": "ready"}')
 
 
 # A path may end with one parameter, which its function is given.
@@ -158,3 +71,91 @@ def find_route(path: str, *, is_exact: bool = True) -> Match | None:
             except UnicodeDecodeError:
                 return None
     return None
+
+
+_CORS_HEADERS = {
+    "Access-Control-Allow-Headers": (
+        "Authorization,Content-Type,If-None-Match,X-Amz-Date,X-Amz-Security-Token,X-Api-Key"
+    ),
+    "Access-Control-Expose-Headers": "ETag,Link,Retry-After,X-Total-Count",
+}
+
+
+class Api:
+    """The HTTP interface.
+
+    Args:
+        rooms: Returns the repository, when a request needs it.
+        settings: Those of the HTTP interface.
+        report: Is called with each failure that is the server's fault, for the log.
+    """
+
+    def __init__(
+        self,
+        rooms: Callable[[], Rooms],
+        settings: HttpSettings,
+        report: Callable[[ResponseFailure, Request], None],
+    ) -> None:
+        self._service = Service(rooms, settings)
+        self._report = report
+
+    def answer(self, request: Request) -> Response:
+        """Return the response to a request, whatever goes wrong."""
+        try:
+            response = self._route(request)
+        except InvalidHeaderError as error:
+            errors = [{"parameter": error.name, "message": error.problem}]
+            response = ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error), errors)
+        except Exception as error:  # noqa: BLE001 - a client gets an answer whatever it is, and the log has it
+            response = ResponseFailure(ResponseTypes.SYSTEM_ERROR, error)
+        if isinstance(response, ResponseFailure):
+            response = self._fail(request, response)
+        self._add_cors_headers(request, response)
+        if request.method == "HEAD":
+            response.body = ""  # RFC 9110, section 9.3.2
+        return response
+
+    def _route(self, request: Request) -> Response | ResponseFailure:
+        match = find_route(request.path, is_exact=request.is_path_exact)
+        if match is None:
+            return self._redirect(request) or _not_found()
+        method = "GET" if request.method == "HEAD" else request.method
+        if respond := match.methods.get(method):
+            return respond(self._service, request, *match.arguments)
+        return self._refuse(request, match)
+
+    def _redirect(self, request: Request) -> Response | None:
+        """Return a redirect to the path without empty segments, if it has a route."""
+        path = re.sub("/{2,}", "/", request.path).rstrip("/")
+        if path == request.path or find_route(path, is_exact=request.is_path_exact) is None:
+            return None
+        base = self._service.settings.link_base or request.base_path
+        headers = {"Location": with_query(f"{base}{path}", request.parameters), "Cache-Control": "no-store"}
+        return Response(308, headers)
+
+    def _refuse(self, request: Request, match: Match) -> Response:
+        """Return what the path allows: as the answer to OPTIONS, or with a 405."""
+        methods = [*match.methods, *(["HEAD"] if "GET" in match.methods else [])]
+        allow = ", ".join([*methods, "OPTIONS"])
+        if request.method == "OPTIONS":
+            return Response(204, {"Allow": allow, "Access-Control-Allow-Methods": ", ".join(methods)})
+        message = f"{request.method} is not allowed here. Allowed: {allow}"
+        response = self._fail(request, ResponseFailure(METHOD_NOT_ALLOWED, message))
+        response.headers["Allow"] = allow
+        return response
+
+    def _add_cors_headers(self, request: Request, response: Response) -> None:
+        """Let the scripts of a page read the response, if its origin is the allowed one (Fetch, "CORS protocol")."""
+        allowed, origin = self._service.settings.cors_allow_origin, request.header("origin")
+        if allowed and origin and allowed in (origin, "*"):
+            response.headers["Access-Control-Allow-Origin"] = allowed
+            response.headers |= _CORS_HEADERS
+
+    def _fail(self, request: Request, failure: ResponseFailure) -> Response:
+        if is_server_error(failure):
+            self._report(failure, request)
+        return problem(failure, request.id)
+
+
+def _not_found() -> ResponseFailure:
+    return ResponseFailure(ResponseTypes.RESOURCE_ERROR, "No resource at this path")

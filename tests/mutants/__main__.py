@@ -51,7 +51,8 @@ TIMEOUT_FACTOR, TIMEOUT_LEAST_S = 3, 20
 SECRETS = ("tests/integration/test_secretsmanager.py", "tests/integration/test_rotation.py")
 HTTP = (
     *("tests/unit/test_pagination.py", "tests/integration/test_rooms_api.py"),
-    *("tests/integration/test_rooms_function.py", "tests/faults/test_data.py"),
+    *("tests/integration/test_front_doors.py", "tests/integration/test_rooms_function.py"),
+    *("tests/unit/test_api_documents.py", "tests/faults/test_data.py"),
 )
 POSTGRES, WIRE = Path("rentomatic/postgres"), Path("rentomatic/postgres/wire")
 TESTS: dict[Path, Sequence[str]] = {
