@@ -200,7 +200,7 @@ def test_an_export_for_spreadsheets_has_no_formulas(tmp_path: Path, database: Ma
     assert codes_of(to_the_letter) == codes
     assert codes_of(safe) == [*(f"'{code}" for code in codes[:5]), "a;=1", "plain"]
     assert '\n"\'=HYPERLINK(1)","","",-1.5,-2.0\n' in safe.stdout
-    assert (wrong.returncode, "--for-spreadsheets needs CSV" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "--for-spreadsheets requires CSV" in wrong.stderr) == (2, True)
 
 
 def codes_of(result: Any) -> list[str]:

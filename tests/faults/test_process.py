@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,7 +69,7 @@ def test_with_little_time_left_nothing_is_begun(ask: Client, proxy: Proxy) -> No
 
 def test_a_bug_is_a_500(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules["functions.rooms.app"], "room_search_use_case", lambda *_: 1 / 0)
+        patch.setattr("rentomatic.http.resources.room_search_use_case", lambda *_: 1 / 0)
         status, error = ask()
 
     assert (status, error["exception_name"]) == (500, "ZeroDivisionError")
