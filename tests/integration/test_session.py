@@ -40,17 +40,19 @@ def test_a_connection_is_replaced_when_the_clock_was_put_back(
     session.close()
 
 
-@pytest.mark.parametrize("variable", ["POSTGRES_MAX_AGE_S", "POSTGRES_MAX_IDLE_S"])
-def test_a_connection_is_used_once_if_it_may_not_be_kept(
-    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, variable: str
+@pytest.mark.parametrize(
+    ("settings", "reconnects"), [({}, 0), ({"POSTGRES_MAX_AGE_S": "0"}, 2), ({"POSTGRES_MAX_IDLE_S": "0"}, 2)]
+)
+def test_a_connection_is_used_once_only_if_it_may_not_be_kept(
+    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], reconnects: int
 ) -> None:
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now)
     events: list[SessionEvent] = []
-    session = PostgresSession({**migrated, variable: "0"}, lambda: 8, events.append)
+    session = PostgresSession({**migrated, **settings}, lambda: 8, events.append)
 
     for _ in range(3):
         session.fetch(build_check(), list)
 
-    assert events == [SessionEvent.RECONNECT] * 2
+    assert events == [SessionEvent.RECONNECT] * reconnects
     session.close()
