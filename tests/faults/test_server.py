@@ -54,6 +54,7 @@ def test_row_6_starting_up(ask: Client, monkeypatch: pytest.MonkeyPatch, migrate
 
     assert time.monotonic() - begun > 0.1  # it needs a moment
     assert (status, error["sqlstate"], starting.connections) == (503, "57P03", 2)
+    assert "DatabaseRetries" in ask.counted
     monkeypatch.setenv("POSTGRES_PORT", migrated["POSTGRES_PORT"])
     assert ask() == (200, None)
 

@@ -249,6 +249,15 @@ def test_row_47_what_a_server_may_say_at_any_time(repo: PostgresRepo, proxy: Pro
     assert proxy.connections == 1
 
 
+def test_row_47_a_connection_that_says_what_no_server_says_is_not_used_again(repo: PostgresRepo, proxy: Proxy) -> None:
+    assert_all_right(repo, PRICED[:1])
+
+    proxy.say(b"N\0\0\0\3")
+
+    assert_all_right(repo, PRICED[:1])
+    assert proxy.connections == 2
+
+
 def test_row_47_a_setting_that_is_reloaded(ask: Client, proxy: Proxy, admin: Connection) -> None:
     assert ask() == (200, None)
     admin.run("ALTER SYSTEM SET timezone = 'Asia/Tokyo'")

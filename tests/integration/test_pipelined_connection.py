@@ -144,3 +144,12 @@ def test_anything_but_one_row_is_an_error(
 def test_a_row_that_is_not_as_long_as_it_says_is_an_error(admin: Connection, sent: str) -> None:
     with pytest.raises((InterfaceError, struct.error)):
         admin.handle_DATA_ROW(bytes.fromhex(sent), _RowContext("", b""))
+
+
+def test_the_limit_of_an_answer_is_that_of_one_statement(admin: Connection) -> None:
+    assert admin.fetch(replace(SEVEN, answer_max=300)) == SEVENS_ROW
+
+    assert admin.run("SELECT repeat('x', 1000)") == [["x" * 1000]]
+
+    with pytest.raises(ValueError, match="longer than one to this question"):
+        admin.fetch(replace(MANY, answer_max=30))
