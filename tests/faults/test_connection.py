@@ -172,6 +172,18 @@ def test_a_repository_that_goes_closes_its_connection(migrated: Mapping[str, str
     assert count_sessions(admin) == (sessions + 40, abandoned)
 
 
+def test_the_server_is_told_even_after_the_last_deadline(migrated: Mapping[str, str], admin: Connection) -> None:
+    sessions, abandoned = count_sessions(admin)
+    repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "0.3"})
+    repo.check()
+    admin.run("SELECT pg_sleep(0.4)")
+
+    repo.close()
+
+    wait_for_connections(admin, 0)
+    assert count_sessions(admin) == (sessions + 1, abandoned)
+
+
 def test_a_connection_in_doubt_ends_without_a_word(migrated: Mapping[str, str], admin: Connection) -> None:
     with closing(Proxy(int(migrated["POSTGRES_PORT"]))) as proxy:
         repo = PostgresRepo({**migrated, "POSTGRES_TIMEOUT_S": "0.3", "POSTGRES_PORT": str(proxy.port)})

@@ -55,6 +55,7 @@ def test_a_server_that_is_starting_up_is_a_503(
 
     assert time.monotonic() - begun > 0.1  # it needs a moment
     assert (status, error["sqlstate"], starting.connections) == (503, "57P03", 2)
+    assert "DatabaseRetries" in ask.counted
     monkeypatch.setenv("POSTGRES_PORT", migrated["POSTGRES_PORT"])
     assert ask() == (200, None)
 

@@ -248,6 +248,15 @@ def test_a_notice_between_requests_is_unseen(repo: PostgresRepo, proxy: Proxy, s
     assert proxy.connections == 1
 
 
+def test_a_connection_that_sent_nonsense_is_not_used_again(repo: PostgresRepo, proxy: Proxy) -> None:
+    assert_all_right(repo, PRICED[:1])
+
+    proxy.say(b"N\0\0\0\3")
+
+    assert_all_right(repo, PRICED[:1])
+    assert proxy.connections == 2
+
+
 def test_a_reloaded_setting_is_unseen(ask: Client, proxy: Proxy, admin: Connection) -> None:
     assert ask() == (200, None)
     admin.run("ALTER SYSTEM SET timezone = 'Asia/Tokyo'")

@@ -179,3 +179,12 @@ def test_two_connections_prepare_a_filter_under_texts_of_their_own(
             texts |= {text for (text,) in kept if "pg_prepared_statements" not in text}
 
     assert len(texts) == 2
+
+
+def test_the_limit_of_an_answer_is_that_of_one_statement(admin: Connection) -> None:
+    assert admin.fetch(replace(SEVEN, answer_max=300)) == SEVENS_ROW
+
+    assert admin.run("SELECT repeat('x', 1000)") == [["x" * 1000]]
+
+    with pytest.raises(ValueError, match="longer than one to this question"):
+        admin.fetch(replace(MANY, answer_max=30))

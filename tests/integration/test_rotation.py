@@ -21,6 +21,7 @@ from rentomatic.domain.errors import SettingsError, UnavailableError
 from rentomatic.postgres.credentials import secrets_manager as secretsmanager
 from rentomatic.postgres.credentials.iam import IamCredentials
 from rentomatic.postgres.credentials.secrets_manager import SecretsManagerCredentials, read_secret
+from rentomatic.postgres.session import SessionEvent
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import a_room
 from tests.support.clock import Clock
@@ -88,12 +89,14 @@ def service_error(code: str) -> ClientError:
 def test_a_password_rotated_with_its_secret_is_unseen(
     rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection
 ) -> None:
-    repo = PostgresRepo(rotating)
+    events: list[SessionEvent] = []
+    repo = PostgresRepo(rotating, count=events.append)
     for password in ("first", "second", "third"):  # one soon after the other
         rotate(admin, password)
         service.secret["password"] = password
         assert repo.list() == [a_room()]
 
+    assert events == [SessionEvent.RECONNECT, SessionEvent.CREDENTIAL_REFRESH] * 2
     assert service.asked == 3
 
 

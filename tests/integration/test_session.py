@@ -14,6 +14,8 @@ from tests.support.clock import Clock
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
+
 
 @pytest.mark.parametrize("put_back", ["after it was opened", "after it was used"])
 def test_a_connection_is_replaced_when_the_clock_was_put_back(
@@ -40,17 +42,48 @@ def test_a_connection_is_replaced_when_the_clock_was_put_back(
     session.close()
 
 
-@pytest.mark.parametrize("variable", ["POSTGRES_MAX_AGE_S", "POSTGRES_MAX_IDLE_S"])
-def test_a_connection_is_used_once_if_it_may_not_be_kept(
-    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, variable: str
+@pytest.mark.parametrize(
+    ("settings", "reconnects"), [({}, 0), ({"POSTGRES_MAX_AGE_S": "0"}, 2), ({"POSTGRES_MAX_IDLE_S": "0"}, 2)]
+)
+def test_a_connection_is_used_once_only_if_it_may_not_be_kept(
+    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], reconnects: int
 ) -> None:
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now)
     events: list[SessionEvent] = []
-    session = PostgresSession({**migrated, variable: "0"}, lambda: 8, events.append)
+    session = PostgresSession({**migrated, **settings}, lambda: 8, events.append)
 
     for _ in range(3):
         session.fetch(build_check(), list)
 
-    assert events == [SessionEvent.RECONNECT] * 2
+    assert events == [SessionEvent.RECONNECT] * reconnects
     session.close()
+
+
+def test_a_pool_is_as_large_as_it_may_be_and_drops_what_is_idle(
+    migrated: Mapping[str, str], admin: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    settings = {**migrated, "POSTGRES_POOL_SIZE": "2", "POSTGRES_MAX_IDLE_S": "300"}
+    before = count_connections(admin)
+    session = PostgresSession(settings, lambda: 8, lambda _event: None)
+
+    def check(and_meanwhile: int = 0) -> None:
+        session.fetch(build_check(), lambda _row: check(and_meanwhile - 1) if and_meanwhile else None)
+
+    check(and_meanwhile=2)
+    assert count_connections(admin) == before + 2
+    clock.ahead_s = 200
+    check()
+    assert count_connections(admin) == before + 2
+    clock.ahead_s = 400
+    check()
+    assert count_connections(admin) == before + 1
+    session.close()
+
+
+def count_connections(admin: Connection) -> int:
+    """Return how many connections the visitor has when those that were closed are gone."""
+    admin.run("SELECT pg_sleep(0.2)")
+    ((count,),) = admin.run("SELECT count(*) FROM pg_stat_activity WHERE usename = 'visitor'")
+    return int(count)

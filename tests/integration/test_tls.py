@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from devtools.database import insert_rooms
-from rentomatic.domain.errors import SettingsError, UnavailableError
+from rentomatic.domain.errors import SettingsError, TimedOutError, UnavailableError
 from rentomatic.postgres import connection as postgres_connection
 from rentomatic.postgres.credentials import iam
 from rentomatic.repository.postgresrepo import PostgresRepo
@@ -105,6 +105,22 @@ def test_what_is_sent_in_the_clear_before_tls_is_not_dropped(serve: Serve) -> No
 
         with pytest.raises(UnavailableError) as raised:
             PostgresRepo({**settings, "POSTGRES_PORT": str(somebody_in_the_middle.port)}).list()
+
+    assert raised.value.phase == "tls"
+
+
+def test_a_handshake_ends_at_the_deadline(serve: Serve) -> None:
+    settings = {**serve("localhost", 1), "POSTGRES_TIMEOUT_S": "0.5"}
+    with closing(Proxy(int(settings["POSTGRES_PORT"]))) as proxy:
+
+        def fall_silent(data: bytes) -> bytes:
+            proxy.is_stalled = True
+            return data
+
+        proxy.rewrite = fall_silent
+        with pytest.raises(TimedOutError) as raised:
+            PostgresRepo({**settings, "POSTGRES_PORT": str(proxy.port)}).list()
+        proxy.is_stalled = False
 
     assert raised.value.phase == "tls"
 

@@ -51,7 +51,9 @@ class EmptyText(_OwnOperator):
     """Empties a text that is no docstring."""
 
     def mutation_positions(self, node: Any) -> Iterator[Any]:
-        if isinstance(node, String | FStringString) and node.parent.type != "simple_stmt" and node.value != '""':
+        # SQL needs few of its spaces.
+        is_text = isinstance(node, String | FStringString) and node.value.strip(" \"'")
+        if is_text and node.parent.type != "simple_stmt":
             yield node.start_pos, node.end_pos
 
     def mutate(self, node: Any, _index: int) -> Any:
