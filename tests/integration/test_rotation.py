@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from pg8000.native import identifier, literal
 
 from devtools.database import insert_rooms
-from rentomatic.domain.errors import SettingsError, UnavailableError
+from rentomatic.domain.errors import RepositoryError, SettingsError, UnavailableError
 from rentomatic.postgres.credentials import secrets_manager as secretsmanager
 from rentomatic.postgres.credentials.iam import IamCredentials
 from rentomatic.postgres.credentials.secrets_manager import SecretsManagerCredentials, read_secret
@@ -249,6 +249,24 @@ def test_a_new_secret_that_is_of_no_use_does_not_replace_the_last(
     service.secret = {"username": "rotating"}
 
     assert repo.list() == [a_room()]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"POSTGRES_PASSWORD": "wrong"}, "28P01"),
+        ({"POSTGRES_AUTH": "token"}, "POSTGRES_AUTH is none of iam, password"),
+    ],
+)
+def test_credentials_that_are_configured_are_tried_once(
+    migrated: Mapping[str, str], wrong: dict[str, str], error: str
+) -> None:
+    events: list[SessionEvent] = []
+
+    with pytest.raises(RepositoryError, match=error):
+        PostgresRepo({**migrated, **wrong}, count=events.append).list()
+
+    assert events == []
 
 
 def test_iam_sends_its_token_over_tls_alone(migrated: Mapping[str, str]) -> None:

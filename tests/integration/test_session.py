@@ -60,6 +60,18 @@ def test_a_connection_is_used_once_only_if_it_may_not_be_kept(
     session.close()
 
 
+def test_each_call_has_a_deadline_of_its_own(migrated: Mapping[str, str], admin: Connection) -> None:
+    events: list[SessionEvent] = []
+    session = PostgresSession({**migrated, "POSTGRES_TIMEOUT_S": "0.6"}, lambda: 8, events.append)
+    session.fetch(build_check(), list)
+    admin.run("SELECT pg_sleep(0.7)")
+
+    session.fetch(build_check(), list)
+
+    assert events == []
+    session.close()
+
+
 def test_a_pool_is_as_large_as_it_may_be_and_drops_what_is_idle(
     migrated: Mapping[str, str], admin: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from tests.support.injectors import Proxy, TlsProxy, make_authority, make_certif
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from rentomatic.postgres.session import SessionEvent
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
     Serve = Callable[[str, int], dict[str, str]]
@@ -174,6 +175,12 @@ def test_iam_authentication_sends_a_token_for_each_connect(
     repo = PostgresRepo(settings)
 
     assert [repo.list() for _ in range(2)] == [[a_room()]] * 2
+
+    events: list[SessionEvent] = []
+    monkeypatch.setattr(iam, "_sign", lambda *_: "another")
+    with pytest.raises(UnavailableError, match="28P01"):
+        PostgresRepo(settings, count=events.append).list()
+    assert events == []  # it was new: another is as wrong
 
     repo.close()
     admin.run("DROP OWNED BY signed")

@@ -73,7 +73,7 @@ TESTS: dict[Path, Sequence[str]] = {
         *("tests/integration/test_session.py", "tests/faults/test_process.py", "tests/faults/test_connection.py"),
         *("tests/faults/test_server.py", "tests/faults/test_waking.py", "tests/integration/test_rotation.py"),
     ),
-    POSTGRES / "credentials/__init__.py": ("tests/integration/test_doctor.py", *SECRETS),
+    POSTGRES / "credentials/__init__.py": ("tests/integration/test_tls.py", *SECRETS),
     POSTGRES / "credentials/aws_request.py": ("tests/unit/test_aws_request.py", *SECRETS),
     POSTGRES / "credentials/iam.py": ("tests/integration/test_tls.py", *SECRETS),
     POSTGRES / "credentials/secrets_manager.py": SECRETS,

@@ -85,7 +85,7 @@ def mutants(module: Path) -> Iterator[dict[str, Any]]:
 
 
 def _one_line(lines: Sequence[str]) -> str:
-    return " ".join(" ".join(lines).split())
+    return " ".join(" ".join(re.sub("  # .*", "", line) for line in lines).split())
 
 
 def _is_python(code: str) -> bool:
