@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import boto3
@@ -51,11 +52,16 @@ settings.register_profile(
 settings.load_profile("default")
 
 
-def pytest_configure() -> None:
-    """Let Ctrl-C and hang-ups reach what the tests start, under nohup and in the background too."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
+        # Under nohup and in the background they are ignored, here and, without this, by what the tests start.
         if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, lambda *_: None)  # ignored here as before, but not after exec
+            signal.signal(number, lambda *_: None)
+    if not config.option.basetemp:
+        # pytest's own folder is shut by each run that starts, before the eyes of an embedded Postgres of another.
+        config.option.basetemp = tempfile.mkdtemp(prefix="rentomatic-tests-")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")
