@@ -193,13 +193,16 @@ def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     It is compressed if its name ends with .gz; - is the standard output. A spreadsheet may run codes that look like
     formulas, unless you use --for-spreadsheets. Do not import such a file: its codes contain the apostrophes.
     """
-    from devtools.room_files import ensure_folder, export_rooms, named_format, room_database
+    from devtools.room_files import RoomFileError, ensure_folder, export_rooms, named_format, room_database
 
     def say(text: str) -> None:
         _echo(text, err=True)
 
     with _errors_in_one_line():
-        format_ = format_ or ("csv" if file == "-" else named_format(file))
+        try:
+            format_ = format_ or ("csv" if file == "-" else named_format(file, WRITABLE))
+        except RoomFileError as error:
+            raise click.UsageError(_printable_lines(str(error))) from None
         if for_spreadsheets and format_ != "csv":
             raise click.UsageError(f"--for-spreadsheets requires CSV instead of {format_}: name a .csv file")
         ensure_folder(Path(file))
