@@ -68,6 +68,10 @@ class _OptionOrVariable(click.Option):
         return f"{super().get_error_hint(ctx)} (or {self.envvar})"
 
 
+class _Port(click.IntRange):
+    name = "number from 1 to 65535"  # for error messages; click says "integer range"
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -77,7 +81,8 @@ class _OptionOrVariable(click.Option):
     show_default=True,
     envvar="PORT",
     show_envvar=True,
-    type=click.IntRange(1, 65535),
+    type=_Port(1, 65535),
+    metavar="INTEGER",
     help="Port to listen on.",
 )
 def serve(host: str, port: int) -> None:

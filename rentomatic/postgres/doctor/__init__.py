@@ -120,6 +120,8 @@ def _examine(configuration: Mapping[str, Any], remaining_s: float, results: dict
     """
     begun = time.monotonic()
     settings, timeout_s = _read_settings(configuration, begun, remaining_s)
+    if settings.unix_socket:
+        results["name"] = CheckResult("name", Verdict.OK, "POSTGRES_HOSTNAME names the directory of a Unix socket")
     results["TLS"] = _check_tls(settings)
     progress = ConnectionPhase()
     connection = connect(settings, begun + min(timeout_s, remaining_s), progress)
@@ -165,6 +167,8 @@ def _read_settings(
 
 
 def _check_tls(settings: PostgresSettings) -> CheckResult:
+    if settings.unix_socket:
+        return CheckResult("TLS", Verdict.OK, "A Unix socket does not use TLS")
     if settings.sslmode == "verify-full":
         return CheckResult("TLS", Verdict.OK, _OK["TLS"])
     if default_sslmode(settings.hostname) == "disable":
