@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 DATA = ROOT / ".data" / "postgres"
 _NO_DATABASE = (
-    "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; `make run` manages the embedded one"
+    "The POSTGRES_* variables name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; "
+    "`make run` manages the embedded one"
 )
 _STOPPED = {  # the state after Ctrl-C or a signal
     "export": ": no file was replaced; the standard output is incomplete",
@@ -157,12 +158,12 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
 
 @main.command(name="import")
 @click.argument("file", type=click.File("rb", lazy=False))
-@click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Columns with other names.")
+@click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Columns to read attributes from.")
 @click.option(
     "--code-from", default="", metavar="COLUMN,...", help="Columns to derive missing codes from; default all."
 )
 @click.option("--round", "is_rounded", is_flag=True, help="Round decimals half away from zero instead of rejecting.")
-@click.option("--format", "format_", type=click.Choice(READABLE), help="The format, if FILE's name does not have it.")
+@click.option("--format", "format_", type=click.Choice(READABLE), help="The format, if FILE's name does not show it.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write rejected rows to this file.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, only report.")
 @click.option("--strict", "is_strict", is_flag=True, help="Import nothing if any row is invalid.")
@@ -190,7 +191,7 @@ def import_(
 
 @main.command()
 @click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--format", "format_", type=click.Choice(WRITABLE), help="The format, if FILE's name does not have it.")
+@click.option("--format", "format_", type=click.Choice(WRITABLE), help="The format, if FILE's name does not show it.")
 @click.option("--for-spreadsheets", is_flag=True, help="Make CSV safe to open: put an apostrophe before formulas.")
 def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     """Write all rooms to a FILE that `import` can read.

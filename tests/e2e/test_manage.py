@@ -288,8 +288,8 @@ def test_a_missing_setting_is_one_clear_line(tmp_path: Path) -> None:
 def test_without_a_database_the_embedded_one_is_explained(tmp_path: Path) -> None:
     migrate, doctor = run_manage(tmp_path, "migrate"), run_manage(tmp_path, "doctor")
 
-    said = "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; `make run` manages the embedded"
-    assert_one_clear_line(migrate, said, "one")
+    said = "The POSTGRES_* variables name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; `make run` manages"
+    assert_one_clear_line(migrate, said, "the embedded one")
     assert (doctor.returncode, len(doctor.stdout.splitlines())) == (1, 14)
     assert doctor.stdout.splitlines()[1].endswith(
         "-> Set these variables; on AWS, through the parameters of template.yaml"
@@ -427,7 +427,7 @@ def test_the_doctor_exits_with_0_despite_warnings(tmp_path: Path, empty_database
     assert (result.returncode, result.stderr) == (0, "")
     assert re.findall(r"^(\w+) +([\w-]+) ", result.stdout, re.MULTILINE) == [
         *[("ok", check) for check in ("settings", "credentials", "name", "port", "TLS", "login")],
-        *[("warning", "grants"), ("warning", "time-outs")],
+        *[("warning", "grants"), ("warning", "timeouts")],
         *[("ok", check) for check in ("migrations", "schema", "indexes", "queries")],
     ]
     assert result.stdout.splitlines()[6].endswith("The user is a superuser, but needs only to read the table room")

@@ -325,7 +325,7 @@ BROKEN: Mapping[str, Sequence[tuple[str, Verdict, Sequence[str]]]] = {
         ('ALTER TABLE room OWNER TO "Patient"', Verdict.WARNING, ["owns the table room", "its own role"]),
         ('ALTER ROLE "Patient" SUPERUSER', Verdict.WARNING, ["superuser", "its own role"]),
     ],
-    "time-outs": [
+    "timeouts": [
         (
             'ALTER ROLE "Patient" RESET statement_timeout',
             *(Verdict.WRONG, ["not set", "ALTER ROLE \"Patient\" SET statement_timeout = '8000ms'"]),
@@ -638,7 +638,7 @@ def test_the_table_of_the_first_revision_needs_migrating(empty_database: Mapping
     findings = examine(empty_database)
 
     wrong = [result.check for result in findings if result.verdict == Verdict.WRONG]
-    assert wrong == ["time-outs", "migrations"]
+    assert wrong == ["timeouts", "migrations"]
     assert_says(findings, "migrations", "has revision 4d4c19952a36", "manage.py migrate")
     assert_says(findings, "schema", "Fix the migrations first")
 
@@ -651,8 +651,8 @@ def test_a_request_must_end_before_api_gateway_gives_up(patient: dict[str, str],
     patient = {**patient, "POSTGRES_TIMEOUT_S": "30"}
     findings = examine(patient)
 
-    assert_only(findings, "time-outs", Verdict.WRONG, "POSTGRES_TIMEOUT_S is 30", "after 29 s")
-    remedied = follow(findings[CHECKS.index("time-outs")].remedy, owner, {}, patient)
+    assert_only(findings, "timeouts", Verdict.WRONG, "POSTGRES_TIMEOUT_S is 30", "after 29 s")
+    remedied = follow(findings[CHECKS.index("timeouts")].remedy, owner, {}, patient)
     assert {result.verdict for result in examine(remedied)} == {Verdict.OK}
 
 

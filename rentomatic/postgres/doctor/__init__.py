@@ -35,7 +35,7 @@ __all__ = ["CHECKS", "NEWEST_REVISION", "CheckResult", "Verdict", "examine"]
 
 CHECKS = (
     *("settings", "credentials", "name", "port", "TLS", "login"),
-    *("grants", "time-outs", "migrations", "schema", "indexes", "queries"),
+    *("grants", "timeouts", "migrations", "schema", "indexes", "queries"),
 )
 
 _CHECK_OF_PHASE = {
@@ -128,7 +128,7 @@ def _examine(configuration: Mapping[str, Any], remaining_s: float, results: dict
     checks: dict[str, Callable[[Connection], CheckResult]] = {
         "login": partial(check_login, auth=configuration.get("POSTGRES_AUTH")),
         "grants": check_grants,
-        "time-outs": partial(check_timeouts, timeout_s=timeout_s),
+        "timeouts": partial(check_timeouts, timeout_s=timeout_s),
         "migrations": check_migrations,
         "schema": check_schema,
         "indexes": check_indexes,

@@ -121,7 +121,7 @@ def check_grants(connection: Connection) -> CheckResult:
 
 
 def check_timeouts(connection: Connection, timeout_s: float) -> CheckResult:
-    result = partial(CheckResult, "time-outs")
+    result = partial(CheckResult, "timeouts")
     role = _role(connection)
     (idle_ms, idle_source), (statement_ms, statement_source) = connection.run(_TIMEOUTS_MS)
     limit_ms = int(min(timeout_s, _API_GATEWAY_TIMEOUT_S) * 1000)
