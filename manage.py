@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent
 DATA = ROOT / ".data" / "postgres"
 _NO_DATABASE = (
-    "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; `make run` manages the embedded one"
+    "The POSTGRES_* variables name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; "
+    "`make run` manages the embedded one"
 )
 _STOPPED = {  # the state after Ctrl-C or a signal
     "export": ": no file was replaced; the standard output is incomplete",
@@ -68,6 +69,10 @@ class _OptionOrVariable(click.Option):
         return f"{super().get_error_hint(ctx)} (or {self.envvar})"
 
 
+class _Port(click.IntRange):
+    name = "number from 1 to 65535"  # for error messages; click says "integer range"
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -77,7 +82,8 @@ class _OptionOrVariable(click.Option):
     show_default=True,
     envvar="PORT",
     show_envvar=True,
-    type=click.IntRange(1, 65535),
+    type=_Port(1, 65535),
+    metavar="INTEGER",
     help="Port to listen on.",
 )
 def serve(host: str, port: int) -> None:
@@ -152,12 +158,12 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
 
 @main.command(name="import")
 @click.argument("file", type=click.File("rb", lazy=False))
-@click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Columns with other names.")
+@click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Columns to read attributes from.")
 @click.option(
     "--code-from", default="", metavar="COLUMN,...", help="Columns to derive missing codes from; default all."
 )
 @click.option("--round", "is_rounded", is_flag=True, help="Round decimals half away from zero instead of rejecting.")
-@click.option("--format", "format_", type=click.Choice(READABLE), help="The format, if FILE's name does not have it.")
+@click.option("--format", "format_", type=click.Choice(READABLE), help="The format, if FILE's name does not show it.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write rejected rows to this file.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, only report.")
 @click.option("--strict", "is_strict", is_flag=True, help="Import nothing if any row is invalid.")
@@ -185,7 +191,7 @@ def import_(
 
 @main.command()
 @click.argument("file", default="-", type=click.Path(dir_okay=False, allow_dash=True))
-@click.option("--format", "format_", type=click.Choice(WRITABLE), help="The format, if FILE's name does not have it.")
+@click.option("--format", "format_", type=click.Choice(WRITABLE), help="The format, if FILE's name does not show it.")
 @click.option("--for-spreadsheets", is_flag=True, help="Make CSV safe to open: put an apostrophe before formulas.")
 def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     """Write all rooms to a FILE that `import` can read.
@@ -193,13 +199,16 @@ def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     It is compressed if its name ends with .gz; - is the standard output. A spreadsheet may run codes that look like
     formulas, unless you use --for-spreadsheets. Do not import such a file: its codes contain the apostrophes.
     """
-    from devtools.room_files import ensure_folder, export_rooms, named_format, room_database
+    from devtools.room_files import RoomFileError, ensure_folder, export_rooms, named_format, room_database
 
     def say(text: str) -> None:
         _echo(text, err=True)
 
     with _errors_in_one_line():
-        format_ = format_ or ("csv" if file == "-" else named_format(file))
+        try:
+            format_ = format_ or ("csv" if file == "-" else named_format(file, WRITABLE))
+        except RoomFileError as error:
+            raise click.UsageError(_printable_lines(str(error))) from None
         if for_spreadsheets and format_ != "csv":
             raise click.UsageError(f"--for-spreadsheets requires CSV instead of {format_}: name a .csv file")
         ensure_folder(Path(file))

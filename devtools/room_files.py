@@ -23,7 +23,7 @@ from rentomatic.repository.postgresrepo import PostgresRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.responses import ResponseFailure
-from rentomatic.serializers.files.formats import format_of
+from rentomatic.serializers.files.formats import READABLE, format_of
 from rentomatic.serializers.files.import_report import SUFFIX, serialize_count, serialize_row_error
 from rentomatic.serializers.files.readers import read_rows
 from rentomatic.serializers.files.writers import serialize_rooms
@@ -31,7 +31,7 @@ from rentomatic.use_cases.room_export import room_export_use_case
 from rentomatic.use_cases.room_import import ROW_ERRORS_MAX, room_import_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
     from io import BufferedReader
     from typing import Self, TextIO
 
@@ -107,14 +107,14 @@ def ensure_folder(file: Path) -> None:
         raise RoomFileError(f"There is no folder {file.parent}")
 
 
-def named_format(name: str) -> str:
+def named_format(name: str, formats: Collection[str] = READABLE) -> str:
     """Return the format of a file by its name.
 
     Raises:
-        RoomFileError: the name has no known format.
+        RoomFileError: the name has none of `formats`.
     """
     try:
-        return format_of(name)
+        return format_of(name, formats)
     except UnusableFileError as error:
         raise RoomFileError(f"{error}; or give --format") from None
 

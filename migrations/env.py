@@ -84,7 +84,8 @@ def _is_newer() -> bool:
     if not _attributes["may_be_newer"]:
         raise CommandError(
             f"The schema has revision {unknown}, which this code does not know: deploy a version that does;"
-            " or, if the table alembic_version belongs to another application, use a separate database"
+            " or, if the table alembic_version belongs to another application, use a separate database;"
+            " or, for the embedded database, delete its data with manage.py down --delete-data"
         )
     _report(f"Left the schema unchanged at revision {unknown}, which is newer than this code")
     return True

@@ -60,7 +60,7 @@ class Integer:
 class Text:
     """Text that Postgres can store; comparisons are exact."""
 
-    allowed = "text without NUL and unpaired surrogates"
+    allowed = "text without NUL or unpaired surrogates"
 
     def read(self, value: object) -> str:
         if not isinstance(value, str | int | UUID):

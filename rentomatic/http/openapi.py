@@ -77,7 +77,7 @@ _SINGLE: dict[str, tuple[str, Schema]] = {
         {"type": "array", "items": {"enum": list(SORT_KEYS)}, "minItems": 1, "uniqueItems": True},
     ),
     "limit": (
-        f"The most rooms of a page; {LIMIT_DEFAULT} without it.",
+        f"Maximum rooms per page; default {LIMIT_DEFAULT}.",
         {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
     ),
     "count": ("Whether to count all that match, for the header `X-Total-Count`.", {"enum": ["exact"]}),
@@ -95,7 +95,7 @@ def openapi(ask: Ask) -> dict[str, Any]:
         "info": {
             "title": "Rentomatic",
             "version": __version__,
-            "description": 'Search for rooms. Answers that have a `Link` with `rel="next"` go on there.',
+            "description": 'Search for rooms. Answers that have a `Link` with `rel="next"` continue at that link.',
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "servers": [{"url": "."}],
@@ -103,7 +103,7 @@ def openapi(ask: Ask) -> dict[str, Any]:
             "/rooms": _path("searchRooms", "Search for rooms", _rooms_answers(ask), [*_filters(), *_others(), _tag()]),
             "/rooms/{code}": _path("showRoom", "Show one room", _room_answers(ask), [_code(), _tag()]),
             "/openapi.json": _path("showOpenapi", "Show this document", _text_answer("application/json", "object")),
-            "/docs": _path("showDocs", "Show this document to people", _text_answer("text/html", "string")),
+            "/docs": _path("showDocs", "Show this document as a web page", _text_answer("text/html", "string")),
             "/health": _path("sayAlive", "Say whether the function runs", _status_answers("alive")),
             "/health/ready": _path(
                 "sayReady",
@@ -157,7 +157,7 @@ def _code() -> Schema:
 
 
 def _tag() -> Schema:
-    text = "What the `ETag` of an earlier answer said; the answer is a 304 without a body if it would say so again."
+    text = "The `ETag` of an earlier answer; the answer is a 304 without a body if nothing has changed."
     return {"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}
 
 
@@ -205,7 +205,9 @@ def _example(ask: Ask, target: str, media_type: str) -> Any:
 
 
 def _unchanged() -> Schema:
-    return {"304": {"description": "What `If-None-Match` names is still so", "headers": {"ETag": _TAG}}}
+    return {
+        "304": {"description": "Not modified since the answer that `If-None-Match` names", "headers": {"ETag": _TAG}}
+    }
 
 
 def _status_answers(status: str) -> Schema:

@@ -35,7 +35,9 @@ ALLOWED: Mapping[str, str] = {
     "near": "latitude,longitude in degrees, as in 53.55,9.99; with radius_km, or with sort=distance and limit",
     "radius_km": f"a number above 0, up to {RADIUS_MAX_KM}; with near",
     "bbox": "west,south,east,north in degrees: -180 to 180, -90 to 90, south not above north",
-    "sort": f"some of {', '.join(SORT_KEYS)} with commas between them, each field once; distance with near",
+    "sort": (
+        f"one or more of {', '.join(SORT_KEYS)} with commas between them, each field at most once; distance with near"
+    ),
     "limit": f"an integer from 1 to {LIMIT_MAX}",
     "count": "exact",
     "cursor": 'what a Link with rel="next" has, with the parameters it has',
@@ -160,10 +162,10 @@ class _Reading:
 def _order(text: str) -> tuple[SortKey, ...]:
     texts = text.split(",", len(SORT_KEYS))
     if not set(texts) <= set(SORT_KEYS):
-        raise ValueError(f"Must be some of {', '.join(SORT_KEYS)}")
+        raise ValueError(f"Must be one or more of {', '.join(SORT_KEYS)}")
     keys = tuple(SortKey(each.removeprefix("-"), each.startswith("-")) for each in texts)
     if len({key.field for key in keys}) < len(keys):
-        raise ValueError("Must have each field once")
+        raise ValueError("Must name each field at most once")
     return keys
 
 

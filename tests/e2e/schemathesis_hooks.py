@@ -21,7 +21,7 @@ _BEYOND_SCHEMAS = {
     ("near", "Requires radius_km, or sort=distance and limit"),
     ("radius_km", "Requires near"),
     ("sort", "Requires near"),
-    ("sort", "Must have each field once"),  # price and -price
+    ("sort", "Must name each field at most once"),  # price and -price
     ("bbox", "Must not have south above north"),
     ("cursor", "Invalid cursor: pass it back unchanged"),  # made up
 }

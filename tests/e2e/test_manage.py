@@ -225,14 +225,17 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     assert_one_clear_line(result, f"127.0.0.1:{port}", "another port")
 
 
-@pytest.mark.parametrize("port", ["abc", "0"])
-def test_an_invalid_port_is_named_as_it_was_typed(clone: Path, port: str) -> None:
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [("abc", "'abc' is not a valid number from 1 to 65535"), ("0", "0 is not in the range 1<=x<=65535")],
+)
+def test_an_invalid_port_is_named_as_it_was_typed(clone: Path, port: str, said: str) -> None:
     result = subprocess.run(
         ["make", "run", f"PORT={port}"], cwd=clone, env=clean_environ(), capture_output=True, text=True, check=False
     )
 
     assert result.returncode != 0
-    assert "Error: Invalid value for '--port' (or PORT): " in result.stderr
+    assert f"Error: Invalid value for '--port' (or PORT): {said}" in result.stderr
 
 
 def test_an_empty_port_is_the_usual_one(tmp_path: Path) -> None:
@@ -285,8 +288,8 @@ def test_a_missing_setting_is_one_clear_line(tmp_path: Path) -> None:
 def test_without_a_database_the_embedded_one_is_explained(tmp_path: Path) -> None:
     migrate, doctor = run_manage(tmp_path, "migrate"), run_manage(tmp_path, "doctor")
 
-    said = "POSTGRES_* name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; `make run` manages the embedded"
-    assert_one_clear_line(migrate, said, "one")
+    said = "The POSTGRES_* variables name no database: set POSTGRES_HOSTNAME or POSTGRES_SECRET_ID; `make run` manages"
+    assert_one_clear_line(migrate, said, "the embedded one")
     assert (doctor.returncode, len(doctor.stdout.splitlines())) == (1, 14)
     assert doctor.stdout.splitlines()[1].endswith(
         "-> Set these variables; on AWS, through the parameters of template.yaml"
@@ -424,11 +427,11 @@ def test_the_doctor_exits_with_0_despite_warnings(tmp_path: Path, empty_database
     assert (result.returncode, result.stderr) == (0, "")
     assert re.findall(r"^(\w+) +([\w-]+) ", result.stdout, re.MULTILINE) == [
         *[("ok", check) for check in ("settings", "credentials", "name", "port", "TLS", "login")],
-        *[("warning", "grants"), ("warning", "time-outs")],
+        *[("warning", "grants"), ("warning", "timeouts")],
         *[("ok", check) for check in ("migrations", "schema", "indexes", "queries")],
     ]
     assert result.stdout.splitlines()[6].endswith("The user is a superuser, but needs only to read the table room")
-    assert result.stdout.splitlines()[7].startswith(" " * 26 + "-> give the function its own role")
+    assert result.stdout.splitlines()[7].startswith(" " * 26 + "-> Give the function its own role")
 
 
 def test_the_doctor_exits_with_1_and_says_what_is_wrong(tmp_path: Path, server: Mapping[str, str]) -> None:

@@ -181,6 +181,17 @@ def test_a_database_without_the_table_is_left_as_it_is(tmp_path: Path, empty_dat
     assert run_sql(empty_database, "SELECT to_regclass('room')") == [[None]]
 
 
+@pytest.mark.parametrize("name", ["x.json", "x.json.gz", "x.JSON", "x.xlsx"])
+def test_an_export_names_the_formats_that_it_writes(tmp_path: Path, name: str) -> None:
+    result = run_manage(tmp_path, "export", name)
+
+    said = (
+        f"Error: The name must end with one of .csv, .ndjson, .jsonl, .geojson, optionally with .gz: {name!r}; or give"
+    )
+    assert (result.returncode, said in result.stderr, "Traceback" in result.stderr) == (2, True, False)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_export_that_fails_leaves_the_older_file(tmp_path: Path, empty_database: Mapping[str, str]) -> None:
     (tmp_path / "rooms.csv").write_text("older")
 

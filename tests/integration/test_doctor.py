@@ -107,6 +107,7 @@ def assert_says(findings: Sequence[CheckResult], check: str, *words: str) -> Non
         assert CANARY not in repr(result)
         assert result.message
         assert bool(result.remedy) == (result.verdict in {Verdict.WARNING, Verdict.WRONG})
+        assert result.remedy[:1] == result.remedy[:1].upper()
 
 
 def test_the_role_and_database_of_the_docs_pass(patient: dict[str, str]) -> None:
@@ -155,6 +156,13 @@ def test_a_closed_port_is_not_blamed_on_the_name(migrated: Mapping[str, str]) ->
     findings = examine({**migrated, "POSTGRES_PORT": str(free_port())})
 
     assert_stops_at(findings, "port", "ConnectionRefusedError", "POSTGRES_PORT")
+
+
+def test_a_unix_socket_is_not_called_an_address(server: Mapping[str, str]) -> None:
+    findings = examine({**server, "POSTGRES_SSLMODE": "verify-full"})
+
+    assert_says(findings, "name", "POSTGRES_HOSTNAME names the directory of a Unix socket")
+    assert_says(findings, "TLS", "A Unix socket does not use TLS")
 
 
 def test_an_iam_user_without_the_rds_role_is_reported(
@@ -317,7 +325,7 @@ BROKEN: Mapping[str, Sequence[tuple[str, Verdict, Sequence[str]]]] = {
         ('ALTER TABLE room OWNER TO "Patient"', Verdict.WARNING, ["owns the table room", "its own role"]),
         ('ALTER ROLE "Patient" SUPERUSER', Verdict.WARNING, ["superuser", "its own role"]),
     ],
-    "time-outs": [
+    "timeouts": [
         (
             'ALTER ROLE "Patient" RESET statement_timeout',
             *(Verdict.WRONG, ["not set", "ALTER ROLE \"Patient\" SET statement_timeout = '8000ms'"]),
@@ -521,7 +529,7 @@ def follow(remedy: str, owner: Connection, of_owner: Mapping[str, str], settings
     """Do what a remedy says, to the letter; return the settings that it leads to."""
     steps = list(itertools.takewhile(lambda step: not re.match(r"or\b", step), remedy.split("; ")))
     for step in steps:
-        if step.startswith("manage.py migrate"):
+        if step.removeprefix("Run ").startswith("manage.py migrate"):
             upgrade(of_owner, print)
         elif "its own role" in step:
             (grant,) = re.findall("GRANT SELECT ON .*", step)
@@ -630,7 +638,7 @@ def test_the_table_of_the_first_revision_needs_migrating(empty_database: Mapping
     findings = examine(empty_database)
 
     wrong = [result.check for result in findings if result.verdict == Verdict.WRONG]
-    assert wrong == ["time-outs", "migrations"]
+    assert wrong == ["timeouts", "migrations"]
     assert_says(findings, "migrations", "has revision 4d4c19952a36", "manage.py migrate")
     assert_says(findings, "schema", "Fix the migrations first")
 
@@ -643,8 +651,8 @@ def test_a_request_must_end_before_api_gateway_gives_up(patient: dict[str, str],
     patient = {**patient, "POSTGRES_TIMEOUT_S": "30"}
     findings = examine(patient)
 
-    assert_only(findings, "time-outs", Verdict.WRONG, "POSTGRES_TIMEOUT_S is 30", "after 29 s")
-    remedied = follow(findings[CHECKS.index("time-outs")].remedy, owner, {}, patient)
+    assert_only(findings, "timeouts", Verdict.WRONG, "POSTGRES_TIMEOUT_S is 30", "after 29 s")
+    remedied = follow(findings[CHECKS.index("timeouts")].remedy, owner, {}, patient)
     assert {result.verdict for result in examine(remedied)} == {Verdict.OK}
 
 

@@ -184,6 +184,7 @@ def test_a_stack_that_is_rolled_back_leaves_a_newer_schema_as_it_is(
     told = stack.told()
     assert told["Status"] == "FAILED"
     assert told["Reason"].startswith("The schema has revision later, which this code does not know")
+    assert "for the embedded database, delete its data with manage.py down --delete-data" in told["Reason"]
 
 
 def test_a_timeout_is_rolled_back_before_lambda_ends(

@@ -108,7 +108,7 @@ def test_an_empty_table_is_an_empty_list(invoke: Invoke) -> None:
         ({"filter_colour__eq": "red"}, "filters: Key colour__eq cannot be used"),
         ({"filter_": ""}, "filters: Key  cannot be used"),
         ({"filter_filter_price__lt": "1"}, "filters: Key filter_price__lt cannot be used"),
-        ({"filter_code__eq": "\0"}, "code__eq: Must be text without NUL and unpaired surrogates"),
+        ({"filter_code__eq": "\0"}, "code__eq: Must be text without NUL or unpaired surrogates"),
         ({"filter_\ud800": "1"}, "filters: Key \ud800 cannot be used"),
     ],
 )

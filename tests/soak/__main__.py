@@ -16,13 +16,13 @@ from tests.support.commands import free_port
 
 
 @click.command()
-@click.option("--requests", default=10_000, show_default=True, help="How many, with faults.")
-@click.option("--rotation-requests", default=5_000, show_default=True, help="How many, with two rotations.")
-@click.option("--environments", default=4, show_default=True, help="How many are asked at the same time.")
-@click.option("--seed", default=1, show_default=True, help="Of everything that is drawn at random.")
+@click.option("--requests", default=10_000, show_default=True, help="Number of requests with faults.")
+@click.option("--rotation-requests", default=5_000, show_default=True, help="Number of requests with two rotations.")
+@click.option("--environments", default=4, show_default=True, help="Number of environments asked at the same time.")
+@click.option("--seed", default=1, show_default=True, help="Seed for all random choices.")
 @click.option("--budget", "budget_s", default=1.0, show_default=True, help="Seconds that a request may take.")
 def main(requests: int, rotation_requests: int, environments: int, seed: int, budget_s: float) -> None:
-    """Ask execution environments for rooms while everything goes wrong that can; fail if ours does."""
+    """Ask execution environments for rooms while everything that can go wrong does; fail if our code fails."""
     begun = time.monotonic()
     plan = Plan(requests, environments, seed, budget_s)
     calm_plan = Plan(rotation_requests, environments, seed, budget_s)

@@ -37,7 +37,7 @@ class Plan:
     Attributes:
         requests: How many, of all environments together.
         environments: How many at the same time.
-        seed: Of everything that is drawn at random.
+        seed: The seed for all random choices.
         budget_s: For each request: POSTGRES_TIMEOUT_S.
     """
 

@@ -95,7 +95,7 @@ def test_any_text_is_a_price_or_an_error(value: str) -> None:
 def test_text_that_postgres_cannot_hold_is_an_error(value: str) -> None:
     (error,) = errors_of({"code__eq": value})
 
-    assert error == {"parameter": "code__eq", "message": "Must be text without NUL and unpaired surrogates"}
+    assert error == {"parameter": "code__eq", "message": "Must be text without NUL or unpaired surrogates"}
 
 
 @pytest.mark.parametrize("value", [None, 1.5, b"f853578c", {}])
@@ -111,7 +111,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
     assert errors_of({"price__lt": "cheap", "colour": "red", "code__eq": "\0", "price__gt": "1"}) == [
         {"parameter": "price__lt", "message": NOT_AN_INTEGER},
         {"parameter": "filters", "message": "Key colour cannot be used"},
-        {"parameter": "code__eq", "message": "Must be text without NUL and unpaired surrogates"},
+        {"parameter": "code__eq", "message": "Must be text without NUL or unpaired surrogates"},
     ]
 
 

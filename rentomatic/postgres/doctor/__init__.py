@@ -35,7 +35,7 @@ __all__ = ["CHECKS", "NEWEST_REVISION", "CheckResult", "Verdict", "examine"]
 
 CHECKS = (
     *("settings", "credentials", "name", "port", "TLS", "login"),
-    *("grants", "time-outs", "migrations", "schema", "indexes", "queries"),
+    *("grants", "timeouts", "migrations", "schema", "indexes", "queries"),
 )
 
 _CHECK_OF_PHASE = {
@@ -120,13 +120,15 @@ def _examine(configuration: Mapping[str, Any], remaining_s: float, results: dict
     """
     begun = time.monotonic()
     settings, timeout_s = _read_settings(configuration, begun, remaining_s)
+    if settings.unix_socket:
+        results["name"] = CheckResult("name", Verdict.OK, "POSTGRES_HOSTNAME names the directory of a Unix socket")
     results["TLS"] = _check_tls(settings)
     progress = ConnectionPhase()
     connection = connect(settings, begun + min(timeout_s, remaining_s), progress)
     checks: dict[str, Callable[[Connection], CheckResult]] = {
         "login": partial(check_login, auth=configuration.get("POSTGRES_AUTH")),
         "grants": check_grants,
-        "time-outs": partial(check_timeouts, timeout_s=timeout_s),
+        "timeouts": partial(check_timeouts, timeout_s=timeout_s),
         "migrations": check_migrations,
         "schema": check_schema,
         "indexes": check_indexes,
@@ -165,6 +167,8 @@ def _read_settings(
 
 
 def _check_tls(settings: PostgresSettings) -> CheckResult:
+    if settings.unix_socket:
+        return CheckResult("TLS", Verdict.OK, "A Unix socket does not use TLS")
     if settings.sslmode == "verify-full":
         return CheckResult("TLS", Verdict.OK, _OK["TLS"])
     if default_sslmode(settings.hostname) == "disable":

@@ -19,7 +19,7 @@ LOGIN_OK = "The login works"
 _API_GATEWAY_TIMEOUT_S = 29  # Amazon API Gateway developer guide, "Quotas"
 _NEEDED_COLUMNS = ("id", *ATTRIBUTES)
 _OWN_ROLE = (
-    "give the function its own role: rentomatic_reader, which manage.py migrate creates, or one with no more than"
+    "the function its own role: rentomatic_reader, which manage.py migrate creates, or one with no more than"
     " GRANT SELECT ON room, alembic_version"
 )
 _MAY_USE_IAM = "SELECT pg_has_role(oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
@@ -121,7 +121,7 @@ def check_grants(connection: Connection) -> CheckResult:
 
 
 def check_timeouts(connection: Connection, timeout_s: float) -> CheckResult:
-    result = partial(CheckResult, "time-outs")
+    result = partial(CheckResult, "timeouts")
     role = _role(connection)
     (idle_ms, idle_source), (statement_ms, statement_source) = connection.run(_TIMEOUTS_MS)
     limit_ms = int(min(timeout_s, _API_GATEWAY_TIMEOUT_S) * 1000)
@@ -151,7 +151,7 @@ def _missing_table_fault(connection: Connection, role: _Role) -> Fault:
             path = "public" if schema == "public" else f"{schema}, public"
             remedies.append(f"ALTER ROLE {role.name} IN DATABASE {role.database} SET search_path = {path}")
         return f"{message}, which is in the schema {schema}", "; ".join(remedies)
-    return message, "manage.py migrate, as the table's owner"
+    return message, "Run manage.py migrate, as the table's owner"
 
 
 def _find_missing_grants(connection: Connection, role: _Role) -> Iterator[Fault]:
@@ -174,12 +174,12 @@ def _find_missing_grants(connection: Connection, role: _Role) -> Iterator[Fault]
 
 def _find_excess_grants(connection: Connection, role: _Role) -> Iterator[Fault]:
     if role.is_superuser:
-        yield "The user is a superuser, but needs only to read the table room", _OWN_ROLE
+        yield "The user is a superuser, but needs only to read the table room", f"Give {_OWN_ROLE}"
     elif role.is_owner:
-        yield "The user owns the table room, but needs only to read it", _OWN_ROLE
+        yield "The user owns the table room, but needs only to read it", f"Give {_OWN_ROLE}"
     elif role.may_write:
         revoke = "; ".join(statement for (statement,) in connection.run(_REVOKE))
-        yield "The user may change the table room, but needs only to read it", f"{revoke}; or {_OWN_ROLE}"
+        yield "The user may change the table room, but needs only to read it", f"{revoke}; or give {_OWN_ROLE}"
     if role.has_row_security:
         message = "Row security may hide rooms: the user sees only those that policies allow"
         yield message, "Unless that is intended: ALTER TABLE room DISABLE ROW LEVEL SECURITY"

@@ -79,7 +79,7 @@ def check_migrations(connection: Connection) -> CheckResult:
     state = f"has revision {', '.join(revisions)}" if revisions else "has no revision"
     message = f"The schema {state}, but the newest that this code knows is {NEWEST_REVISION}"
     if set(revisions) <= set(REVISIONS):
-        return result(Verdict.WRONG, message, "manage.py migrate, as the table's owner")
+        return result(Verdict.WRONG, message, "Run manage.py migrate, as the table's owner")
     return result(Verdict.WARNING, message, "Deploy the version of this code that has the revision, or a later one")
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from rentomatic.requests.room_import import UnusableFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _BY_SUFFIX = {
     ".csv": "csv",
@@ -17,13 +21,14 @@ READABLE = tuple(dict.fromkeys(_BY_SUFFIX.values()))
 WRITABLE = tuple(format_ for format_ in READABLE if format_ != "json")
 
 
-def format_of(name: str) -> str:
+def format_of(name: str, formats: Collection[str] = READABLE) -> str:
     """Return the format of a file by its name, which may also end with `.gz`.
 
     Raises:
-        UnusableFileError: the name has no known format.
+        UnusableFileError: the name has none of `formats`.
     """
+    suffixes = [suffix for suffix, format_ in _BY_SUFFIX.items() if format_ in formats]
     suffix = PurePath(name.lower().removesuffix(".gz")).suffix
-    if suffix not in _BY_SUFFIX:
-        raise UnusableFileError(f"The name must end with one of {', '.join(_BY_SUFFIX)}, optionally with .gz: {name!r}")
+    if suffix not in suffixes:
+        raise UnusableFileError(f"The name must end with one of {', '.join(suffixes)}, optionally with .gz: {name!r}")
     return _BY_SUFFIX[suffix]
