@@ -77,7 +77,7 @@ def test_make_run_serves_until_ctrl_c_and_keeps_the_database(clone: Path) -> Non
 
 
 def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
-    api = clone / "rentomatic" / "http" / "api.py"
+    api = clone / "rentomatic" / "http" / "routes.py"
     with serving(clone) as (server, url):
         source = api.read_text()
 

@@ -255,7 +255,7 @@ def test_a_new_secret_that_is_of_no_use_does_not_replace_the_last(
     ("wrong", "error"),
     [
         ({"POSTGRES_PASSWORD": "wrong"}, "28P01"),
-        ({"POSTGRES_AUTH": "token"}, "POSTGRES_AUTH is none of iam, password"),
+        ({"POSTGRES_AUTH": "token"}, "POSTGRES_AUTH must be iam or password"),
     ],
 )
 def test_credentials_that_are_configured_are_tried_once(
