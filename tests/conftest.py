@@ -42,7 +42,7 @@ pytest_plugins = ["tests.support.invocation"]
 
 settings.register_profile(
     "default",
-    max_examples=40,  # other ones each time, and each contract is run by up to seven adapters
+    max_examples=25,  # other ones each time, and each contract is run by up to seven adapters
     deadline=None,  # these machines are noisy
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,  # a database may serve many examples

@@ -25,12 +25,12 @@ running = 0
 def handler(event, context):
     global running
     running += 1
-    overlapped = running > 1
+    overlapped, given_ms = running > 1, context.get_remaining_time_in_millis()
     time.sleep(event.get("seconds", 0))
     running -= 1
     if event.get("fails"):
         raise LookupError("no such room")
-    return {"overlapped": overlapped, "left_ms": context.get_remaining_time_in_millis(),
+    return {"overlapped": overlapped, "given_ms": given_ms, "left_ms": context.get_remaining_time_in_millis(),
             "arn": context.invoked_function_arn, "FROM_TEMPLATE": os.environ["FROM_TEMPLATE"]}
 """
 
@@ -65,11 +65,12 @@ def invoke(runner: InProcessRunner, **event: Any) -> dict[str, Any]:
 
 def test_parallel_requests_run_one_at_a_time_with_all_their_time(runner: InProcessRunner) -> None:
     with ThreadPoolExecutor(5) as gateway:
-        answers = list(gateway.map(lambda _: invoke(runner, seconds=0.4), range(5)))
+        answers = list(gateway.map(lambda _: invoke(runner, seconds=0.7), range(5)))
 
     assert not runner.is_debugging()
     assert [answer["overlapped"] for answer in answers] == [False] * 5
-    assert all(58_500 < answer["left_ms"] <= 59_600 for answer in answers)  # the last one waits for 1.6 s
+    assert all(answer["given_ms"] > 58_000 for answer in answers)  # the last one waits for 2.8 s
+    assert all(answer["left_ms"] <= answer["given_ms"] - 700 for answer in answers)
 
 
 def test_an_error_of_the_function_looks_as_on_lambda(
