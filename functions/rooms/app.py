@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextvars import ContextVar
-from dataclasses import asdict
 from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -62,6 +61,8 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
 
 def _examine() -> dict[str, Any]:
     # 3 ms to import: no request pays for it.
+    from dataclasses import asdict  # noqa: PLC0415 - `rentomatic` imports it without `inspect`
+
     from rentomatic.postgres.doctor import Verdict, examine  # noqa: PLC0415
 
     results = examine(os.environ, _invocation.get().seconds_left())
@@ -102,6 +103,7 @@ def _telemetry() -> Telemetry:
 
 def _prepare_snapshot() -> None:
     _api()
+    _ = _telemetry().logger  # which is imported for failures only
     # Restored environments get their credentials over HTTP, not in the environment, which is all that
     # `credentials.aws_request` reads. The import takes 0.2 s.
     import boto3  # noqa: F401, PLC0415

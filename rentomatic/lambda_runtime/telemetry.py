@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
-
 from rentomatic.domain.errors import RepositoryError
+from rentomatic.trimmed_imports import LazyAttribute, stub, stub_modules
+
+# The logger is for failures: an eighth of a cold start. Nothing here is traced by Powertools.
+with stub_modules(
+    stub("aws_lambda_powertools.logging", Logger=LazyAttribute("aws_lambda_powertools.logging", "Logger")),
+    stub("aws_lambda_powertools.package_logger", set_package_logger_handler=lambda: None),
+    stub("aws_lambda_powertools.tracing", Tracer=LazyAttribute("aws_lambda_powertools.tracing", "Tracer")),
+):
+    from aws_lambda_powertools import Logger, Metrics
+    from aws_lambda_powertools.metrics import MetricUnit
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -27,9 +35,13 @@ class Telemetry:
     """
 
     def __init__(self, service: str) -> None:
-        self.logger = Logger(service=service, serialize_stacktrace=False)  # the traceback as text is enough
+        self._service = service
         self._metrics = Metrics(namespace=_NAMESPACE, service=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", service))
         self._is_cold = True
+
+    @cached_property
+    def logger(self) -> Logger:
+        return Logger(service=self._service, serialize_stacktrace=False)  # the traceback as text is enough
 
     def log_failure(
         self, failure: ResponseFailure, context: LambdaContext, correlation_id: str, elapsed_s: float

@@ -7,11 +7,9 @@ import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from msgspec.json import encode
-from msgspec.structs import asdict, astuple
-
 from rentomatic.domain.geography import Place
 from rentomatic.serializers.room import ShownRoom, ShownRoomWithDistance, show, show_all
+from rentomatic.trimmed_msgspec import asdict, astuple, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -7,10 +7,8 @@ from itertools import starmap
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-from msgspec.structs import asdict
-
 from rentomatic.domain.room_columns import RoomColumns
+from rentomatic.trimmed_msgspec import Struct, asdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rentomatic.postgres.wire.trimmed_imports import LazyAttribute, stub, stub_modules
+from rentomatic.trimmed_imports import LazyAttribute, stub, stub_modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,10 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from msgspec.json import decode
-
 from rentomatic.domain.errors import CorruptDataError, UnavailableError
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_columns import ATTRIBUTES, RoomColumns
+from rentomatic.trimmed_msgspec import decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

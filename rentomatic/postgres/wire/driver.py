@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from rentomatic.postgres.wire.trimmed_imports import LazyAttribute, stub, stub_modules
+from rentomatic.trimmed_imports import LazyAttribute, stub, stub_modules
 
 
 def _version(name: str) -> str:

@@ -23,8 +23,8 @@ class LazyAttribute:
     def __init__(self, module_name: str, name: str) -> None:
         self._source = (module_name, name)
 
-    def __call__(self, *arguments: Any) -> Any:
-        return self._real()(*arguments)
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._real()(*arguments, **named)
 
     def __getattr__(self, attribute: str) -> Any:
         return getattr(self._real(), attribute)
@@ -47,7 +47,13 @@ def stub_modules(*stubs: ModuleType) -> Iterator[None]:
 
 
 def stub(name: str, **contents: Any) -> ModuleType:
-    """Return a stub of a module."""
+    """Return a stub of a module. What it does not contain, it takes from the module once that can be imported."""
     module = ModuleType(name)
-    vars(module).update(contents)
+
+    def take(wanted: str) -> Any:
+        if sys.modules.get(name) is module:
+            raise AttributeError(wanted)
+        return getattr(import_module(name), wanted)
+
+    vars(module).update(contents, __getattr__=take)
     return module
