@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import secrets
 import shutil
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ _OLDEST_COMPOSE = (2, 20)  # `up --wait` accepts services that have completed
 _NEEDS_PASSWORDS = ("create", "restart", "run", "start", "up", "upgrade", "watch")
 _ADDRESSES = {8080: "RENTOMATIC_HTTP", 8443: "RENTOMATIC_HTTPS"}
 _WEB = ("web-1", "web-2")
+_INTERRUPTED = 130  # by Ctrl-C
 _HELP = """Usage: manage.py compose COMMAND
 
 Run the system in containers: nginx, two web services and Postgres (docs/containers.md).
@@ -62,10 +64,11 @@ def main(arguments: Sequence[str]) -> int:
             _make_passwords()
         if command == "up":
             _ensure_ports_are_free()
+            _ensure_image()
     except ComposeError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
-    own = {"down": _down, "new-passwords": _change_passwords, "run": _run, "upgrade": _upgrade}
+    own = {"build": _build, "down": _down, "new-passwords": _change_passwords, "run": _run, "upgrade": _upgrade}
     return own[command](rest) if command in own else _compose(command, *rest)
 
 
@@ -90,10 +93,7 @@ def _ensure_ports_are_free() -> None:
     nginx = ["--filter", "label=com.docker.compose.service=nginx"]
     if _output("ps", "--quiet", "--filter", f"label={_PROJECT_LABEL}={_project()}", *nginx):
         return  # the system is up already
-    configuration = _docker("compose", *_files(), "config", "--format", "json")
-    if configuration.returncode:
-        return  # Compose will say why
-    for port in json.loads(configuration.stdout)["services"]["nginx"]["ports"]:
+    for port in _service("nginx").get("ports", []):
         host, number = port.get("host_ip", ""), int(port["published"])
         try:
             with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
@@ -104,6 +104,30 @@ def _ensure_ports_are_free() -> None:
         except OSError as error:
             address, variable = f"{host}:{number}", _ADDRESSES[port["target"]]
             raise ComposeError(f"Cannot listen on {address} ({error.strerror}): choose another {variable}") from None
+
+
+def _ensure_image() -> None:
+    image = _service("migrate").get("image")
+    if image and _docker("image", "inspect", image).returncode and _build([]):
+        raise ComposeError("The image cannot be built; the lines above say why")
+
+
+def _build(options: Sequence[str]) -> int:
+    """Build the image; if that fails, again with wheels that this machine's pip downloads.
+
+    Containers may have no way to PyPI, or may not trust the proxy that this machine trusts.
+    """
+    status = _compose("build", *options)
+    if status in (0, _INTERRUPTED):
+        return status
+    sys.stderr.write("The build failed: trying again with packages that this machine downloads\n")
+    machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps"]
+    wheels = ["--only-binary", ":all:", "--python-version", "3.13", "--platform", f"manylinux2014_{machine}"]
+    files = ["--dest", "containers/wheels", "--requirement", "containers/requirements.txt"]
+    if subprocess.run([*pip, *wheels, *files], cwd=str(_ROOT), check=False).returncode:
+        return status
+    return _compose("build", *options)
 
 
 def _make_passwords(*, are_new: bool = False) -> None:
@@ -128,8 +152,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _upgrade(build_options: Sequence[str]) -> int:
     """Replace one web service after the other; one that does not become healthy leaves the other as it was."""
-    return _steps(
-        ["build", *build_options],
+    return _build(build_options) or _steps(
         ["up", "--detach", "--wait", "postgres"],
         ["run", "--rm", "--no-TTY", "migrate"],
         *(["up", "--detach", "--wait", "--no-deps", "--force-recreate", service] for service in _WEB),
@@ -186,6 +209,13 @@ def _compose(*arguments: str, stdin: str | None = None) -> int:
 def _files() -> list[str]:
     tls = ["--file", str(_CONTAINERS / "compose.tls.yaml")] if _CERTIFICATE.exists() else []
     return ["--file", str(_CONTAINERS / "compose.yaml"), *tls]
+
+
+def _service(name: str) -> dict[str, Any]:
+    """Return a service as Compose reads it; an empty one if the files are wrong, which Compose will say itself."""
+    configuration = _docker("compose", *_files(), "config", "--format", "json")
+    services = {} if configuration.returncode else json.loads(configuration.stdout)["services"]
+    return dict(services.get(name, {}))
 
 
 def _output(*arguments: str) -> list[str]:

@@ -77,7 +77,6 @@ def system(clone: Path) -> Iterator[System]:
     """The system, which is up; nothing of it is left in the end."""
     ensure_docker()
     system = System.of(clone)
-    system.put_wheels()
     try:
         system.compose("up", "-d", "--wait")
         yield system

@@ -64,7 +64,6 @@ RUN_ELSEWHERE = {
     "export AWS_": "it is a setting",
     "gh ": "it needs a repository on GitHub",
     "python3 manage.py compose ": "test_containers.py runs them",
-    "python3 -m pip download ": "likewise",
     "git pull": "it needs a repository elsewhere",
     "make .venv/.installed": "the other commands of make do it first",
 }

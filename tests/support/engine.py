@@ -50,13 +50,6 @@ class System:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def put_wheels(self) -> None:
-        """Download what the image needs with this machine's pip: containers may have no way to PyPI."""
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--require-hashes", "--no-deps"]
-        wheels = ["--only-binary", ":all:", "--python-version", "3.13", "--dest", "containers/wheels"]
-        command = [*pip, *wheels, "--requirement", "containers/requirements.txt"]
-        subprocess.run(command, cwd=self.clone, capture_output=True, check=False)
-
     def compose(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run `manage.py compose` with nothing installed, and fail unless it succeeds."""
         result = subprocess.run(

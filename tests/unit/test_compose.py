@@ -60,7 +60,13 @@ def fresh(tmp_path: Path) -> Path:
 
 def publish(fresh: Path, port: int) -> None:
     ports = [{"target": 8080, "host_ip": "127.0.0.1", "published": str(port)}]
-    (fresh / "config").write_text(json.dumps({"services": {"nginx": {"ports": ports}}}))
+    (fresh / "config").write_text(json.dumps({"services": {"nginx": {"ports": ports}, "migrate": {"image": "image"}}}))
+
+
+def put_pip(fresh: Path, program: str) -> None:
+    (fresh / "pip").mkdir()
+    (fresh / "pip/__init__.py").touch()
+    (fresh / "pip/__main__.py").write_text(program)
 
 
 def compose(fresh: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -159,6 +165,33 @@ def test_an_upgrade_ends_where_it_fails(fresh: Path) -> None:
     result = compose(fresh, "upgrade")
 
     assert (result.returncode, asked(fresh)[-1]) == (3, "up --detach --wait --no-deps --force-recreate web-1")
+
+
+def test_the_first_start_builds_the_image_with_wheels_if_need_be(fresh: Path) -> None:
+    lacks_image = DOCKER.replace('    "ps --all"*)', '    "image inspect image") exit 1 ;;\n    "ps --all"*)')
+    fails_first = lacks_image.replace("case", '[ "${*%build}" = "$*" ] || [ -e "$FAKE/wheels" ] || exit 17; case', 1)
+    (fresh / "bin/docker").write_text(fails_first)
+    put_pip(fresh, "import sys\nopen('wheels', 'w').write(' '.join(sys.argv[1:]))\n")
+
+    result = compose(fresh, "up", "-d")
+
+    assert (result.returncode, asked(fresh)) == (0, ["build", "build", "up -d"])
+    assert "trying again with packages that this machine downloads" in result.stderr
+    assert "--require-hashes" in (fresh / "wheels").read_text()
+
+
+@pytest.mark.parametrize("status", [1, 130])
+def test_an_image_that_cannot_be_built_ends_it(fresh: Path, status: int) -> None:
+    lacks_image = DOCKER.replace('    "ps --all"*)', '    "image inspect image") exit 1 ;;\n    "ps --all"*)')
+    fails = lacks_image.replace("case", f'[ "${{*%build}}" = "$*" ] || exit {status}; case', 1)
+    (fresh / "bin/docker").write_text(fails)
+    put_pip(fresh, "raise SystemExit(1)\n")
+
+    result = compose(fresh, "up")
+
+    assert (result.returncode, asked(fresh)) == (1, ["build"])
+    assert result.stderr.endswith("Error: The image cannot be built; the lines above say why\n")
+    assert ("trying again" in result.stderr) == (status == 1)
 
 
 def test_down_disconnects_what_is_not_the_systems(fresh: Path) -> None:
