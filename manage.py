@@ -12,6 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+if __name__ == "__main__" and sys.argv[1:2] == ["compose"]:  # needs nothing installed, and runs on Python 3.9
+    from devtools.compose import main as compose_main
+
+    sys.exit(compose_main(sys.argv[2:]))
+
 import click
 
 from rentomatic.domain.printable_text import printable
@@ -119,7 +124,7 @@ def serve(host: str, port: int) -> None:
 def migrate(*, sql: bool) -> None:
     """Migrate the database that POSTGRES_* name.
 
-    The rooms are kept. READER_SECRET_ID sets the password of the role that the API reads with, and
+    The rooms are kept. READER_SECRET_ID or READER_PASSWORD sets the password of the role that the API reads with, and
     READER_CONNECTION_LIMIT its maximum number of connections. With READER_AUTH=iam it logs in by IAM instead, on RDS.
     """
     from devtools.database import is_named
@@ -294,6 +299,15 @@ def delete_versions(*, function: str, keep: int, is_dry_run: bool) -> None:
         click.echo(f"{'Would delete' if is_dry_run else 'Deleted'} {', '.join(deleted)}")
     else:
         click.echo("Nothing to delete")
+
+
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def compose(*, arguments: tuple[str, ...]) -> None:
+    """Run the system in containers: `manage.py compose --help`."""
+    from devtools.compose import main as compose_main
+
+    sys.exit(compose_main(arguments))
 
 
 @main.command()

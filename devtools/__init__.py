@@ -1,1 +1,1 @@
-"""Development tools, such as a local gateway, Lambda environment and Postgres. Never deployed."""
+"""Development tools, such as a local gateway, Lambda environment and Postgres. Never deployed to AWS."""

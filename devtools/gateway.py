@@ -9,6 +9,7 @@ import logging
 import socket
 import sys
 from contextlib import suppress
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from flask import request
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from flask import Response
+
+
+_WITHOUT_CONTENT = (HTTPStatus.NO_CONTENT, HTTPStatus.PERMANENT_REDIRECT)
 
 
 def ensure_port_is_free(host: str, port: int) -> None:
@@ -50,7 +54,7 @@ def serve(template: Path, host: str, port: int) -> None:
         service = LocalApigwService(api, runner, host=host, port=port)
         service.create()
         service._app.wsgi_app = _with_path_as_sent(service._app.wsgi_app)  # noqa: SLF001 - see below
-        service._app.after_request(_without_length_of_head)  # noqa: SLF001 - it makes it, and has it nowhere else
+        service._app.after_request(_without_invented_headers)  # noqa: SLF001 - it makes it, and has it nowhere else
     with suppress(ProcessSigTermException):
         service.run()
 
@@ -67,8 +71,13 @@ def _with_path_as_sent(app: WSGIApplication) -> WSGIApplication:
     return wrapped
 
 
-def _without_length_of_head(answer: Response) -> Response:
-    """Leave out the length of an answer to HEAD, which is that of the body it has not (RFC 9110, section 8.6)."""
+def _without_invented_headers(answer: Response) -> Response:
+    """Leave out what the function has not answered: a type where there is no content, and the length of HEAD's.
+
+    That would be the length of the body that it has not (RFC 9110, section 8.6).
+    """
+    if answer.status_code in _WITHOUT_CONTENT:
+        del answer.headers["Content-Type"]
     if request.method == "HEAD":
         answer.automatically_set_content_length = False
         del answer.headers["Content-Length"]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 READER = "rentomatic_reader"
 _MECHANISM = "SCRAM-SHA-256"
+_IN_SECRET = "The 'password' in the secret that READER_SECRET_ID names"  # noqa: S105 - what a message begins with
 _HAS_IAM_ROLE = "SELECT pg_has_role('rentomatic_reader', oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
 _CONNECTIONS_MAX = 262_143  # the maximum of max_connections (PostgreSQL's guc_tables)
 
@@ -41,19 +42,30 @@ class Login:
 
 
 def read_login(configuration: Mapping[str, Any], deadline: float = math.inf) -> Login | None:
-    """Read `READER_SECRET_ID`, `READER_AUTH` and `READER_CONNECTION_LIMIT`; return None if none is set.
+    """Read `READER_SECRET_ID` or `READER_PASSWORD`, `READER_AUTH` and `READER_CONNECTION_LIMIT`.
+
+    Returns:
+        None if none is set.
 
     Raises:
         RepositoryError: the secret cannot be read, or a setting is invalid.
     """
-    secret_id, limit = configuration.get("READER_SECRET_ID"), configuration.get("READER_CONNECTION_LIMIT")
+    secret_id, password = configuration.get("READER_SECRET_ID"), configuration.get("READER_PASSWORD")
+    limit = configuration.get("READER_CONNECTION_LIMIT")
     uses_iam = _uses_iam(configuration.get("READER_AUTH") or "password")
     if uses_iam and secret_id:
         raise SettingsError(["READER_AUTH=iam disables the password in READER_SECRET_ID: set one of the two"])
-    if not (secret_id or limit or uses_iam):
+    if password and (uses_iam or secret_id):
+        other = "READER_SECRET_ID" if secret_id else "READER_AUTH=iam"
+        raise SettingsError([f"READER_PASSWORD excludes {other}: set one of the two"])
+    if not (secret_id or password or limit or uses_iam):
         return None
     connection_limit = _number_of_connections(str(limit)) if limit else None
-    verifier = _verifier(read_secret("READER_SECRET_ID", secret_id, deadline)) if secret_id else ""
+    verifier = ""
+    if secret_id:
+        verifier = _verifier(_password(read_secret("READER_SECRET_ID", secret_id, deadline)), _IN_SECRET)
+    elif password:
+        verifier = _verifier(password, "READER_PASSWORD")
     return Login(verifier, connection_limit, uses_iam)
 
 
@@ -97,17 +109,20 @@ def _number_of_connections(text: str) -> int:
     raise SettingsError([f"READER_CONNECTION_LIMIT must be an integer from 1 to {_CONNECTIONS_MAX}"])
 
 
-def _verifier(secret: Mapping[str, Any]) -> str:
-    """Return the password's verifier (PostgreSQL manual, "pg_authid"), so that the password is never sent."""
+def _password(secret: Mapping[str, Any]) -> str:
     username, password = secret.get("username"), secret.get("password")
     if username != READER:
         raise SettingsError([f"The 'username' in the secret that READER_SECRET_ID names must be {READER}"])
     if not isinstance(password, str) or not password:
-        raise SettingsError(["The 'password' in the secret that READER_SECRET_ID names is missing or not text"])
+        raise SettingsError([f"{_IN_SECRET} is missing or not text"])
+    return password
+
+
+def _verifier(password: str, name: str) -> str:
+    """Return the password's verifier (PostgreSQL manual, "pg_authid"), so that the password is never sent."""
     try:
         salt, stored_key, server_key, iterations = ScramMechanism(_MECHANISM).make_auth_info(password)
     except ScramException:
-        message = "The 'password' in the secret that READER_SECRET_ID names has characters that are not allowed"
-        raise SettingsError([message]) from None
+        raise SettingsError([f"{name} has characters that are not allowed"]) from None
     salt, stored_key, server_key = (b64encode(part).decode() for part in (salt, stored_key, server_key))
     return f"{_MECHANISM}${iterations}:{salt}${stored_key}:{server_key}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -66,7 +67,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """A Postgres of the tests' own: the settings of its superuser."""
+    """A Postgres of the tests' own: the settings of its superuser. Or the one that TESTED_POSTGRES has, in JSON."""
+    if tested := os.environ.get("TESTED_POSTGRES"):
+        yield json.loads(tested)
+        return
     data = tmp_path_factory.mktemp("embedded") / "postgres"
     fast = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
     with embedded_postgres_server(data, host="127.0.0.1", port=free_port(), options=fast) as configuration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def api(migrated: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of the API under `manage.py serve`, over the tests' database."""
+    """The URL of the API under `manage.py serve`, over the tests' database; or of the one that TESTED_API names."""
+    if url := os.environ.get("TESTED_API"):
+        yield url
+        return
     port = str(free_port())
     output = tmp_path_factory.mktemp("serve") / "output"
     command = [sys.executable, "manage.py", "serve", "--port", port]

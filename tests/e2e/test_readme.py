@@ -17,6 +17,7 @@ from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from schema.reader_login import READER
 from tests.support.commands import clean_environ, free_port, running
+from tests.support.engine import ensure_docker
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ COMMANDS = [
     for line in block.replace("\\\n", "").splitlines()
     if line and not line.startswith("#")
 ]
-REQUESTS = [line for line in README.splitlines() if line.startswith("curl ")]
+REQUESTS = [line for line in README.splitlines() if line.startswith("curl ") and ":3000/" in line]
 
 LAMBDA_IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 GENERATE = ".venv/bin/python manage.py generate "
@@ -62,6 +63,8 @@ RUN_ELSEWHERE = {
     'curl "$URL': "likewise",
     "export AWS_": "it is a setting",
     "gh ": "it needs a repository on GitHub",
+    "python3 manage.py compose ": "test_containers.py runs them",
+    "git pull": "it needs a repository elsewhere",
     "make .venv/.installed": "the other commands of make do it first",
 }
 
@@ -160,7 +163,7 @@ def test_the_commands_of_the_virtual_environment_run(clone: Path, command: str, 
 
 def test_the_listings_are_imported_as_the_page_says(clone: Path, empty_database: dict[str, str]) -> None:
     environ = {**clean_environ(), **empty_database}
-    (command,) = {line for line in COMMANDS if "docs/listings.csv" in line}
+    (command,) = {line for line in COMMANDS if "manage.py import docs/listings.csv" in line}
     added, unchanged = re.findall(r"```text\n(Read .*?)```", IMPORT, re.DOTALL)
     (refused,) = re.findall(r'^\{"line": .*$', IMPORT, re.MULTILINE)
     upgrade(empty_database, print)
@@ -223,16 +226,9 @@ def test_the_doctor_finds_nothing_wrong_with_the_migrated_role_and_says_what_the
     assert shown in bad.stdout
 
 
-@pytest.fixture
-def docker() -> None:
-    """An engine that answers, and Compose."""
-    for command in (["docker", "info"], ["docker", "compose", "version"]):
-        if not shutil.which("docker") or subprocess.run(command, capture_output=True, check=False).returncode:
-            pytest.skip(f"`{' '.join(command)}` fails: the commands with docker and sam local are not run")
-
-
-@pytest.mark.usefixtures("docker", "lambda_python")
+@pytest.mark.usefixtures("lambda_python")
 def test_the_commands_with_docker_run(clone: Path) -> None:
+    ensure_docker()
     environ = {**clean_environ(), "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"}
     if not subprocess.run(["docker", "image", "inspect", LAMBDA_IMAGE], capture_output=True, check=False).returncode:
         environ["SAM_SKIP_PULL_IMAGE"] = "true"  # there may be no registry

@@ -206,6 +206,13 @@ def test_the_reader_logs_in_with_the_password_of_the_secret(
     assert {finding.verdict for finding in examine(as_reader(database))} == {"ok"}
 
 
+def test_the_password_may_be_a_setting_of_the_migration(database: dict[str, str], superuser: Connection) -> None:
+    upgrade({**database, "READER_PASSWORD": CANARY}, print)
+
+    assert superuser.run(ROLE) == [[True, 50, False, SETTINGS]]
+    assert {finding.verdict for finding in examine(as_reader(database))} == {"ok"}
+
+
 @pytest.mark.parametrize("statement", ["DELETE FROM room", "CREATE TABLE more ()", "CREATE TEMPORARY TABLE more ()"])
 def test_the_reader_writes_nothing(
     database: dict[str, str], secret: Callable[..., dict[str, str]], statement: str
@@ -301,6 +308,21 @@ def test_without_rds_an_iam_reader_may_log_in(database: dict[str, str], superuse
 def test_iam_and_a_password_exclude_each_other(database: dict[str, str], secret: Callable[..., dict[str, str]]) -> None:
     with pytest.raises(SettingsError, match="READER_AUTH=iam disables the password in READER_SECRET_ID"):
         upgrade({**database, **secret(), "READER_AUTH": "iam"}, print)
+
+
+@pytest.mark.parametrize(
+    "other", [{"READER_AUTH": "iam"}, {"READER_SECRET_ID": "name"}], ids=lambda other: next(iter(other))
+)
+def test_a_password_of_its_own_excludes_other_logins(database: dict[str, str], other: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=f"READER_PASSWORD excludes {next(iter(other))}"):
+        upgrade({**database, "READER_PASSWORD": CANARY, **other}, print)
+
+
+def test_a_password_that_postgres_refuses_is_named_by_its_variable(database: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="READER_PASSWORD has characters that are not allowed") as raised:
+        upgrade({**database, "READER_PASSWORD": f"{CANARY}\7"}, print)
+
+    assert CANARY not in str(raised.value)
 
 
 def test_another_way_to_log_in_is_refused(database: dict[str, str]) -> None:

@@ -1,0 +1,307 @@
+"""The system in containers, on a Docker engine: as a user starts, fills, upgrades and stops it."""
+
+from __future__ import annotations
+
+import csv
+import http.client
+import io
+import json
+import os
+import re
+import socket
+import ssl
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import astuple
+from threading import Event
+from typing import TYPE_CHECKING
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from devtools.database import insert_rooms
+from rentomatic.domain.room_columns import ATTRIBUTES
+from tests.contracts.room_repository import a_room
+from tests.support.commands import clean_environ, get
+from tests.support.engine import System, docker, ensure_docker
+from tests.support.injectors import make_authority, make_certificate
+from tests.support.paths import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pg8000.native import Connection
+
+    from rentomatic.domain.room import Room
+
+README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "docs" / "containers.md").read_text()
+CLIENTS = 20
+REQUESTS = int(os.environ.get("TESTED_REQUESTS") or 400)  # while web services are replaced; 5,000 were tried by hand
+ROOMS = [a_room(code=f"code-{price}", price=price, latitude=53.5 + price / 1000) for price in range(60)]
+# What may differ between front doors.
+OF_THE_SERVER = {"Connection", "Content-Encoding", "Date", "Server", "Transfer-Encoding", "X-Request-ID"}
+ASKED = [
+    ("GET", "/rooms", {}),
+    ("GET", "/rooms?count=exact&limit=3", {}),
+    ("GET", "/rooms?limit=3", {"Accept": "text/csv"}),
+    ("GET", "/rooms?limit=5&near=53.55,9.99&sort=distance", {"Accept": "application/geo+json"}),
+    ("GET", "/rooms?filter_code__in=code-1%2Ccode-2,%C3%BC&filter_price__lt=40", {}),
+    ("GET", "/rooms?filter_prize__lt=40", {}),
+    ("GET", "/rooms?limit=", {}),
+    ("GET", "/rooms/code-1", {}),
+    ("GET", "/rooms/a%2Fb", {}),
+    ("GET", "/rooms", {"Accept": "image/png"}),
+    ("GET", "/rooms", {"If-None-Match": "*"}),
+    ("GET", "/houses", {}),
+    ("GET", "/", {}),
+    ("GET", "//rooms/", {}),
+    ("GET", "/openapi.json", {}),
+    ("GET", "/docs", {}),
+    ("GET", "/health", {}),
+    ("GET", "/health/ready", {}),
+    ("HEAD", "/rooms", {}),
+    ("HEAD", "/houses", {}),
+    ("OPTIONS", "/rooms", {"Origin": "https://www.example.com", "Access-Control-Request-Method": "GET"}),
+    ("POST", "/rooms", {}),
+    ("DELETE", "/rooms/code-1", {}),
+]
+
+
+@pytest.fixture
+def system(clone: Path) -> Iterator[System]:
+    """The system, which is up; nothing of it is left in the end."""
+    ensure_docker()
+    system = System.of(clone)
+    try:
+        system.compose("up", "-d", "--wait")
+        yield system
+    finally:
+        system.compose("down", "--volumes")
+        docker("image", "rm", "--force", system.project)
+
+
+def test_the_system_in_containers(system: System, api: str, admin: Connection) -> None:
+    """Use one system for all, since it takes a minute to start."""
+    _is_empty_at_first(system)
+    _imports_from_the_standard_input(system)
+    _answers_as_make_run_does(system, api, admin)
+    _answers_errors_of_nginx_as_problems(system)
+    _answers_all_requests_of_an_upgrade(system)
+    _logs_json_and_no_password(system)
+    _speaks_tls_with_a_certificate(system)
+    _passes_the_suite_of_make_run(system)
+    _restores_a_backup_and_changes_passwords(system)
+    _does_what_the_readme_says_and_leaves_only_data(system)
+
+
+def _is_empty_at_first(system: System) -> None:
+    assert get(f"{system.url}/rooms")[::2] == (200, "[]")
+
+
+def _imports_from_the_standard_input(system: System) -> None:
+    result = system.compose("run", "import", stdin=_csv([*ROOMS, a_room(code="wrong", price=-1)]))
+
+    assert "60 rooms added" in result.stdout
+    assert '"column": "price", "value": "-1"' in result.stderr
+    assert len(json.loads(get(f"{system.url}/rooms")[2])) == 60
+    assert system.compose("run", "export").stdout.count("\n") == 61
+
+
+def _csv(rooms: list[Room]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([ATTRIBUTES, *map(astuple, rooms)])
+    return text.getvalue()
+
+
+def _answers_as_make_run_does(system: System, api: str, admin: Connection) -> None:
+    admin.run("TRUNCATE room RESTART IDENTITY")  # so that cursors are the same
+    insert_rooms(admin, ROOMS)
+    ours, theirs = ([_ask(url, *asked) for asked in ASKED] for url in (system.url, api))
+    assert [pair for pair in zip(ASKED, ours, theirs, strict=True) if pair[1] != pair[2]] == []
+    whole = _ask(system.url, "GET", "/rooms", {})
+    compressed = _ask(system.url, "GET", "/rooms", {"Accept-Encoding": "gzip"})
+    assert len(compressed[2]) < len(whole[2]) / 2
+    assert compressed[1]["ETag"] == f"W/{whole[1]['ETag']}"
+    assert _ask(system.url, "GET", "/rooms", {"If-None-Match": compressed[1]["ETag"]})[0] == 304
+
+
+def _ask(url: str, method: str, target: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    """Return status, headers and body, without what may differ."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
+    connection.request(method, target, headers={"Host": "rooms.example", **headers})
+    with connection.getresponse() as answer:
+        body = answer.read()
+        shown = {name: value for name, value in answer.getheaders() if name not in OF_THE_SERVER}
+        # nginx has a line of its own for what it compresses.
+        vary = [value for value in answer.headers.get_all("Vary", []) if value != "Accept-Encoding"]
+    connection.close()
+    shown.pop("Vary", None)
+    shown |= {"Vary": ", ".join(vary)} if vary else {}
+    if shown.get("Content-Type") == "application/problem+json" and body:
+        body = json.dumps({**json.loads(body), "request_id": ""}).encode()
+        shown.pop("Content-Length", None)  # with the id
+    return answer.status, shown, body
+
+
+def _answers_errors_of_nginx_as_problems(system: System) -> None:
+    _assert_is_problem(_send(system, "TRACE /rooms"), 405)
+    _assert_is_problem(_send(system, "POST /rooms", "Content-Length: 20000"), 413)
+    _assert_is_problem(_send(system, f"GET /rooms?{'a' * 20_000}"), 414)
+    _assert_is_problem(_send(system, "GET /rooms", f"X: {'a' * 20_000}"), 431)
+    _assert_is_problem(_send(system, "GET /%00"), 400)
+    _assert_is_problem(_send(system, "GET /.problem"), 404)
+    _assert_is_problem(_answer_of_most(system, 300), 429)
+    system.compose("pause", "web-1", "web-2")
+    _assert_is_problem(_send(system, "GET /rooms"), 504)
+    system.compose("unpause", "web-1", "web-2")
+    system.compose("stop", "web-1", "web-2")
+    _assert_is_problem(_send(system, "GET /rooms"), 502)
+    system.compose("up", "-d", "--wait")
+
+
+def _speaks_tls_with_a_certificate(system: System) -> None:
+    authority = make_authority()
+    folder = system.clone / ".data/compose/tls"
+    folder.mkdir()
+    both = make_certificate(folder / "certificate.pem", "rooms.example", authority)
+    (folder / "key.pem").write_bytes(both.read_bytes())
+    system.compose("up", "-d", "--wait")
+    context = ssl.create_default_context(cadata=authority[0].public_bytes(Encoding.PEM).decode())
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # the authority has no key identifier
+
+    with _open(system.tls_port, "GET /rooms?limit=1") as plain:
+        _assert_is_problem(_read(plain), 400)
+    connection = socket.create_connection(("127.0.0.1", system.tls_port), timeout=60)
+    with context.wrap_socket(connection, server_hostname="rooms.example") as encrypted:
+        encrypted.sendall(_lines("GET /rooms?limit=1"))
+        assert b"\r\nLink: <https://rooms.example/rooms?limit=1&cursor=" in _read(encrypted)
+
+
+def _send(system: System, line: str, *headers: str) -> bytes:
+    with _open(system.port, line, *headers) as connection:
+        return _read(connection)
+
+
+def _open(port: int, line: str, *headers: str) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    connection.sendall(_lines(line, *headers))
+    return connection
+
+
+def _lines(line: str, *headers: str) -> bytes:
+    lines = [f"{line} HTTP/1.1", "Host: rooms.example", "Connection: close", *headers, "", ""]
+    return "\r\n".join(lines).encode()
+
+
+def _read(connection: socket.socket) -> bytes:
+    answer = b""
+    while piece := connection.recv(65536):
+        answer += piece
+    return answer
+
+
+def _answer_of_most(system: System, number: int) -> bytes:
+    """Return an answer with another status than 200 to one of many requests at once."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(_open(system.port, "GET /health")) for _ in range(number)]
+        return next(answer for answer in map(_read, connections) if not answer.startswith(b"HTTP/1.1 200"))
+
+
+def _assert_is_problem(answer: bytes, status: int) -> None:
+    head, _, body = answer.decode().partition("\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} "), head
+    assert "Content-Type: application/problem+json" in head
+    assert "Cache-Control: no-store" in head
+    assert ("Allow: GET, HEAD, OPTIONS" in head) == (status == 405)
+    assert ("Retry-After: " in head) == (status in (429, 502))
+    problem = json.loads(body)
+    assert list(problem) == ["type", "title", "status", "detail", "message", "request_id"]
+    assert problem["status"] == status
+    assert problem["detail"] == problem["message"]
+    assert f"X-Request-ID: {problem['request_id']}" in head
+
+
+def _answers_all_requests_of_an_upgrade(system: System) -> None:
+    before = docker("ps", "--quiet", "--filter", f"name={system.project}-web").split()
+    expected = get(f"{system.url}/rooms?filter_price__lt=30")[2]
+    is_over = Event()
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        counts = [clients.submit(_ask_until, system, is_over, expected) for _ in range(CLIENTS)]
+        system.compose("upgrade")
+        is_over.set()
+        assert sum(count.result() for count in counts) >= REQUESTS
+    after = docker("ps", "--quiet", "--filter", f"name={system.project}-web").split()
+    assert set(before).isdisjoint(after)
+    assert len(after) == 2
+
+
+def _ask_until(system: System, is_over: Event, expected: str) -> int:
+    """Ask until the upgrade is over and enough was asked; return how often. Each answer is right, or this fails."""
+    opener = build_opener(ProxyHandler({}))
+    count = 0
+    while not is_over.is_set() or count < REQUESTS / CLIENTS:
+        request = Request(f"{system.url}/rooms?filter_price__lt=30")  # noqa: S310 - the test's own
+        with opener.open(request, timeout=30) as answer:
+            assert answer.read().decode() == expected
+        count += 1
+    return count
+
+
+def _passes_the_suite_of_make_run(system: System) -> None:
+    suite = ["tests/e2e/test_http_contract.py", "tests/e2e/test_schemathesis.py"]
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", *suite],
+        cwd=ROOT,
+        env={**clean_environ(), "TESTED_API": system.url, "TESTED_POSTGRES": json.dumps(system.owner())},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def _logs_json_and_no_password(system: System) -> None:
+    passwords = [file.read_text() for file in (system.clone / ".data/compose").glob("*_password")]
+    logs = system.compose("logs").stdout + docker("inspect", *docker("ps", "--all", "--quiet").split())
+    assert [password for password in passwords if password in logs] == []
+    statuses = {line["status"] for line in system.logs("nginx")}
+    assert statuses >= {"200", "405", "413", "429", "502", "504"}
+    assert {line["service"] for line in system.logs("web-1")} >= {"gunicorn"}
+
+
+def _restores_a_backup_and_changes_passwords(system: System) -> None:
+    """Run the commands of the page, but for those that are run elsewhere in this test."""
+    commands = re.findall("^python3 manage.py compose (?!up|down|run|upgrade).*$", PAGE, re.MULTILINE)
+    before = get(f"{system.url}/rooms")[2]
+    for command in sorted(commands, key=lambda command: "pg_dump" not in command):
+        system.run(command)
+        if "pg_dump" in command:
+            system.run("python3 manage.py compose exec -T postgres psql -U rentomatic -c 'TRUNCATE room'")
+    assert get(f"{system.url}/rooms")[2] == before
+    assert {command.partition(" ")[0] for command in (each.split("compose ")[1] for each in commands)} == {
+        "exec",
+        "kill",
+        "new-passwords",
+    }
+
+
+def _does_what_the_readme_says_and_leaves_only_data(system: System) -> None:
+    (block,) = (block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if "manage.py compose" in block)
+    up, curl, fill, down = block.splitlines()
+    (network,) = (name for name in system.left() if name.endswith("_web"))
+    other = docker("run", "--detach", "--network", network, "nginx:alpine")  # as `sam local` runs its own
+    try:
+        system.run(up)
+        assert system.run(curl).startswith("[")
+        assert "192 rooms added" in system.run(fill)
+        system.run(down)
+    finally:
+        docker("rm", "--force", other)
+    assert system.left() == [f"{system.project}_rooms"]
+    system.compose("down", "--volumes")
+    assert system.left() == []
