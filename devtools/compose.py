@@ -131,7 +131,7 @@ def _build(options: Sequence[str]) -> int:
 
 
 def _make_passwords(*, are_new: bool = False) -> None:
-    """Make the passwords that are missing, or all of them anew.
+    """Make the missing passwords, or replace all of them.
 
     The folder is closed to others. The files are not, because users of containers have other numbers than yours.
     """

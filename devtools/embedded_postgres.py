@@ -79,7 +79,7 @@ def embedded_postgres_server(
 
 
 def running_postgres_server(data: Path) -> dict[str, str] | None:
-    """Return the settings of a server on `data` that another process started; None if there is none."""
+    """Return the settings of a server on `data` that another process started, or None."""
     if _server_process(data) is None:
         return None
     # The fourth line has the port, the fifth the directory of the Unix socket (Postgres's miscadmin.h). A starting

@@ -46,7 +46,7 @@ def handler(event: Any, context: LambdaContext) -> dict[str, Any]:
     """Answer a request of any front door, a call to keep the function warm, or the event that asks for the doctor.
 
     Raises:
-        UnknownEventError: the event is none of these.
+        UnknownEventError: the event is something else.
     """
     _invocation.set(_Invocation(context, monotonic()))
     # Compared as a whole: whatever a client sends, the event of its request has other members, too.

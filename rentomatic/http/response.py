@@ -12,7 +12,7 @@ class Response:
     Attributes:
         status: The status code.
         headers: Each header has one value.
-        body: Text; empty where there is none.
+        body: Text; may be empty.
     """
 
     status: int
