@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, unquote, unquote_plus
 
-from rentomatic.http.request import RESPONSE_MAX, Request
+from rentomatic.http.request import RESPONSE_MAX, Request, printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from rentomatic.http.response import Response
 
 _LOAD_BALANCER_RESPONSE_MAX = 1_000_000 - 20_000  # of all of the response "1 MB"
-_PRINTABLE = re.compile(r"[!-~]*")
 _SCHEDULERS = ("aws.events", "aws.scheduler", "serverless-plugin-warmup")
 
 
@@ -184,9 +183,7 @@ def _base_path(base: str) -> str:
 
 def _encoded(path: str, *, is_exact: bool) -> str:
     """Return a path percent-encoded, as it was sent if that is known."""
-    if is_exact:
-        return path if _PRINTABLE.fullmatch(path) else quote(path, safe="%/!$&'()*+,;=:@")
-    return quote(path)
+    return printable_path(path) if is_exact else quote(path)
 
 
 def write_response(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:

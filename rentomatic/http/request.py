@@ -16,6 +16,8 @@ RESPONSE_MAX = 6_291_556 - 20_000
 # A name, an address, or an IPv6 address in brackets, with an optional port (RFC 3986, section 3.2).
 HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 _SCHEMES = ("http", "https")
+_PRINTABLE = re.compile(r"[!-~]*")
+_SAFE_IN_PATH = "%/!$&'()*+,;=:@"  # RFC 3986, section 3.3; `%` since it is encoded already
 _SAFE = "!$'()*,/:;?@"  # in a query (RFC 3986, section 3.4), without what separates parameters
 
 
@@ -82,6 +84,11 @@ class Request:
         if not HOST.fullmatch(host):
             raise InvalidHeaderError("Host", "Must be a host name or address, with an optional port")
         return f"{schemes[-1] or 'https'}://{host}{self.base_path}{path}"
+
+
+def printable_path(path: str, encoding: str = "utf-8") -> str:
+    """Return a percent-encoded path with those characters encoded, too, that the client should have encoded."""
+    return path if _PRINTABLE.fullmatch(path) else quote(path, safe=_SAFE_IN_PATH, encoding=encoding)
 
 
 def with_query(url: str, parameters: Mapping[str, Sequence[str]]) -> str:

@@ -55,7 +55,7 @@ class Match:
 
 
 def find_route(path: str, *, is_exact: bool = True) -> Match | None:
-    """Return the route of a path; None if there is none.
+    """Return the route of a path, or None.
 
     Args:
         path: Percent-encoded.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote
 from uuid import uuid4
 
-from rentomatic.http.request import Request
+from rentomatic.http.request import Request, printable_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from rentomatic.http.response import Response
 
-_PRINTABLE = re.compile(r"[!-~]*")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._=+/:;-]{1,128}")
 _TARGETS = ("RAW_URI", "REQUEST_URI")  # of gunicorn and the development server of Werkzeug; of uWSGI and mod_wsgi
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
@@ -55,8 +54,7 @@ def _path_as_sent(environ: Mapping[str, Any], base: str) -> str | None:
     base = quote(_bytes(base))
     if not path.startswith("/") or not path.startswith(base):  # such as the absolute form, which proxies are sent
         return None
-    path = path[len(base) :] or "/"
-    return path if _PRINTABLE.fullmatch(path) else quote(_bytes(path), safe="%/!$&'()*+,;=:@")
+    return printable_path(path[len(base) :] or "/", "latin-1")  # which is how WSGI hands over bytes
 
 
 def _bytes(text: str) -> bytes:

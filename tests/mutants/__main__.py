@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 GENERATOR = [str(ROOT / ".venv/mutants/bin/python"), "tests/mutants/generate.py"]
 LISTED = ROOT / "tests/mutants/equivalent.toml"
-# None of these imports anything of this repository, which each child must import anew.
+# None of these imports anything of this repository, which each child must import again.
 SLOW_IMPORTS = (
     *("alembic", "aws_lambda_powertools", "boto3", "botocore.auth", "cryptography.x509", "hypothesis.strategies"),
     *("moto.server", "moto.secretsmanager.models"),
