@@ -57,6 +57,8 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 		--output-file layers/dependencies/requirements.txt
 	@$(BIN)/uv pip compile --group pyproject.toml:migrate $(LOCK) --constraint requirements-dev.txt \
 		--output-file functions/migrate/requirements.txt
+	@$(BIN)/uv pip compile --group pyproject.toml:import $(LOCK) --constraint requirements-dev.txt \
+		--output-file functions/import_rooms/requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --group containers $(LOCK) --constraint requirements-dev.txt \
 		--output-file containers/requirements.txt
 	@$(BIN)/uv pip compile tests/deployment/checkov/requirements.in $(LOCK) --output-file tests/deployment/checkov/requirements.txt
