@@ -65,6 +65,8 @@ class ImportSummary:
         missing_columns: Attributes without a column: unknown in new rooms, unchanged in existing ones.
         columns: If any are missing, up to 20 columns of the first row, safe to print.
         reasons: The errors, most frequent first.
+        notes: How the file was read, in words.
+        warnings: What is probably wrong in it, in words.
     """
 
     read: int
@@ -75,3 +77,5 @@ class ImportSummary:
     missing_columns: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     reasons: tuple[RowErrorCount, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

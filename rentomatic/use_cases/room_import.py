@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
-from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
 from rentomatic.domain.room_columns import ATTRIBUTES
@@ -19,17 +18,17 @@ from rentomatic.responses import (
     build_response_from_error,
     build_response_from_invalid_request,
 )
+from rentomatic.use_cases.room_survey import some_names, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from rentomatic.domain.room_import import RowError, WrittenRooms
-    from rentomatic.requests.room_import import RoomImportRequest, Row
+    from rentomatic.requests.room_import import RoomImportRequest, Row, Rows
     from rentomatic.requests.room_list import RoomListInvalidRequest
+    from rentomatic.use_cases.room_survey import Survey
 
 ROW_ERRORS_MAX = 10_000  # reported one by one
-_COLUMNS_NAMED_MAX = 20
-_COLUMN_NAME_MAX = 100  # characters
 
 
 class RoomWriter(Protocol):
@@ -85,7 +84,7 @@ def room_import_use_case(
     writer: RoomWriter,
     codes: SeenCodes,
     request: RoomImportRequest | RoomListInvalidRequest,
-    rows: Iterable[Row],
+    rows: Rows,
     report: ImportReport,
 ) -> ResponseSuccess | ResponseFailure:
     """Return an `ImportSummary`, a ParametersError if the file cannot be used, or the writer's failure.
@@ -94,13 +93,13 @@ def room_import_use_case(
         writer: Writes the rooms.
         codes: Must be empty.
         request: How to read the rows.
-        rows: Consumed as a stream; an UnusableFileError that it raises becomes a ParametersError.
+        rows: Read twice, each time as a stream; an UnusableFileError that it raises becomes a ParametersError.
         report: Receives the first `ROW_ERRORS_MAX` errors, and the counts if there are more.
     """
     if not request:
         return build_response_from_invalid_request(request)
-    reading = _Reading(codes, request, report)
     try:
+        reading = _Reading(codes, request, survey(rows, request), report)
         written = writer.write(reading.rooms(rows), reading.missing_columns, is_dry_run=request.is_dry_run)
     except UnusableFileError as error:
         return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error))
@@ -112,15 +111,14 @@ def room_import_use_case(
 class _Reading:
     """Turns rows into rooms and counts both."""
 
-    def __init__(self, codes: SeenCodes, request: RoomImportRequest, report: ImportReport) -> None:
+    def __init__(self, codes: SeenCodes, request: RoomImportRequest, surveyed: Survey, report: ImportReport) -> None:
         self._codes = codes
         self._request = request
+        self._survey = surveyed
         self._report = report
         self._read = 0
         self._refused = 0
         self._reasons: Counter[tuple[str, str]] = Counter()
-        self._columns: set[str] = set()  # of the first row
-        self._missing = {*request.columns.values(), *request.code_from}
 
     def rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
         """Yield the rooms; finish the report after the last one or when the file turns out to be unusable."""
@@ -134,9 +132,6 @@ class _Reading:
     def _valid_rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
         for row in rows:
             self._read += 1
-            if self._missing:
-                self._missing.difference_update(row.values)
-                self._columns = self._columns or set(row.values)
             room, errors = self._room(row)
             if room:
                 yield room
@@ -146,20 +141,20 @@ class _Reading:
                 self._add_error(error)
             if self._request.is_strict:
                 raise UnusableFileError(f"In {errors[0]}")
-        self._check_columns()
 
     def missing_columns(self) -> tuple[str, ...]:
         """Return the attributes without a column; of latitude and longitude both or neither."""
-        columns = self._request.columns
-        names = [name for name in ATTRIBUTES if self._read and name != "code" and columns[name] in self._missing]
+        columns = self._survey.format.columns
+        names = [name for name in ATTRIBUTES if self._read and name != "code" and name not in columns]
         is_half = ("latitude" in names) != ("longitude" in names)
         return tuple(name for name in names if not (is_half and name in ("latitude", "longitude")))
 
     def summary(self, written: WrittenRooms) -> ImportSummary:
         missing_columns = self.missing_columns()
-        columns = self._some_columns() if missing_columns else ()
+        columns = some_names(self._survey.names) if missing_columns else ()
         counts = (self._read, written.added, written.changed, written.unchanged, self._refused)
-        return ImportSummary(*counts, missing_columns, columns, self._reason_counts())
+        said = (self._survey.notes, self._survey.warnings)
+        return ImportSummary(*counts, missing_columns, columns, self._reason_counts(), *said)
 
     def _add_error(self, error: RowError) -> None:
         if self._reasons.total() < ROW_ERRORS_MAX:
@@ -174,9 +169,9 @@ class _Reading:
         return tuple(RowErrorCount(column or None, reason, count) for (column, reason), count in reasons)
 
     def _room(self, row: Row) -> tuple[Room | None, list[RowError]]:
-        attributes, errors = read_attributes(row, self._request)
+        attributes, errors = read_attributes(row, self._survey.format)
         code = attributes.get("code")
-        column = self._request.columns["code"]
+        column = self._code_column
         if code is not None:
             errors += self._duplicate_errors(row, code, is_valid=not errors)
         elif not row.parse_error and column not in {error.column for error in errors}:
@@ -189,31 +184,17 @@ class _Reading:
         if times == 1 or number is None:
             return []
         expected = "Must be unique in the file"
-        return [row.error(self._request.columns["code"], code, f"{expected}: {row.unit} {number} has it too", expected)]
+        return [row.error(self._code_column, code, f"{expected}: {row.unit} {number} has it too", expected)]
 
     def _derived_code(self, row: Row) -> str:
         # Entered even for an invalid row, so that correcting it does not change the codes of later rows.
-        names = self._request.code_from
+        names = self._survey.code_from
         return self._unused(derived_code({name: row.values.get(name) for name in names} if names else row.values), row)
 
     def _unused(self, code: str, row: Row) -> str:
         times, _ = self._codes.enter(code, row.number)
         return code if times == 1 else self._unused(repeated_code(code, times), row)
 
-    def _check_columns(self) -> None:
-        """Reject a file that lacks a column named in the request, or every column."""
-        if not self._read:
-            return
-        named = [*self._request.mapped.values(), *self._request.code_from]
-        missing = [name for name in named if name in self._missing]
-        has_none = self._missing >= set(self._request.columns.values())
-        if missing or has_none:
-            what = ", ".join(missing or self._request.columns.values())
-            present = ", ".join(self._some_columns())
-            raise UnusableFileError(
-                f"No row has {'the column' if missing else 'any of the columns'} {what}: name the right ones with "
-                f"--map (IMPORT_MAP) or --code-from (IMPORT_CODE_FROM). Columns in the file: {present or 'none'}"
-            )
-
-    def _some_columns(self) -> tuple[str, ...]:
-        return tuple(printable(name, _COLUMN_NAME_MAX) for name in sorted(self._columns)[:_COLUMNS_NAMED_MAX])
+    @property
+    def _code_column(self) -> str:
+        return self._survey.format.columns.get("code", "code")
