@@ -20,6 +20,8 @@ if __name__ == "__main__" and sys.argv[1:2] == ["compose"]:  # needs nothing ins
 import click
 
 from rentomatic.domain.printable_text import printable
+from rentomatic.requests.numbers import STYLES
+from rentomatic.requests.room_import import PERIODS
 from rentomatic.serializers.files.formats import READABLE, WRITABLE
 
 if TYPE_CHECKING:
@@ -165,7 +167,15 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
 @click.argument("file", type=click.File("rb", lazy=False))
 @click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Columns to read attributes from.")
 @click.option(
-    "--code-from", default="", metavar="COLUMN,...", help="Columns to derive missing codes from; default all."
+    "--code-from",
+    default="",
+    metavar="COLUMN,...",
+    help="Columns to derive missing codes from; default all but the price's.",
+)
+@click.option("--numbers", default="", metavar="SAMPLE", help=f"How numbers are written: {', '.join(STYLES)}.")
+@click.option("--null", default="", metavar="TEXT,...", help="Texts for what is not known, such as NULL,n/a.")
+@click.option(
+    "--price-per", type=click.Choice(tuple(PERIODS)), help="What a price is for; it is stored, rounded, for a day."
 )
 @click.option("--round", "is_rounded", is_flag=True, help="Round decimals half away from zero instead of rejecting.")
 @click.option("--format", "format_", type=click.Choice(READABLE), help="The format, if FILE's name does not show it.")
@@ -173,7 +183,7 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, only report.")
 @click.option("--strict", "is_strict", is_flag=True, help="Import nothing if any row is invalid.")
 def import_(
-    *, file: BufferedReader, mapping: str, code_from: str, format_: str | None, report: Path | None, **how: bool
+    *, file: BufferedReader, mapping: str, code_from: str, format_: str | None, report: Path | None, **how: Any
 ) -> None:
     """Add and update rooms from a FILE.
 

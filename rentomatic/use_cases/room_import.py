@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
@@ -18,10 +18,11 @@ from rentomatic.responses import (
     build_response_from_error,
     build_response_from_invalid_request,
 )
-from rentomatic.use_cases.room_survey import some_names, survey
+from rentomatic.use_cases.room_survey import survey
+from rentomatic.use_cases.survey_notes import some_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from rentomatic.domain.room_import import RowError, WrittenRooms
     from rentomatic.requests.room_import import RoomImportRequest, Row, Rows
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from rentomatic.use_cases.room_survey import Survey
 
 ROW_ERRORS_MAX = 10_000  # reported one by one
+NOTHING_TO_DERIVE_FROM = (
+    "Has no code, and nothing but a price to derive one from: name the column of the codes with --map code=... "
+    "(IMPORT_MAP), or columns to derive codes from with --code-from (IMPORT_CODE_FROM)"
+)
 
 
 class RoomWriter(Protocol):
@@ -175,7 +180,11 @@ class _Reading:
         if code is not None:
             errors += self._duplicate_errors(row, code, is_valid=not errors)
         elif not row.parse_error and column not in {error.column for error in errors}:
-            attributes["code"] = self._derived_code(row)
+            values = self._survey.code_values(row)
+            if self._survey.code_from or any(value not in (None, "") for value in values.values()):
+                attributes["code"] = self._derived_code(values, row)
+            else:
+                errors.append(row.error(column, None, NOTHING_TO_DERIVE_FROM))
         return (None, errors) if errors else (Room.from_dict(attributes), [])
 
     def _duplicate_errors(self, row: Row, code: str, *, is_valid: bool) -> list[RowError]:
@@ -186,10 +195,9 @@ class _Reading:
         expected = "Must be unique in the file"
         return [row.error(self._code_column, code, f"{expected}: {row.unit} {number} has it too", expected)]
 
-    def _derived_code(self, row: Row) -> str:
+    def _derived_code(self, values: Mapping[str, Any], row: Row) -> str:
         # Entered even for an invalid row, so that correcting it does not change the codes of later rows.
-        names = self._survey.code_from
-        return self._unused(derived_code({name: row.values.get(name) for name in names} if names else row.values), row)
+        return self._unused(derived_code(values), row)
 
     def _unused(self, code: str, row: Row) -> str:
         times, _ = self._codes.enter(code, row.number)
