@@ -139,7 +139,7 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
         RoomFileError: nothing was imported.
     """
     with ExitStack() as stack:
-        codes = stack.enter_context(_seen_codes())
+        codes = stack.enter_context(seen_codes())
         report = stack.enter_context(_Report(file.report))
         rows = stack.enter_context(_Rows(file, say))  # ends the progress bar's line before other messages
         writer = PostgresRoomWriter(configuration, report=say)
@@ -192,10 +192,15 @@ def _file_errors(name: str) -> Iterator[None]:
         raise RoomFileError(f"{name}: {error}") from error
 
 
+def room_rows(file: RoomFile) -> _Rows:
+    """Return the rows of a file, without messages on progress."""
+    return _Rows(file, None)
+
+
 class _Rows:
     """The rows of a file, with its progress while they are read for the second time."""
 
-    def __init__(self, file: RoomFile, say: Say) -> None:
+    def __init__(self, file: RoomFile, say: Say | None) -> None:
         self._file = file
         self._say = say
         self._times = 0
@@ -212,7 +217,7 @@ class _Rows:
 
     def __iter__(self) -> Iterator[Row]:
         self._times += 1
-        if self._times != 2:  # noqa: PLR2004 - the first reading is the survey
+        if not self._say or self._times != 2:  # noqa: PLR2004 - the first reading is the survey
             return self._rows()
         self._progress.append(_with_progress(self._rows(), self._file.stream, self._say))
         return self._progress[-1]
@@ -231,7 +236,8 @@ class _Rows:
 
 
 @contextmanager
-def _seen_codes() -> Iterator[SqliteSeenCodes]:
+def seen_codes() -> Iterator[SqliteSeenCodes]:
+    """Provide a store of codes."""
     try:
         with SqliteSeenCodes() as codes:
             yield codes

@@ -17,7 +17,7 @@ from rentomatic.requests.column_names import (
     matching_column,
     suggested_columns,
 )
-from rentomatic.requests.numbers import NumberColumn, degrees_of
+from rentomatic.requests.numbers import NumberColumn, degrees_of, read
 from rentomatic.requests.room_import import COLUMNS_MAX, UnusableFileError
 from rentomatic.requests.room_row import RowFormat
 from rentomatic.use_cases.survey_notes import (
@@ -56,6 +56,7 @@ class Survey:
         numbers: What the columns of numbers show, by attribute.
         notes: What was decided, in words.
         warnings: What is probably wrong, in words.
+        has_comma_places: Whether there are coordinates with a comma that are not read.
     """
 
     format: RowFormat
@@ -65,6 +66,7 @@ class Survey:
     numbers: Mapping[str, NumberColumn]
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+    has_comma_places: bool
 
     def code_values(self, row: Row) -> dict[str, Any]:
         """Return the values of a row from which its code is derived, by column."""
@@ -74,8 +76,13 @@ class Survey:
         return {name: value for name, value in row.values.items() if name != price}
 
 
-def survey(rows: Rows, request: RoomImportRequest) -> Survey:
+def survey(rows: Rows, request: RoomImportRequest, *, is_preview: bool = False) -> Survey:
     """Read all rows once and decide how to read them.
+
+    Args:
+        rows: The rows.
+        request: What is known about them.
+        is_preview: Whether a file without any column of a room is one that suggestions are wanted for.
 
     Raises:
         UnusableFileError: the file cannot be read, or lacks a column that the request names, or has no column of a
@@ -84,7 +91,7 @@ def survey(rows: Rows, request: RoomImportRequest) -> Survey:
     seen = _Seen(rows, request)
     for row in rows:
         seen.add(row)
-    return seen.survey()
+    return seen.survey(is_preview=is_preview)
 
 
 class _Seen:
@@ -123,14 +130,16 @@ class _Seen:
             self._without_code += 1
             self._identities.add(values)
 
-    def survey(self) -> Survey:
+    def survey(self, *, is_preview: bool) -> Survey:
         found = {name: self._find(wanted, f"--map {name}=") for name, wanted in self._wanted.items()}
         code_from = {name: self._find(name, "--code-from ") for name in self._request.code_from}
         columns = {name: column for name, column in found.items() if column is not None}
         suggested = self._suggested(columns)
         if not self._is_empty:
             named = {self._request.mapped[name]: found[name] for name in self._request.mapped} | code_from
-            self._check([name for name, column in named.items() if column is None], columns, suggested)
+            missing = [name for name, column in named.items() if column is None]
+            if missing or not (columns or is_preview):
+                raise self._no_column(missing, suggested)
         numbers = {name: self._numbers[columns[name]] for name in _NUMBERS if columns.get(name) in self._numbers}
         request = self._request
         used = tuple(column for column in code_from.values() if column is not None)
@@ -142,6 +151,7 @@ class _Seen:
             numbers,
             tuple(self._notes(columns, numbers, suggested, used)),
             tuple(self._warnings(columns, numbers)),
+            self._places.has_commas,
         )
 
     def _add_names(self, values: Mapping[str, Any]) -> None:
@@ -182,16 +192,14 @@ class _Seen:
             suggested = suggested_columns(rest, {"code"}) | suggested
         return suggested
 
-    def _check(self, missing: Sequence[str], columns: Mapping[str, str], suggested: Mapping[str, str]) -> None:
-        if columns and not missing:
-            return
+    def _no_column(self, missing: Sequence[str], suggested: Mapping[str, str]) -> UnusableFileError:
         what = f"the column {', '.join(missing)}" if missing else f"any of the columns {', '.join(ATTRIBUTES)}"
         advice = "name the right ones with --map (IMPORT_MAP) or --code-from (IMPORT_CODE_FROM)"
         if suggested:
             valid = {name: column for name, column in self._request.mapped.items() if column not in missing}
             advice += f", perhaps {map_option({**valid, **suggested})}"
         names = ", ".join(some_names(self._names)) or "none"
-        raise UnusableFileError(f"No row has {what}: {advice}; --preview shows more. Columns in the file: {names}")
+        return UnusableFileError(f"No row has {what}: {advice}; --preview shows more. Columns in the file: {names}")
 
     def _styles(self, numbers: Mapping[str, NumberColumn]) -> dict[str, Style]:
         if self._request.style:
@@ -221,7 +229,11 @@ class _Seen:
 
 
 class _Places:
-    """The places of the rows."""
+    """The places of the rows.
+
+    Attributes:
+        has_commas: Whether some that could not be read have a comma.
+    """
 
     def __init__(self, style: Style | None) -> None:
         self._style = style
@@ -229,11 +241,15 @@ class _Places:
         self._zeros = 0
         self._first_zero = 0
         self._unit = ""
+        self.has_commas = False
 
     def add(self, latitude: object, longitude: object, row: Row) -> None:
         try:
             place = Place.of(degrees_of(latitude, self._style), degrees_of(longitude, self._style))
         except ValueError:
+            self.has_commas = self.has_commas or any(
+                "," in str(value) and read(str(value)) for value in (latitude, longitude)
+            )
             return
         self._unit = row.unit
         if place and not place.latitude and not place.longitude:
