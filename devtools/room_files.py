@@ -25,7 +25,7 @@ from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.files.formats import READABLE, format_of
 from rentomatic.serializers.files.import_report import SUFFIX, serialize_count, serialize_row_error
-from rentomatic.serializers.files.readers import read_rows
+from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.serializers.files.writers import serialize_rooms
 from rentomatic.use_cases.room_export import room_export_use_case
 from rentomatic.use_cases.room_import import ROW_ERRORS_MAX, room_import_use_case
@@ -77,28 +77,28 @@ class RoomFile:
     Attributes:
         name: The name for messages.
         stream: Its bytes.
-        format_: One of `READABLE`.
+        options: How to read it.
         report: The file for errors in rows, written only if there are any.
     """
 
     name: str
     stream: BufferedReader
-    format_: str
+    options: FileOptions
     report: Path
 
     @classmethod
-    def of(cls, stream: BufferedReader, format_: str | None, report: Path | None) -> Self:
-        """Describe an open file. By default its name gives the format, and the report is in the current folder.
+    def of(cls, stream: BufferedReader, options: FileOptions, report: Path | None) -> Self:
+        """Describe an open file, whose report is by default in the current folder.
 
         Raises:
-            RoomFileError: the name has no known format, or the report is the file itself or has no folder.
+            RoomFileError: the report is the file itself or has no folder.
         """
         name = "stdin" if stream.name == "<stdin>" else str(stream.name)
         report = report or Path(Path(name).name + SUFFIX)
         ensure_folder(report)
         if report.exists() and os.path.samestat(report.stat(), os.fstat(stream.fileno())):
             raise RoomFileError(f"{report} is the file to import: name another file with --report")
-        return cls(name, stream, format_ or named_format(name), report)
+        return cls(name, stream, options, report)
 
 
 def ensure_folder(file: Path) -> None:
@@ -130,7 +130,7 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
 
     Args:
         configuration: The Postgres settings of the table's owner by variable.
-        file: The file, which is read once.
+        file: The file, which is read twice, or copied if it can be read only once.
         request: How to import it.
         say: Called with messages on progress and the summary.
 
@@ -141,8 +141,8 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
     with ExitStack() as stack:
         codes = stack.enter_context(_seen_codes())
         report = stack.enter_context(_Report(file.report))
-        progress = _with_progress(_rows(file), file.stream, say)
-        rows = stack.enter_context(closing(progress))  # ends the progress bar's line before other messages
+        source = stack.enter_context(RowSource(file.stream, file.options))
+        rows = stack.enter_context(closing(_ShownRows(source, file, say)))
         writer = PostgresRoomWriter(configuration, report=say)
         response = room_import_use_case(writer, codes, request, rows, report)
         if isinstance(response, ResponseFailure):
@@ -191,11 +191,6 @@ def _file_errors(name: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise RoomFileError(f"{name}: {error}") from error
-
-
-def _rows(file: RoomFile) -> Iterator[Row]:
-    with _file_errors(file.name):
-        yield from read_rows(file.stream, file.format_)
 
 
 @contextmanager
@@ -253,6 +248,38 @@ class _Report:
                 f"Nothing was imported: the report {self._file} cannot be written ({error.strerror}); "
                 "free space, or name another file with --report"
             ) from error
+
+
+class _ShownRows:
+    """The rows of a file, with messages on the progress of each iteration."""
+
+    def __init__(self, source: RowSource, file: RoomFile, say: Say) -> None:
+        self._source = source
+        self._file = file
+        self._say = say
+        self._iterations: list[Generator[Row]] = []
+
+    def __iter__(self) -> Generator[Row]:
+        rows = self._rows()
+        self._iterations.append(rows)
+        return rows
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        return self._source.passed_over
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        return self._source.repeated
+
+    def close(self) -> None:
+        """End iterations, so that the progress bar's line ends before other messages."""
+        for rows in self._iterations:
+            rows.close()
+
+    def _rows(self) -> Generator[Row]:
+        with _file_errors(self._file.name):
+            yield from _with_progress(self._source, self._file.stream, self._say)
 
 
 def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Generator[Row]:
