@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from devtools.room_files import RoomFileError, room_rows, seen_codes
+from devtools.room_files import RoomFileError, seen_codes
 from devtools.text import amount
 from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.requests.import_settings import settings_text
 from rentomatic.responses import ResponseFailure
+from rentomatic.serializers.files.row_source import RowSource
 from rentomatic.use_cases.room_preview import ROOMS_SHOWN, room_preview_use_case
 from rentomatic.use_cases.survey_notes import shown
 
@@ -38,12 +39,15 @@ def preview_rooms(
     Raises:
         RoomFileError: the file cannot be used.
     """
-    with room_rows(file) as rows:
+    with RowSource(file.stream, file.options) as rows:
         response = room_preview_use_case(seen_codes, request, rows)
-    if isinstance(response, ResponseFailure):
-        if response.exception:
-            raise response.exception
-        raise RoomFileError(f"{file.name}: {response.message}")
+    match response:
+        case ResponseFailure(exception=OSError() as error):
+            raise RoomFileError(f"{file.name}: {error}") from error
+        case ResponseFailure(exception=Exception() as error):
+            raise error
+        case ResponseFailure():
+            raise RoomFileError(f"{file.name}: {response.message}")
     preview: Preview = response.value
     for part in _parts(preview):
         say(part)
