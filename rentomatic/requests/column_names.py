@@ -36,6 +36,8 @@ _SYNONYMS: Mapping[str, str] = {
     "latitude": "latitude lat breite breitengrad geobreite latitud y",
     "longitude": "longitude lon lng long lange laenge langengrad laengengrad geolange longitud x",
 }
+_NOTHING = _set("")
+_NO_SIZE = _set("price prices rent preis miete loyer prix precio alquiler cost kosten per pro")
 _NO_PRICE = _set("sqm qm quadratmeter sqft feet foot type typ currency")
 _OF_A_ROOM = _set(
     "room listing apartment appartement flat property unit object objekt wohnung zimmer inserat anzeige annonce bien "
@@ -123,7 +125,7 @@ def _rank(column: str, attribute: str) -> tuple[int, int] | None:
         is_of_a_room = len(words) > 1 and _OF_A_ROOM.issuperset(words[:-1]) and words[-1] in names
         is_compound = any(whole == f"{room}{name}" for room in _OF_A_ROOM for name in names)
         return (1, 0) if is_of_a_room or is_compound else None
-    if attribute == "price" and _NO_PRICE.intersection(words):
+    if {"price": _NO_PRICE, "size": _NO_SIZE}.get(attribute, _NOTHING).intersection(words):
         return None
     ranks = [names.index(word) for word in words if word in names and len(word) > 1]
     return (1, min(ranks)) if ranks else None

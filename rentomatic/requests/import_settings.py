@@ -70,7 +70,9 @@ def _option(name: str, value: object) -> str | bool:
         return entries_text(value)
     if isinstance(value, str | bool):
         return value
-    raise SettingsError(f"{name} must be text, true or false, a list of texts, or a table of texts")
+    if isinstance(value, int):
+        return str(value)
+    raise SettingsError(f"{name} must be text, a number, true or false, a list of texts, or a table of texts")
 
 
 def _toml(value: Any) -> str:

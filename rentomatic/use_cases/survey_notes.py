@@ -58,11 +58,12 @@ def suggestion_notes(mapped: Mapping[str, str], suggested: Mapping[str, str]) ->
 def code_notes(without_code: int, columns: Sequence[str], *, has_column: bool) -> Iterator[str]:
     """Say from which columns missing codes are derived."""
     if without_code and columns:
-        rows = f"{without_code:,} rows have no code" if has_column else "No column has the rooms' codes"
+        lacking = "1 row has no code" if without_code == 1 else f"{without_code:,} rows have no code"
+        what = lacking if has_column else "No column has the rooms' codes"
         more = len(columns) - COLUMNS_NAMED_MAX
         names = ", ".join(map(shown, columns[:COLUMNS_NAMED_MAX])) + (f" and {more} more" if more > 0 else "")
         yield (
-            f"{rows}: they are derived from {names}. A change in one of these makes another room; "
+            f"{what}: codes are derived from {names}. A change in one of these makes another room; "
             "--code-from (IMPORT_CODE_FROM) names columns that stay as they are"
         )
 

@@ -150,6 +150,39 @@ def test_the_environment_says_how_columns_become_rooms(
     assert (room.price, room.size) == (41, 20)
 
 
+def test_settings_beside_a_file_win_over_the_environment(
+    land: Land, s3: S3Client, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPORT_MAP", "price=rent")
+    monkeypatch.setenv("IMPORT_ROUND", "true")
+    settings = 'numbers = "1.200,50"\nformat = "csv"\n[map]\nprice = "Miete, täglich"\n'.encode()
+    file = 'code;"Miete, täglich"\na;1.234,56\n'.encode()
+
+    s3.put_object(Bucket=BUCKET, Key=f"{KEY}.settings.toml", Body=settings)
+    answer = land({KEY: file, f"{KEY}.settings.toml": settings})
+
+    assert [each["key"] for each in answer["imports"]] == [KEY]
+    assert [room.price for room in PostgresRepo(server).list()] == [1235]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (b"price_per = 'month'", "price_per is not an option: do you mean price-per?"),
+        (b"format = 'exe'", "format must be one of csv, "),
+        (b"map = 1.5", "map must be text, a number, true or false, a list of texts, or a table of texts"),
+        (b"map", "must be TOML: "),
+        (b"\xff", "must be UTF-8"),
+        (b"#" * 65_537, "must have at most 65,536 bytes"),
+    ],
+)
+def test_wrong_settings_beside_a_file_are_in_its_report(land: Land, s3: S3Client, settings: bytes, said: str) -> None:
+    (answer,) = land({f"{KEY}.settings.toml": settings, KEY: ROOM})["imports"]
+
+    assert answer["error"].startswith(f"{KEY}.settings.toml: {said}")
+    assert report_of(s3, KEY) == [{"error": answer["error"]}]
+
+
 @pytest.mark.parametrize(
     ("key", "content", "said"),
     [
@@ -248,7 +281,7 @@ def test_a_report_that_lacks_its_end_gets_it_when_lambda_tries_again(
 
 
 def test_very_many_refusals_are_counted_at_the_end_of_the_report(land: Land, s3: S3Client) -> None:
-    (answer,) = land({"incoming/a.csv.gz": gzip.compress(b"code,price\n" + b",x\n" * 10_001)})["imports"]
+    (answer,) = land({"incoming/a.csv.gz": gzip.compress(b"code,price,street\n" + b",x,A\n" * 10_001)})["imports"]
 
     *refusals, counts, summary = report_of(s3, "incoming/a.csv.gz")
     assert [refusal["line"] for refusal in refusals] == list(range(2, 10_002))
