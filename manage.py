@@ -175,7 +175,8 @@ def _use_settings(ctx: click.Context, _: click.Parameter, file: BufferedReader |
     options = {each.opts[-1].removeprefix("--"): each for each in ctx.command.params if each.opts[-1].startswith("--")}
     names = options.keys() - {"preview", "settings", "help"}
     try:
-        settings = read_settings(file.read(SIZE_MAX + 1), names)
+        with file:
+            settings = read_settings(file.read(SIZE_MAX + 1), names)
     except SettingsError as error:
         raise click.BadParameter(f"{file.name}: {error}", param_hint="--settings") from None
     ctx.default_map = {options[name].name or "": value for name, value in settings.items()}
