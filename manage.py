@@ -197,6 +197,7 @@ def import_(  # noqa: PLR0913 - an option each
     and 3 if they were imported but the summary could not be written.
     """
     from devtools.room_files import RoomFile, import_rooms, room_database
+    from rentomatic.domain.room_columns import ATTRIBUTES
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
     from rentomatic.serializers.files.row_source import FileOptions
 
@@ -204,7 +205,8 @@ def import_(  # noqa: PLR0913 - an option each
     if not isinstance(request, RoomImportRequest):
         raise click.UsageError("; ".join(f"--{error['parameter']}: {error['message']}" for error in request.errors))
     with _errors_in_one_line():
-        room_file = RoomFile.of(file, FileOptions(format_, encoding, sheet, has_centroids), report)
+        known_names = {*ATTRIBUTES, *request.mapped.values(), *request.code_from}
+        room_file = RoomFile.of(file, FileOptions(format_, encoding, sheet, has_centroids, known_names), report)
         with room_database(os.environ, DATA, _echo) as configuration:
             import_rooms(configuration, room_file, request, _echo)
 

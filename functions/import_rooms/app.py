@@ -21,12 +21,13 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes import S3Event
 
 from rentomatic.domain.errors import RepositoryError
+from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
-from rentomatic.requests.room_import import build_room_import_request
+from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
 from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.files.import_report import SUFFIX, report_line, serialize_count, serialize_row_error
-from rentomatic.serializers.files.row_source import RowSource
+from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from rentomatic.domain.room_import import RowError, RowErrorCount
+    from rentomatic.requests.room_list import RoomListInvalidRequest
 
 _INCOMING = "incoming/"
 _REPORTS = "reports/"
@@ -125,7 +127,7 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
     )
     writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
     try:
-        with _opened(bucket, key) as rows, SqliteSeenCodes() as codes:
+        with _opened(bucket, key, request) as rows, SqliteSeenCodes() as codes:
             response = room_import_use_case(writer, codes, request, rows, report)
     except _s3().exceptions.NoSuchKey:
         return {"error": "The file no longer exists"}
@@ -138,9 +140,16 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
 
 
 @contextmanager
-def _opened(bucket: str, key: str) -> Iterator[RowSource]:
+def _opened(bucket: str, key: str, request: RoomImportRequest | RoomListInvalidRequest) -> Iterator[RowSource]:
+    named = {*request.mapped.values(), *request.code_from} if isinstance(request, RoomImportRequest) else set()
+    options = FileOptions(
+        encoding=os.environ.get("IMPORT_ENCODING", ""),
+        sheet=os.environ.get("IMPORT_SHEET", ""),
+        has_centroids=os.environ.get("IMPORT_CENTROID", "").lower() == "true",
+        known_names={*ATTRIBUTES, *named},
+    )
     body = _s3().get_object(Bucket=bucket, Key=key)["Body"]
-    with closing(body), RowSource(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER)) as rows:
+    with closing(body), RowSource(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER), options) as rows:
         yield rows
 
 
