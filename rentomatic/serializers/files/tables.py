@@ -18,10 +18,11 @@ _NOTES_MAX = 20  # rows below a total
 _SHOWN = 100  # characters of a row
 _TOTAL = re.compile(
     r"\s*(?:grand |sub)?"
-    r"(?:totals?|sums?|summen?|gesamt|gesamtsumme|zwischensumme|insgesamt|total g[ée]n[ée]ral|somme|suma|totales)\b"
+    r"(?:totals?|sums?|summen?|gesamt|gesamtsumme|zwischensumme|insgesamt|somme|suma|totales)\b"
     r"(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
+_IN_BRACKETS = re.compile(r"\([^)]*\)")
 _FIRST_LETTERS = frozenset("gGsStTzZiI \t\n\r\xa0")
 _NAME_SEPARATORS = str.maketrans("", "", " _-\xa0")
 
@@ -52,8 +53,8 @@ class Table:
     def header(self, records: Iterable[Record]) -> tuple[int, int]:
         """Return the index of the header among the first records of a table, and how many known names it has.
 
-        It is the one with most known names, or the first of these. If it has only one, all above it must have fewer
-        filled cells. Without known names it is the first with two filled cells, or else the first.
+        It is the one with most known names, or the first of these. If it has only one, all above it must have one
+        filled cell, or fewer than it has. Without known names it is the first with two filled cells, or else the first.
         """
         best = known = most = 0  # `most` is the largest number of filled cells above
         first: int | None = None
@@ -61,7 +62,7 @@ class Table:
         for index, (_, cells) in enumerate(records):
             names = len(self._known_names & {_plain_name(cell) for cell in cells if isinstance(cell, str)})
             filled = _filled(cells)
-            if names > known and (names > 1 or filled > most):
+            if names > known and (names > 1 or most <= 1 or filled > most):
                 best, known = index, names
             if first is None and filled:
                 first = index
@@ -156,5 +157,5 @@ def _is_total(cells: Sequence[Any], columns: Sequence[str]) -> bool:
     total = _TOTAL.fullmatch(first) if isinstance(first, str) else None
     if not total:
         return False
-    is_alone = not any(map(str.isalpha, total["rest"]))
+    is_alone = not any(map(str.isalpha, _IN_BRACKETS.sub("", total["rest"])))
     return is_alone or _filled(cells) < sum(map(bool, columns))
