@@ -265,6 +265,7 @@ def import_(  # noqa: PLR0913 - an option each
     """
     from devtools.room_files import RoomFile, import_rooms, room_database
     from devtools.room_preview import preview_rooms
+    from rentomatic.requests.column_names import header_names
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
     from rentomatic.serializers.files.row_source import FileOptions
 
@@ -272,7 +273,10 @@ def import_(  # noqa: PLR0913 - an option each
     if not isinstance(request, RoomImportRequest):
         raise click.UsageError("; ".join(f"--{error['parameter']}: {error['message']}" for error in request.errors))
     with _errors_in_one_line():
-        room_file = RoomFile.of(file, FileOptions(format_, encoding, sheet, has_centroids), report)
+        options = FileOptions(
+            format_, encoding, sheet, has_centroids, header_names((*request.mapped.values(), *request.code_from))
+        )
+        room_file = RoomFile.of(file, options, report)
         if is_preview:
             preview_rooms(room_file, request, _import_command, _echo)
             return

@@ -23,11 +23,11 @@ from aws_lambda_powertools.utilities.data_classes import S3Event
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.column_names import header_names
 from rentomatic.requests.import_settings import SIZE_MAX, SettingsError, read_settings
 from rentomatic.requests.import_settings import SUFFIX as SETTINGS_SUFFIX
-from rentomatic.requests.room_import import build_room_import_request
+from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
 from rentomatic.responses import ResponseFailure
-from rentomatic.serializers.files.formats import READABLE
 from rentomatic.serializers.files.import_report import SUFFIX, report_line, serialize_count, serialize_row_error
 from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.use_cases.room_import import room_import_use_case
@@ -40,8 +40,7 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room_import import RowError, RowErrorCount
 
-_OPTIONS = ("map", "code-from", "numbers", "null", "price-per", "round")
-_FILE_OPTIONS = ("format", "encoding", "sheet", "centroid")
+_OPTIONS = ("map", "code-from", "numbers", "null", "price-per", "round", "encoding", "sheet", "centroid")
 _INCOMING = "incoming/"
 _REPORTS = "reports/"
 _KEY_MAX = 1_024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
@@ -133,10 +132,14 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
         numbers=settings["numbers"],
         null=settings["null"],
         price_per=settings["price-per"],
-        is_rounded=settings["round"] == "true",
+        is_rounded=settings["round"].lower() == "true",
     )
+    used = (*request.mapped.values(), *request.code_from) if isinstance(request, RoomImportRequest) else ()
     options = FileOptions(
-        settings["format"] or None, settings["encoding"], settings["sheet"], settings["centroid"] == "true"
+        encoding=settings["encoding"],
+        sheet=settings["sheet"],
+        has_centroids=settings["centroid"].lower() == "true",
+        known_names=header_names(used),
     )
     writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
     try:
@@ -155,16 +158,13 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
 def _settings(bucket: str, key: str) -> dict[str, str]:
     """Return the options by name: those of the object beside the file, or else of the environment."""
     settings = {name: os.environ.get(f"IMPORT_{name.upper().replace('-', '_')}", "") for name in _OPTIONS}
-    settings |= {"round": settings["round"].lower(), **dict.fromkeys(_FILE_OPTIONS, "")}
     try:
         body = _s3().get_object(Bucket=bucket, Key=key + SETTINGS_SUFFIX)["Body"]
     except _s3().exceptions.NoSuchKey:
         return settings
     with closing(body):
-        beside = read_settings(body.read(SIZE_MAX + 1), settings.keys())
-    if "format" in beside and beside["format"] not in READABLE:
-        raise SettingsError(f"format must be one of {', '.join(READABLE)}")
-    return settings | {name: str(value).lower() if isinstance(value, bool) else value for name, value in beside.items()}
+        beside = read_settings(body.read(SIZE_MAX + 1), _OPTIONS)
+    return settings | {name: str(value) for name, value in beside.items()}
 
 
 @contextmanager

@@ -14,11 +14,12 @@ _BY_SUFFIX = {
     ".csv": "csv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".geojsonl": "ndjson",
     ".geojson": "geojson",
     ".json": "json",
 }
-READABLE = tuple(dict.fromkeys(_BY_SUFFIX.values()))
-WRITABLE = tuple(format_ for format_ in READABLE if format_ != "json")
+READABLE = (*dict.fromkeys(_BY_SUFFIX.values()), "spreadsheet")
+WRITABLE = tuple(format_ for format_ in dict.fromkeys(_BY_SUFFIX.values()) if format_ != "json")
 
 
 def format_of(name: str, formats: Collection[str] = READABLE) -> str:
