@@ -28,6 +28,7 @@ from rentomatic.requests.import_settings import SIZE_MAX, SettingsError, read_se
 from rentomatic.requests.import_settings import SUFFIX as SETTINGS_SUFFIX
 from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
 from rentomatic.responses import ResponseFailure
+from rentomatic.serializers.files.formats import READABLE
 from rentomatic.serializers.files.import_report import SUFFIX, report_line, serialize_count, serialize_row_error
 from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.use_cases.room_import import room_import_use_case
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room_import import RowError, RowErrorCount
 
-_OPTIONS = ("map", "code-from", "numbers", "null", "price-per", "round", "encoding", "sheet", "centroid")
+_OPTIONS = ("map", "code-from", "numbers", "null", "price-per", "round", "format", "encoding", "sheet", "centroid")
 _INCOMING = "incoming/"
 _REPORTS = "reports/"
 _KEY_MAX = 1_024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
@@ -136,6 +137,7 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
     )
     used = (*request.mapped.values(), *request.code_from) if isinstance(request, RoomImportRequest) else ()
     options = FileOptions(
+        settings["format"] or None,
         encoding=settings["encoding"],
         sheet=settings["sheet"],
         has_centroids=settings["centroid"].lower() == "true",
@@ -164,6 +166,8 @@ def _settings(bucket: str, key: str) -> dict[str, str]:
         return settings
     with closing(body):
         beside = read_settings(body.read(SIZE_MAX + 1), _OPTIONS)
+    if beside.get("format", READABLE[0]) not in READABLE:
+        raise SettingsError(f"format must be one of {', '.join(READABLE)}")
     return settings | {name: str(value) for name, value in beside.items()}
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rentomatic.requests.room_import import Row
 
 _DAY = PERIODS["day"]
+_LONG = 20  # digits
 
 _OTHER_COORDINATE = {"latitude": "longitude", "longitude": "latitude"}
 
@@ -91,7 +92,7 @@ def _integer(name: str) -> Callable[[object, RowFormat], int]:
 
     def read_integer(value: object, format_: RowFormat) -> int:
         days = PERIODS[format_.price_per] if is_price and format_.price_per else _DAY
-        if days is _DAY and isinstance(value, str) and value.isdecimal() and value.isascii():
+        if days is _DAY and isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < _LONG:
             return kind.read(value)  # most values, in a tenth of the time
         number = _number(name, value, format_)
         if is_positive and number < 0:

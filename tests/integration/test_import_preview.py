@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rentomatic.repository.postgresrepo import PostgresRepo
-from tests.support.manage import run_manage
+from tests.support.manage import run_manage, start_manage
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def test_wrong_settings_are_wrong_use(tmp_path: Path, settings: str, said: str) 
     (tmp_path / "rooms.csv").write_text("code\na\n", encoding="utf-8")
     (tmp_path / "settings.toml").write_text(settings, encoding="utf-8")
 
-    result = run_manage(tmp_path, "import", "rooms.csv", "--settings", "settings.toml", environ=NOWHERE)
+    result = start_manage(tmp_path, "import", "rooms.csv", "--settings", "settings.toml", environ=NOWHERE)
 
     assert result.returncode == 2
     assert said in result.stderr
