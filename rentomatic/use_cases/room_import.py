@@ -183,7 +183,7 @@ class _Reading:
             values = self._survey.code_values(row)
             if self._survey.code_from or any(value not in (None, "") for value in values.values()):
                 attributes["code"] = self._derived_code(values, row)
-            else:
+            elif not errors:
                 errors.append(row.error(column, None, NOTHING_TO_DERIVE_FROM))
         return (None, errors) if errors else (Room.from_dict(attributes), [])
 

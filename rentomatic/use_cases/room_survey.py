@@ -194,9 +194,10 @@ class _Seen:
     def _no_column(self, missing: Sequence[str], suggested: Mapping[str, str]) -> UnusableFileError:
         what = f"the column {', '.join(missing)}" if missing else f"any of the columns {', '.join(ATTRIBUTES)}"
         advice = "name the right ones with --map (IMPORT_MAP) or --code-from (IMPORT_CODE_FROM)"
-        if suggested:
-            valid = {name: column for name, column in self._request.mapped.items() if column not in missing}
-            advice += f", perhaps {map_option({**valid, **suggested})}"
+        valid = {name: column for name, column in self._request.mapped.items() if column not in missing}
+        others = {name: column for name, column in suggested.items() if column != name}
+        if others:
+            advice += f", perhaps {map_option({**valid, **others})}"
         names = ", ".join(some_names(self._names)) or "none"
         return UnusableFileError(f"No row has {what}: {advice}; --preview shows more. Columns in the file: {names}")
 

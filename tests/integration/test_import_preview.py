@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from openpyxl import Workbook
 
 from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.support.manage import run_manage, start_manage
@@ -69,6 +70,29 @@ def test_a_file_with_german_headers_goes_in_by_what_messages_say(
     with closing(PostgresRepo(server)) as repo:
         assert [room.to_dict() for room in repo.list()] == [
             {"code": "A 1", "size": 55, "price": 41, "latitude": 53.55, "longitude": 9.99}
+        ]
+
+
+def test_a_sheet_with_german_headers_goes_in_by_what_messages_say(
+    tmp_path: Path, server: Mapping[str, str], admin: Connection
+) -> None:
+    assert admin
+    book = Workbook()
+    sheet = book.worksheets[0]
+    sheet.append(["Objektnummer", "Wohnfläche (m²)", "Miete", "Breitengrad", "Längengrad"])
+    sheet.append([1001, 54.5, "1.234,56 €", 53.55, 9.99])
+    sheet.append([1002, 60, "ca. 950", None, None])
+    book.save(tmp_path / "Zimmer.xlsx")
+
+    refused = run_manage(tmp_path, "import", "Zimmer.xlsx", environ=server)
+    result = run_manage(tmp_path, *printed(tmp_path, "Zimmer.xlsx"), environ=server)
+
+    assert (refused.returncode, result.returncode) == (1, 0)
+    assert "--preview shows more" in refused.stderr
+    with closing(PostgresRepo(server)) as repo:
+        assert [tuple(room.to_dict().values()) for room in repo.list()] == [
+            ("1001", 55, 41, 9.99, 53.55),
+            ("1002", 60, 31, None, None),
         ]
 
 
