@@ -14,6 +14,8 @@ from rentomatic.requests.room_list import RoomListInvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rentomatic.requests.room_replacement import Replacement
+
 
 COLUMNS_MAX = 1_000
 
@@ -55,6 +57,7 @@ class RoomImportRequest:
         is_rounded: Whether to round decimals to integers where needed, half away from zero.
         is_strict: Whether one invalid row rejects the file.
         is_dry_run: Whether to report only, without writing.
+        replacement: How to remove the rooms that the file lacks; None keeps them.
     """
 
     mapped: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +65,7 @@ class RoomImportRequest:
     is_rounded: bool = False
     is_strict: bool = False
     is_dry_run: bool = False
+    replacement: Replacement | None = None
     columns: Mapping[str, str] = field(init=False)  # the column of each attribute
 
     def __post_init__(self) -> None:

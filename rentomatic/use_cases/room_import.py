@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
-from rentomatic.domain.room_columns import ATTRIBUTES
-from rentomatic.domain.room_import import ImportSummary, RowErrorCount
+from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowErrorCount
 from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.requests.room_row import read_attributes
 from rentomatic.responses import (
@@ -21,35 +22,61 @@ from rentomatic.responses import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rentomatic.domain.room_import import RowError, WrittenRooms
     from rentomatic.requests.room_import import RoomImportRequest, Row
     from rentomatic.requests.room_list import RoomListInvalidRequest
+    from rentomatic.requests.room_replacement import Replacement
 
 ROW_ERRORS_MAX = 10_000  # reported one by one
 _COLUMNS_NAMED_MAX = 20
 _COLUMN_NAME_MAX = 100  # characters
+_EXAMPLE_MAX = 60  # characters
+_LIKELY = 0.6  # like difflib's own cutoff
+
+
+class Removal(Protocol):
+    """Removes rooms that are not written, if its user agrees; each method may raise an error to stop."""
+
+    def spared(self) -> Iterable[str] | None:
+        """Return the codes of further rooms that stay, each once; None if every room stays.
+
+        It is called once, after the last room.
+        """
+
+    def announce(self, removed: int, existing: int) -> None:
+        """Tell how many of the existing rooms would be removed; it may wait for an answer.
+
+        It is called before other writers have to wait, and not in a dry run.
+        """
+
+    def check(self, removed: int, existing: int) -> None:
+        """Check the same numbers when no other writer can change them any more."""
 
 
 class RoomWriter(Protocol):
-    """Rooms that can be added and updated."""
+    """Rooms that can be added, updated and removed."""
 
     def write(
-        self, rooms: Iterable[Room], missing_columns: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
+        self,
+        updates: Iterable[RoomUpdate],
+        removal: Removal | None = None,
+        *,
+        is_dry_run: bool = False,
     ) -> WrittenRooms:
         """Add rooms whose code is new, after the existing ones and in this order; update those that differ.
 
-        The write is atomic, also for concurrent readers; if `rooms` raises, nothing is written. Equal rooms are not
-        touched.
+        The write is atomic, also for concurrent readers; if `updates` or `removal` raises, nothing is written. Equal
+        rooms are not touched.
 
         Args:
-            rooms: Rooms with unique codes, as text. There may be many, so they are consumed as a stream.
-            missing_columns: Called after the last room; returns the attributes that the source lacks. Existing rooms
-                keep theirs.
+            updates: Rooms with unique codes, as text. There may be many, so they are consumed as a stream.
+            removal: Whether and how to remove the rooms that are not among `updates`; None keeps them.
             is_dry_run: Whether to count only, without writing.
 
         Raises:
+            UnavailableError: another writer has the rooms, or the connection broke.
             RepositoryError: nothing was written, or everything if the connection broke at the very end. Writing the
                 same rooms again is always safe.
         """
@@ -63,6 +90,12 @@ class SeenCodes(Protocol):
 
     def find(self, code: str) -> int | None:
         """Return the number at the first entry of this code; None if there was none."""
+
+    def spare(self, code: str) -> None:
+        """Add the code of a row that is refused, whose room must not be removed."""
+
+    def spared(self) -> Iterator[str]:
+        """Yield these codes, each once."""
 
 
 class ImportReport(Protocol):
@@ -100,8 +133,9 @@ def room_import_use_case(
     if not request:
         return build_response_from_invalid_request(request)
     reading = _Reading(codes, request, report)
+    removal = _Removal(reading, codes, request.replacement) if request.replacement else None
     try:
-        written = writer.write(reading.rooms(rows), reading.missing_columns, is_dry_run=request.is_dry_run)
+        written = writer.write(reading.updates(rows), removal, is_dry_run=request.is_dry_run)
     except UnusableFileError as error:
         return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error))
     except Exception as error:  # noqa: BLE001 - any error becomes a failure that carries it
@@ -109,8 +143,47 @@ def room_import_use_case(
     return ResponseSuccess(reading.summary(written))
 
 
+class _Removal:
+    """Removes the rooms that a file lacks, but no more than its user agreed to."""
+
+    def __init__(self, reading: _Reading, codes: SeenCodes, replacement: Replacement) -> None:
+        self._reading = reading
+        self._codes = codes
+        self._replacement = replacement
+        self._announced: int | None = None
+
+    def spared(self) -> Iterable[str] | None:
+        return None if self._reading.unidentified else self._codes.spared()
+
+    def announce(self, removed: int, existing: int) -> None:
+        self._check_limit(removed, existing)
+        self._announced = removed
+        if removed and not self._replacement.confirm(removed, existing):
+            raise UnusableFileError("Nothing was changed, as you answered")
+
+    def check(self, removed: int, existing: int) -> None:
+        if self._announced is not None and removed > self._announced:
+            raise UnusableFileError(
+                f"{removed:,} of {existing:,} rooms would be removed, and not {self._announced:,} as announced, since "
+                "others were added in the meantime: nothing was changed; run it again"
+            )
+        self._check_limit(removed, existing)
+
+    def _check_limit(self, removed: int, existing: int) -> None:
+        limit = self._replacement.limit
+        if not limit.allows(removed, existing):
+            raise UnusableFileError(
+                f"{removed:,} of {existing:,} rooms are not in the file and would be removed, more than {limit}: "
+                f"nothing was changed; if that is right, use --max-removed {removed}"
+            )
+
+
 class _Reading:
-    """Turns rows into rooms and counts both."""
+    """Turns rows into rooms and counts both.
+
+    Attributes:
+        unidentified: If rooms are removed, the number of refused rows that may be about any room.
+    """
 
     def __init__(self, codes: SeenCodes, request: RoomImportRequest, report: ImportReport) -> None:
         self._codes = codes
@@ -118,12 +191,17 @@ class _Reading:
         self._report = report
         self._read = 0
         self._refused = 0
-        self._reasons: Counter[tuple[str, str]] = Counter()
+        self._blank = 0
+        self._code_only = 0
+        self.unidentified = 0
+        self._counts: Counter[tuple[str, str]] = Counter()  # of errors by column and reason
+        self._examples: dict[tuple[str, str], tuple[str, int, str]] = {}
         self._columns: set[str] = set()  # of the first row
+        self._named = {column: name for name, column in request.columns.items() if name != "code"}
         self._missing = {*request.columns.values(), *request.code_from}
 
-    def rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
-        """Yield the rooms; finish the report after the last one or when the file turns out to be unusable."""
+    def updates(self, rows: Iterable[Row]) -> Iterator[RoomUpdate]:
+        """Yield the valid rooms; finish the report after the last one or when the file turns out to be unusable."""
         try:
             yield from self._valid_rooms(rows)
         except UnusableFileError:
@@ -131,7 +209,7 @@ class _Reading:
             raise
         self._finish_report()
 
-    def _valid_rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
+    def _valid_rooms(self, rows: Iterable[Row]) -> Iterator[RoomUpdate]:
         for row in rows:
             self._read += 1
             if self._missing:
@@ -139,7 +217,10 @@ class _Reading:
                 self._columns = self._columns or set(row.values)
             room, errors = self._room(row)
             if room:
-                yield room
+                yield RoomUpdate(room, self._absent(row))
+                continue
+            if not errors:
+                self._blank += 1
                 continue
             self._refused += 1
             for error in errors:
@@ -147,41 +228,81 @@ class _Reading:
             if self._request.is_strict:
                 raise UnusableFileError(f"In {errors[0]}")
         self._check_columns()
+        if self._request.replacement and self._read == self._refused + self._blank:
+            raise UnusableFileError("No row is a room, so no room is removed")
+
+    def _absent(self, row: Row) -> tuple[str, ...]:
+        """Return the attributes that a row says nothing about."""
+        if self._named.keys() <= row.values.keys():
+            return ()
+        return _without_half_a_place([name for column, name in self._named.items() if column not in row.values])
 
     def missing_columns(self) -> tuple[str, ...]:
-        """Return the attributes without a column; of latitude and longitude both or neither."""
-        columns = self._request.columns
-        names = [name for name in ATTRIBUTES if self._read and name != "code" and columns[name] in self._missing]
-        is_half = ("latitude" in names) != ("longitude" in names)
-        return tuple(name for name in names if not (is_half and name in ("latitude", "longitude")))
+        """Return the attributes without a column."""
+        names = [name for column, name in self._named.items() if column in self._missing]
+        return _without_half_a_place(names) if self._read else ()
 
     def summary(self, written: WrittenRooms) -> ImportSummary:
         missing_columns = self.missing_columns()
-        columns = self._some_columns() if missing_columns else ()
-        counts = (self._read, written.added, written.changed, written.unchanged, self._refused)
-        return ImportSummary(*counts, missing_columns, columns, self._reason_counts())
+        columns = self._likely_columns() if missing_columns else []
+        return ImportSummary(
+            self._read,
+            written.added,
+            written.changed,
+            written.unchanged,
+            self._refused,
+            missing_columns,
+            tuple(columns[:_COLUMNS_NAMED_MAX]),
+            max(0, len(columns) - _COLUMNS_NAMED_MAX),
+            self._reason_counts(),
+            blank=self._blank,
+            code_only=self._code_only,
+            removed=written.removed,
+            unidentified=self.unidentified,
+        )
 
     def _add_error(self, error: RowError) -> None:
-        if self._reasons.total() < ROW_ERRORS_MAX:
+        if self._counts.total() < ROW_ERRORS_MAX:
             self._report.add(error)
-        self._reasons[error.column, error.counted_as or error.reason] += 1
+        key = (error.column, error.counted_as or error.reason)
+        if not self._counts[key]:
+            self._examples[key] = (error.unit, error.number, _shortened(error.value))
+        self._counts[key] += 1
 
     def _finish_report(self) -> None:
-        self._report.finish(self._reason_counts() if self._reasons.total() > ROW_ERRORS_MAX else ())
+        self._report.finish(self._reason_counts() if self._counts.total() > ROW_ERRORS_MAX else ())
 
     def _reason_counts(self) -> tuple[RowErrorCount, ...]:
-        reasons = self._reasons.most_common()
-        return tuple(RowErrorCount(column or None, reason, count) for (column, reason), count in reasons)
+        return tuple(
+            RowErrorCount(column or None, reason, count, *self._examples[column, reason])
+            for (column, reason), count in self._counts.most_common()
+        )
 
     def _room(self, row: Row) -> tuple[Room | None, list[RowError]]:
+        """Return the room of a row, or its errors; neither if it is blank."""
         attributes, errors = read_attributes(row, self._request)
-        code = attributes.get("code")
-        column = self._request.columns["code"]
-        if code is not None:
-            errors += self._duplicate_errors(row, code, is_valid=not errors)
-        elif not row.parse_error and column not in {error.column for error in errors}:
+        known = len(attributes) - list(attributes.values()).count(None)
+        if not known and not errors:
+            return None, []
+        is_derived = attributes.get("code") is None
+        if not is_derived:
+            errors += self._duplicate_errors(row, attributes["code"], is_valid=not errors)
+        elif not row.parse_error and self._request.columns["code"] not in {error.column for error in errors}:
             attributes["code"] = self._derived_code(row)
-        return (None, errors) if errors else (Room.from_dict(attributes), [])
+        if errors:
+            self._spare(row, attributes.get("code"), errors if is_derived else [])
+            return None, errors
+        self._code_only += known == 1 and not is_derived
+        return Room.from_dict(attributes), []
+
+    def _spare(self, row: Row, code: str | None, errors: Sequence[RowError]) -> None:
+        """Keep the room of a refused row, or all rooms if its code is not certain, such as one from a wrong value."""
+        if not self._request.replacement:
+            return
+        if code is None or not self._code_source(row).keys().isdisjoint(error.column for error in errors):
+            self.unidentified += 1
+        else:
+            self._codes.spare(code)
 
     def _duplicate_errors(self, row: Row, code: str, *, is_valid: bool) -> list[RowError]:
         """Return an error if an earlier valid row has the same code."""
@@ -193,8 +314,12 @@ class _Reading:
 
     def _derived_code(self, row: Row) -> str:
         # Entered even for an invalid row, so that correcting it does not change the codes of later rows.
+        return self._unused(derived_code(self._code_source(row)), row)
+
+    def _code_source(self, row: Row) -> Mapping[str, Any]:
+        """Return the values from which the code of a row is derived, by column."""
         names = self._request.code_from
-        return self._unused(derived_code({name: row.values.get(name) for name in names} if names else row.values), row)
+        return {name: row.values.get(name) for name in names} if names else row.values
 
     def _unused(self, code: str, row: Row) -> str:
         times, _ = self._codes.enter(code, row.number)
@@ -209,11 +334,32 @@ class _Reading:
         has_none = self._missing >= set(self._request.columns.values())
         if missing or has_none:
             what = ", ".join(missing or self._request.columns.values())
-            present = ", ".join(self._some_columns())
+            present = self._likely_columns()
+            more = f", and {len(present) - _COLUMNS_NAMED_MAX:,} more" if len(present) > _COLUMNS_NAMED_MAX else ""
             raise UnusableFileError(
                 f"No row has {'the column' if missing else 'any of the columns'} {what}: name the right ones with "
-                f"--map (IMPORT_MAP) or --code-from (IMPORT_CODE_FROM). Columns in the file: {present or 'none'}"
+                "--map (IMPORT_MAP) or --code-from (IMPORT_CODE_FROM). Columns in the file: "
+                f"{', '.join(present[:_COLUMNS_NAMED_MAX]) or 'none'}{more}"
             )
 
-    def _some_columns(self) -> tuple[str, ...]:
-        return tuple(printable(name, _COLUMN_NAME_MAX) for name in sorted(self._columns)[:_COLUMNS_NAMED_MAX])
+    def _likely_columns(self) -> list[str]:
+        """Return the columns of the first row, those first whose names are like one that is missing."""
+        missing = sorted(self._missing)
+
+        def likeness(column: str) -> float:
+            shown = column[:_COLUMN_NAME_MAX].lower()
+            return max((SequenceMatcher(None, shown, name.lower()).ratio() for name in missing), default=0)
+
+        likely = {column: likeness(column) for column in self._columns}
+        ordered = sorted(likely, key=lambda column: (-likely[column] if likely[column] >= _LIKELY else 0, column))
+        return [printable(column, _COLUMN_NAME_MAX) for column in ordered]
+
+
+def _without_half_a_place(names: Sequence[str]) -> tuple[str, ...]:
+    is_half = ("latitude" in names) != ("longitude" in names)
+    return tuple(name for name in names if not (is_half and name in ("latitude", "longitude")))
+
+
+def _shortened(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return printable(text, _EXAMPLE_MAX)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rentomatic.domain.room_import import ImportSummary, RowError, WrittenRooms
+from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowError, WrittenRooms
 from rentomatic.domain.room_search import RoomPage, RoomSearch
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
@@ -317,9 +317,8 @@ def test_a_refusal_is_a_line_of_json_with_a_value_that_may_be_cut() -> None:
 class Counting:
     """A writer that keeps nothing."""
 
-    def write(self, rooms: Iterable[Room], _unknown: object = None, *, is_dry_run: bool = False) -> WrittenRooms:
-        assert not is_dry_run
-        return WrittenRooms(sum(1 for _ in rooms), 0, 0)
+    def write(self, updates: Iterable[RoomUpdate], *_: Any, **__: Any) -> WrittenRooms:
+        return WrittenRooms(sum(1 for _ in updates), 0, 0)
 
 
 def _big(format_: str, number: int) -> Iterator[bytes]:
