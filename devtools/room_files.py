@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import stat
 import sys
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -25,7 +25,7 @@ from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.files.formats import READABLE, format_of
 from rentomatic.serializers.files.import_report import SUFFIX, serialize_count, serialize_row_error
-from rentomatic.serializers.files.readers import read_rows
+from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.serializers.files.writers import serialize_rooms
 from rentomatic.use_cases.room_export import room_export_use_case
 from rentomatic.use_cases.room_import import ROW_ERRORS_MAX, room_import_use_case
@@ -141,8 +141,7 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
     with ExitStack() as stack:
         codes = stack.enter_context(_seen_codes())
         report = stack.enter_context(_Report(file.report))
-        progress = _with_progress(_rows(file), file.stream, say)
-        rows = stack.enter_context(closing(progress))  # ends the progress bar's line before other messages
+        rows = stack.enter_context(_Rows(file, say))  # ends the progress bar's line before other messages
         writer = PostgresRoomWriter(configuration, report=say)
         response = room_import_use_case(writer, codes, request, rows, report)
         if isinstance(response, ResponseFailure):
@@ -193,9 +192,42 @@ def _file_errors(name: str) -> Iterator[None]:
         raise RoomFileError(f"{name}: {error}") from error
 
 
-def _rows(file: RoomFile) -> Iterator[Row]:
-    with _file_errors(file.name):
-        yield from read_rows(file.stream, file.format_)
+class _Rows:
+    """The rows of a file, with its progress while they are read for the second time."""
+
+    def __init__(self, file: RoomFile, say: Say) -> None:
+        self._file = file
+        self._say = say
+        self._times = 0
+        with _file_errors(file.name):
+            self._source = RowSource(file.stream, FileOptions(file.format_))
+        self._progress: list[Generator[Row]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for progress in self._progress:
+            progress.close()
+
+    def __iter__(self) -> Iterator[Row]:
+        self._times += 1
+        if self._times != 2:  # noqa: PLR2004 - the first reading is the survey
+            return self._rows()
+        self._progress.append(_with_progress(self._rows(), self._file.stream, self._say))
+        return self._progress[-1]
+
+    def _rows(self) -> Iterator[Row]:
+        with _file_errors(self._file.name):
+            yield from self._source
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        return self._source.repeated
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        return self._source.passed_over
 
 
 @contextmanager
@@ -301,6 +333,8 @@ def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say:
             say(f"{reason.count:>13,} {f'column {reason.column}: ' if reason.column else ''}{reason.reason}")
     elif summary.refused:
         say(f"For the errors see {report}")
+    for note in (*summary.notes, *summary.warnings):
+        say(note)
     if summary.missing_columns:
         say(
             f"No row has a column for {', '.join(summary.missing_columns)}: unknown in new rooms, unchanged in others; "

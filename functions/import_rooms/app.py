@@ -10,7 +10,7 @@ import json
 import os
 from contextlib import closing
 from dataclasses import asdict
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from hashlib import sha256
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -27,7 +27,7 @@ from rentomatic.requests.room_import import UnusableFileError, build_room_import
 from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.files.formats import format_of
 from rentomatic.serializers.files.import_report import SUFFIX, report_line, serialize_count, serialize_row_error
-from rentomatic.serializers.files.readers import read_rows
+from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
     )
     writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
     with SqliteSeenCodes() as codes:
-        response = room_import_use_case(writer, codes, request, _rows(bucket, key), report)
+        response = room_import_use_case(writer, codes, request, _Rows(bucket, key), report)
     if not isinstance(response, ResponseFailure):
         return asdict(response.value)
     if response.exception is None:
@@ -136,14 +136,33 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
     raise response.exception
 
 
-def _rows(bucket: str, key: str) -> Iterator[Row]:
-    format_ = format_of(key)
-    try:
-        body = _s3().get_object(Bucket=bucket, Key=key)["Body"]
-    except _s3().exceptions.NoSuchKey:
-        raise UnusableFileError("The file no longer exists") from None
-    with closing(body):
-        yield from read_rows(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER), format_)
+class _Rows:
+    """The rows of an object, which is opened when they are read for the first time."""
+
+    def __init__(self, bucket: str, key: str) -> None:
+        self._bucket = bucket
+        self._key = key
+
+    @cached_property
+    def _source(self) -> RowSource:
+        format_ = format_of(self._key)
+        try:
+            body = _s3().get_object(Bucket=self._bucket, Key=self._key)["Body"]
+        except _s3().exceptions.NoSuchKey:
+            raise UnusableFileError("The file no longer exists") from None
+        with closing(body):
+            return RowSource(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER), FileOptions(format_))
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._source)
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        return self._source.repeated
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        return self._source.passed_over
 
 
 def _log(key: str, response: ResponseFailure) -> None:

@@ -92,6 +92,8 @@ class ImportSummary:
         code_only: The number of rooms of which only the code is known.
         removed: The number of rooms that the file lacks and that were therefore removed.
         unidentified: If rooms were to be removed, the number of refused rows that may be about any room.
+        notes: How the file was read, in words.
+        warnings: What is probably wrong in it, in words.
     """
 
     read: int
@@ -107,6 +109,8 @@ class ImportSummary:
     code_only: int = 0
     removed: int = 0
     unidentified: int = 0
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def accepted(self) -> int:

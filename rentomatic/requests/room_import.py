@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room_columns import ATTRIBUTES
@@ -12,7 +12,7 @@ from rentomatic.domain.room_import import RowError
 from rentomatic.requests.room_list import RoomListInvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rentomatic.requests.room_replacement import Replacement
 
@@ -47,6 +47,25 @@ class Row(NamedTuple):
         return RowError(self.unit, self.number, column, value, reason, counted_as)
 
 
+class Rows(Protocol):
+    """The rows of a file, which can be read as often as wanted."""
+
+    def __iter__(self) -> Iterator[Row]:
+        """Begin at the first row.
+
+        Raises:
+            UnusableFileError: the file cannot be read, or not to its end.
+        """
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        """The names that two columns have, which `Row.values` lacks; known from the first row on."""
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        """The lines that are not rows, in words; known after the last row."""
+
+
 @dataclass(frozen=True)
 class RoomImportRequest:
     """How to import a file; truthy.
@@ -66,10 +85,6 @@ class RoomImportRequest:
     is_strict: bool = False
     is_dry_run: bool = False
     replacement: Replacement | None = None
-    columns: Mapping[str, str] = field(init=False)  # the column of each attribute
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", {name: self.mapped.get(name, name) for name in ATTRIBUTES})
 
     def __bool__(self) -> Literal[True]:
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,10 @@ from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import CODE_MAX, FIELDS, NEVER_NEGATIVE, Integer, Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from rentomatic.domain.room_import import RowError
-    from rentomatic.requests.room_import import RoomImportRequest, Row
+    from rentomatic.requests.room_import import Row
 
 # Decimal() and float() also accept "1_0", "nan", "infinity" and the digits of other scripts. A number with an exponent
 # of ten digits would take all memory to write out.
@@ -24,20 +25,36 @@ _NUMBER = re.compile(r"[+-]?([0-9]{1,400}(\.[0-9]{0,400})?|\.[0-9]{1,400})([eE][
 _OTHER_COORDINATE = {"latitude": "longitude", "longitude": "latitude"}
 
 
-def read_attributes(row: Row, request: RoomImportRequest) -> tuple[dict[str, Any], list[RowError]]:
+@dataclass(frozen=True)
+class RowFormat:
+    """How the rows of a file become rooms.
+
+    Attributes:
+        columns: The file's name for the column of each attribute that has one.
+        is_rounded: Whether to round decimals to integers where needed.
+    """
+
+    columns: Mapping[str, str]
+    is_rounded: bool = False
+
+
+def read_attributes(row: Row, format_: RowFormat) -> tuple[dict[str, Any], list[RowError]]:
     """Return the attributes of a room, None where unknown, and all errors in them."""
     if row.parse_error:
         return {}, [row.error(*row.parse_error)]
-    values: dict[str, Any] = dict.fromkeys(request.columns)
-    known = {name for name, column in request.columns.items() if _is_known(name, row.values.get(column))}
+    values: dict[str, Any] = dict.fromkeys(ATTRIBUTES)
+    columns = format_.columns
+    known = {name for name, column in columns.items() if _is_known(name, row.values.get(column))}
     errors = []
-    for name, column in request.columns.items():
+    for name in ATTRIBUTES:
         if name in known:
+            column = columns[name]
             try:
-                values[name] = _READERS[name](row.values[column], is_rounded=request.is_rounded)
+                values[name] = _READERS[name](row.values[column], is_rounded=format_.is_rounded)
             except ValueError as error:
                 errors.append(row.error(column, row.values[column], str(error)))
         elif (other := _OTHER_COORDINATE.get(name)) in known:
+            column = columns.get(name, name)
             errors.append(row.error(column, row.values.get(column), f"Required, since there is a {other}"))
     return values, errors
 

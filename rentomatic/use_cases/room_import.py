@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rentomatic.domain.likely_names import NAMES_MAX, likely_names
 from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
+from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowErrorCount
 from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.requests.room_row import read_attributes
@@ -20,20 +21,20 @@ from rentomatic.responses import (
     build_response_from_error,
     build_response_from_invalid_request,
 )
+from rentomatic.use_cases.room_survey import survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from rentomatic.domain.room_import import RowError, WrittenRooms
-    from rentomatic.requests.room_import import RoomImportRequest, Row
+    from rentomatic.requests.room_import import RoomImportRequest, Row, Rows
     from rentomatic.requests.room_list import RoomListInvalidRequest
     from rentomatic.requests.room_replacement import Replacement
+    from rentomatic.use_cases.room_survey import Survey
 
 ROW_ERRORS_MAX = 10_000  # reported one by one
-_COLUMNS_NAMED_MAX = 20
-_COLUMN_NAME_MAX = 100  # characters
 _EXAMPLE_MAX = 60  # characters
-_LIKELY = 0.6  # like difflib's own cutoff
+_OTHERS = [name for name in ATTRIBUTES if name != "code"]
 
 
 class Removal(Protocol):
@@ -118,7 +119,7 @@ def room_import_use_case(
     writer: RoomWriter,
     codes: SeenCodes,
     request: RoomImportRequest | RoomListInvalidRequest,
-    rows: Iterable[Row],
+    rows: Rows,
     report: ImportReport,
 ) -> ResponseSuccess | ResponseFailure:
     """Return an `ImportSummary`, a ParametersError if the file cannot be used, or the writer's failure.
@@ -127,14 +128,14 @@ def room_import_use_case(
         writer: Writes the rooms.
         codes: Must be empty.
         request: How to read the rows.
-        rows: Consumed as a stream; an UnusableFileError that it raises becomes a ParametersError.
+        rows: Read twice, each time as a stream; an UnusableFileError that it raises becomes a ParametersError.
         report: Receives the first `ROW_ERRORS_MAX` errors, and the counts if there are more.
     """
     if not request:
         return build_response_from_invalid_request(request)
-    reading = _Reading(codes, request, report)
-    removal = _Removal(reading, codes, request.replacement) if request.replacement else None
     try:
+        reading = _Reading(codes, request, survey(rows, request), report)
+        removal = _Removal(reading, codes, request.replacement) if request.replacement else None
         written = writer.write(reading.updates(rows), removal, is_dry_run=request.is_dry_run)
     except UnusableFileError as error:
         return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error))
@@ -185,9 +186,10 @@ class _Reading:
         unidentified: If rooms are removed, the number of refused rows that may be about any room.
     """
 
-    def __init__(self, codes: SeenCodes, request: RoomImportRequest, report: ImportReport) -> None:
+    def __init__(self, codes: SeenCodes, request: RoomImportRequest, surveyed: Survey, report: ImportReport) -> None:
         self._codes = codes
         self._request = request
+        self._survey = surveyed
         self._report = report
         self._read = 0
         self._refused = 0
@@ -196,9 +198,8 @@ class _Reading:
         self.unidentified = 0
         self._counts: Counter[tuple[str, str]] = Counter()  # of errors by column and reason
         self._examples: dict[tuple[str, str], tuple[str, int, str]] = {}
-        self._columns: set[str] = set()  # of the first row
-        self._named = {column: name for name, column in request.columns.items() if name != "code"}
-        self._missing = {*request.columns.values(), *request.code_from}
+        self._columns = {column: name for name, column in surveyed.format.columns.items() if name != "code"}
+        self._missing = _without_half_a_place([name for name in _OTHERS if name not in surveyed.format.columns])
 
     def updates(self, rows: Iterable[Row]) -> Iterator[RoomUpdate]:
         """Yield the valid rooms; finish the report after the last one or when the file turns out to be unusable."""
@@ -212,9 +213,6 @@ class _Reading:
     def _valid_rooms(self, rows: Iterable[Row]) -> Iterator[RoomUpdate]:
         for row in rows:
             self._read += 1
-            if self._missing:
-                self._missing.difference_update(row.values)
-                self._columns = self._columns or set(row.values)
             room, errors = self._room(row)
             if room:
                 yield RoomUpdate(room, self._absent(row))
@@ -227,38 +225,35 @@ class _Reading:
                 self._add_error(error)
             if self._request.is_strict:
                 raise UnusableFileError(f"In {errors[0]}")
-        self._check_columns()
         if self._request.replacement and self._read == self._refused + self._blank:
             raise UnusableFileError("No row is a room, so no room is removed")
 
     def _absent(self, row: Row) -> tuple[str, ...]:
         """Return the attributes that a row says nothing about."""
-        if self._named.keys() <= row.values.keys():
-            return ()
-        return _without_half_a_place([name for column, name in self._named.items() if column not in row.values])
-
-    def missing_columns(self) -> tuple[str, ...]:
-        """Return the attributes without a column."""
-        names = [name for column, name in self._named.items() if column in self._missing]
-        return _without_half_a_place(names) if self._read else ()
+        if self._columns.keys() <= row.values.keys():
+            return self._missing
+        said = {name for column, name in self._columns.items() if column in row.values}
+        return _without_half_a_place([name for name in _OTHERS if name not in said])
 
     def summary(self, written: WrittenRooms) -> ImportSummary:
-        missing_columns = self.missing_columns()
-        columns = self._likely_columns() if missing_columns else []
+        missing = self._missing if self._read else ()
+        columns = likely_names(self._survey.names, missing) if missing else ()
         return ImportSummary(
             self._read,
             written.added,
             written.changed,
             written.unchanged,
             self._refused,
-            missing_columns,
-            tuple(columns[:_COLUMNS_NAMED_MAX]),
-            max(0, len(columns) - _COLUMNS_NAMED_MAX),
+            missing,
+            columns[:NAMES_MAX],
+            max(0, len(columns) - NAMES_MAX),
             self._reason_counts(),
             blank=self._blank,
             code_only=self._code_only,
             removed=written.removed,
             unidentified=self.unidentified,
+            notes=self._survey.notes,
+            warnings=self._survey.warnings,
         )
 
     def _add_error(self, error: RowError) -> None:
@@ -280,14 +275,14 @@ class _Reading:
 
     def _room(self, row: Row) -> tuple[Room | None, list[RowError]]:
         """Return the room of a row, or its errors; neither if it is blank."""
-        attributes, errors = read_attributes(row, self._request)
+        attributes, errors = read_attributes(row, self._survey.format)
         known = len(attributes) - list(attributes.values()).count(None)
         if not known and not errors:
             return None, []
         is_derived = attributes.get("code") is None
         if not is_derived:
             errors += self._duplicate_errors(row, attributes["code"], is_valid=not errors)
-        elif not row.parse_error and self._request.columns["code"] not in {error.column for error in errors}:
+        elif not row.parse_error and self._code_column not in {error.column for error in errors}:
             attributes["code"] = self._derived_code(row)
         if errors:
             self._spare(row, attributes.get("code"), errors if is_derived else [])
@@ -310,7 +305,7 @@ class _Reading:
         if times == 1 or number is None:
             return []
         expected = "Must be unique in the file"
-        return [row.error(self._request.columns["code"], code, f"{expected}: {row.unit} {number} has it too", expected)]
+        return [row.error(self._code_column, code, f"{expected}: {row.unit} {number} has it too", expected)]
 
     def _derived_code(self, row: Row) -> str:
         # Entered even for an invalid row, so that correcting it does not change the codes of later rows.
@@ -318,41 +313,16 @@ class _Reading:
 
     def _code_source(self, row: Row) -> Mapping[str, Any]:
         """Return the values from which the code of a row is derived, by column."""
-        names = self._request.code_from
+        names = self._survey.code_from
         return {name: row.values.get(name) for name in names} if names else row.values
 
     def _unused(self, code: str, row: Row) -> str:
         times, _ = self._codes.enter(code, row.number)
         return code if times == 1 else self._unused(repeated_code(code, times), row)
 
-    def _check_columns(self) -> None:
-        """Reject a file that lacks a column named in the request, or every column."""
-        if not self._read:
-            return
-        named = [*self._request.mapped.values(), *self._request.code_from]
-        missing = [name for name in named if name in self._missing]
-        has_none = self._missing >= set(self._request.columns.values())
-        if missing or has_none:
-            what = ", ".join(missing or self._request.columns.values())
-            present = self._likely_columns()
-            more = f", and {len(present) - _COLUMNS_NAMED_MAX:,} more" if len(present) > _COLUMNS_NAMED_MAX else ""
-            raise UnusableFileError(
-                f"No row has {'the column' if missing else 'any of the columns'} {what}: name the right ones with "
-                "--map (IMPORT_MAP) or --code-from (IMPORT_CODE_FROM). Columns in the file: "
-                f"{', '.join(present[:_COLUMNS_NAMED_MAX]) or 'none'}{more}"
-            )
-
-    def _likely_columns(self) -> list[str]:
-        """Return the columns of the first row, those first whose names are like one that is missing."""
-        missing = sorted(self._missing)
-
-        def likeness(column: str) -> float:
-            shown = column[:_COLUMN_NAME_MAX].lower()
-            return max((SequenceMatcher(None, shown, name.lower()).ratio() for name in missing), default=0)
-
-        likely = {column: likeness(column) for column in self._columns}
-        ordered = sorted(likely, key=lambda column: (-likely[column] if likely[column] >= _LIKELY else 0, column))
-        return [printable(column, _COLUMN_NAME_MAX) for column in ordered]
+    @property
+    def _code_column(self) -> str:
+        return self._survey.format.columns.get("code", "code")
 
 
 def _without_half_a_place(names: Sequence[str]) -> tuple[str, ...]:

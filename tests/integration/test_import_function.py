@@ -105,7 +105,7 @@ def report_of(s3: S3Client, key: str) -> list[Any]:
 
 def outcome(read: int = 1, added: int = 1, unchanged: int = 0, reasons: Sequence[Any] = ()) -> dict[str, Any]:
     counts = {"read": read, "added": added, "changed": 0, "unchanged": unchanged, "refused": len(reasons)}
-    return {**counts, "missing_columns": [], "columns": [], "reasons": list(reasons)}
+    return {**counts, "missing_columns": [], "columns": [], "reasons": list(reasons), "notes": [], "warnings": []}
 
 
 def test_a_file_that_lands_is_imported_and_reported_of(

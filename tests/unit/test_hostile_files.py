@@ -19,6 +19,7 @@ from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import COLUMNS_MAX, RoomImportRequest, UnusableFileError
 from rentomatic.serializers.files.import_report import report_line, serialize_count, serialize_row_error
 from rentomatic.serializers.files.readers import read_rows
+from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.use_cases.room_import import room_import_use_case
 from tests.support.import_reports import ListedReport
 
@@ -41,7 +42,7 @@ class CountingBytes(io.BytesIO):
 
 def import_of(data: bytes, format_: str = "csv", **how: Any) -> tuple[Any, list[RowError]]:
     report = ListedReport()
-    rows = read_rows(io.BufferedReader(CountingBytes(data)), format_)
+    rows = RowSource(io.BufferedReader(CountingBytes(data)), FileOptions(format_))
     with SqliteSeenCodes() as codes:
         response = room_import_use_case(MemRepo([]), codes, RoomImportRequest(**how), rows, report)
     return response, report.refusals

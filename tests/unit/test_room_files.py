@@ -24,6 +24,7 @@ from rentomatic.requests.room_import import RoomImportRequest, Row, UnusableFile
 from rentomatic.serializers.files.formats import READABLE, WRITABLE, format_of
 from rentomatic.serializers.files.import_report import serialize_row_error
 from rentomatic.serializers.files.readers import read_rows
+from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.serializers.files.writers import serialize_rooms
 from rentomatic.serializers.formats import JSON
 from rentomatic.use_cases.room_export import room_export_use_case
@@ -52,7 +53,7 @@ def values_of(data: bytes | str, format_: str = "csv") -> list[Any]:
 
 def import_of(data: bytes, format_: str, repo: MemRepo, **how: Any) -> tuple[Any, list[RowError]]:
     report = ListedReport()
-    rows = read_rows(stream_of(data), format_)
+    rows = RowSource(stream_of(data), FileOptions(format_))
     with SqliteSeenCodes() as codes:
         response = room_import_use_case(repo, codes, RoomImportRequest(**how), rows, report)
     return response.value, report.refusals
@@ -343,7 +344,7 @@ def test_memory_does_not_depend_on_the_size_of_the_file(format_: str, tmp_path: 
         gc.collect()
         with file.open("rb") as stream, SqliteSeenCodes() as codes:
             tracemalloc.start()
-            rows = read_rows(stream, format_)
+            rows = RowSource(stream, FileOptions(format_))
             response = room_import_use_case(Counting(), codes, RoomImportRequest(is_rounded=True), rows, ListedReport())
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()

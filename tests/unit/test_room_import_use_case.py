@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
@@ -15,11 +15,12 @@ from rentomatic.domain.room import Room
 from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowError, RowErrorCount, WrittenRooms
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
-from rentomatic.requests.room_import import RoomImportRequest, Row, UnusableFileError, build_room_import_request
+from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
 from rentomatic.requests.room_replacement import Replacement, read_removal_limit
 from rentomatic.responses import ResponseFailure, ResponseSuccess, ResponseTypes
 from rentomatic.use_cases.room_import import ROW_ERRORS_MAX, Removal, room_import_use_case
 from tests.support.import_reports import ListedReport
+from tests.support.listed_rows import BrokenRows, ListedRows
 
 Values = Mapping[str, Any]
 A_ROW = {"code": "a", "size": "20", "price": "40", "latitude": "53.55", "longitude": "9.99"}
@@ -36,9 +37,9 @@ class Import:
     def __init__(self, *rows: Values, repo: MemRepo | None = None, **how: Any) -> None:
         self.repo = repo or MemRepo([])
         self.report = ListedReport()
-        numbered = (Row(number, values) for number, values in enumerate(rows, start=2))
+        request = RoomImportRequest(**how)
         with SqliteSeenCodes() as codes:
-            self.response = room_import_use_case(self.repo, codes, RoomImportRequest(**how), numbered, self.report)
+            self.response = room_import_use_case(self.repo, codes, request, ListedRows(*rows), self.report)
 
     @property
     def refusals(self) -> list[RowError]:
@@ -177,7 +178,7 @@ def test_the_report_is_safe_before_the_first_room_is_written() -> None:
             assert (len(report.refusals), report.finished) == (1, [()])
             return WrittenRooms(len(coming), 0, 0)
 
-    rows = [Row(2, A_ROW), Row(3, {"code": "b", "price": "?"})]
+    rows = ListedRows(A_ROW, {"code": "b", "price": "?"})
     with SqliteSeenCodes() as codes:
         response = room_import_use_case(Writer([]), codes, RoomImportRequest(), rows, report)
 
@@ -191,7 +192,7 @@ def test_an_unfinished_report_leaves_the_rooms_unchanged() -> None:
 
     repo = MemRepo([])
     with SqliteSeenCodes() as codes:
-        response = room_import_use_case(repo, codes, RoomImportRequest(), [Row(2, A_ROW)], FullDisk())
+        response = room_import_use_case(repo, codes, RoomImportRequest(), ListedRows(A_ROW), FullDisk())
 
     assert isinstance(response, ResponseFailure)
     assert isinstance(response.exception, OSError)
@@ -212,18 +213,6 @@ def test_many_row_errors_are_all_counted_and_the_first_reported() -> None:
     assert imported.report.finished == [counts]
     assert isinstance(imported.response, ResponseSuccess)
     assert (imported.response.value.refused, imported.response.value.reasons) == (number, counts)
-
-
-def test_a_file_that_breaks_has_its_refusals_counted_too() -> None:
-    def rows() -> Iterator[Row]:
-        yield from (Row(number, {"price": "?"}) for number in range(ROW_ERRORS_MAX + 1))
-        raise UnusableFileError("It is cut off")
-
-    report = ListedReport()
-    with SqliteSeenCodes() as codes:
-        room_import_use_case(MemRepo([]), codes, RoomImportRequest(), rows(), report)
-
-    assert [[each.count for each in counts] for counts in report.finished] == [[ROW_ERRORS_MAX + 1]]
 
 
 def test_column_names_are_escaped_and_cut_in_messages() -> None:
@@ -351,13 +340,9 @@ def test_no_rows_are_no_rooms() -> None:
 
 
 def test_a_file_that_breaks_in_the_middle_imports_nothing() -> None:
-    def rows() -> Iterator[Row]:
-        yield Row(2, A_ROW)
-        raise UnusableFileError("It is cut off")
-
     repo = MemRepo([])
     with SqliteSeenCodes() as codes:
-        response = room_import_use_case(repo, codes, RoomImportRequest(), rows(), ListedReport())
+        response = room_import_use_case(repo, codes, RoomImportRequest(), BrokenRows(A_ROW), ListedReport())
 
     assert (response.type, response.value["message"]) == (ResponseTypes.PARAMETERS_ERROR, "It is cut off")
     assert repo.list() == []
@@ -512,8 +497,7 @@ def test_more_rooms_than_announced_change_nothing() -> None:
     repo = Growing(THERE)
     with SqliteSeenCodes() as codes:
         request = RoomImportRequest(replacement=Replacement(lambda *_: True))
-        rows = [Row(2, values) for values in priced("abcdefghi")]
-        response = room_import_use_case(repo, codes, request, rows, ListedReport())
+        response = room_import_use_case(repo, codes, request, ListedRows(*priced("abcdefghi")), ListedReport())
 
     assert response.value["message"].startswith("2 of 11 rooms would be removed, and not 1 as announced")
     assert repo.data == THERE
@@ -539,7 +523,7 @@ def test_a_writer_s_failure_is_the_answer() -> None:
             raise UnavailableError(f"not now {updates}")
 
     with SqliteSeenCodes() as codes:
-        response = room_import_use_case(Unavailable(), codes, RoomImportRequest(), [], ListedReport())
+        response = room_import_use_case(Unavailable(), codes, RoomImportRequest(), ListedRows(), ListedReport())
 
     assert response.type == ResponseTypes.UNAVAILABLE_ERROR
 
@@ -565,7 +549,7 @@ def test_a_mapping_that_means_nothing_is_refused(text: str) -> None:
 
     assert not request
     with SqliteSeenCodes() as codes:
-        response = room_import_use_case(MemRepo([]), codes, request, [], ListedReport())
+        response = room_import_use_case(MemRepo([]), codes, request, ListedRows(), ListedReport())
     assert response.type == ResponseTypes.PARAMETERS_ERROR
 
 
