@@ -168,28 +168,43 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
     "--code-from", default="", metavar="COLUMN,...", help="Columns to derive missing codes from; default all."
 )
 @click.option("--round", "is_rounded", is_flag=True, help="Round decimals half away from zero instead of rejecting.")
-@click.option("--format", "format_", type=click.Choice(READABLE), help="The format, if FILE's name does not show it.")
+@click.option("--format", "format_", type=click.Choice(READABLE), help="The format, instead of what FILE looks like.")
+@click.option("--encoding", default="", metavar="NAME", help="The encoding of text that is not UTF-8, such as cp1252.")
+@click.option(
+    "--sheet", default="", metavar="NAME", help="The sheet of a spreadsheet, or its number; default the first."
+)
+@click.option("--centroid", "has_centroids", is_flag=True, help="Read polygons as a point inside them.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write rejected rows to this file.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, only report.")
 @click.option("--strict", "is_strict", is_flag=True, help="Import nothing if any row is invalid.")
-def import_(
-    *, file: BufferedReader, mapping: str, code_from: str, format_: str | None, report: Path | None, **how: bool
+def import_(  # noqa: PLR0913 - an option each
+    *,
+    file: BufferedReader,
+    mapping: str,
+    code_from: str,
+    format_: str | None,
+    encoding: str,
+    sheet: str,
+    has_centroids: bool,
+    report: Path | None,
+    **how: bool,
 ) -> None:
     """Add and update rooms from a FILE.
 
-    It is CSV, NDJSON or GeoJSON, optionally compressed; - is the standard input. Rooms are written to the database that
-    POSTGRES_* name, or else to the embedded one, whether it is running or not. Errors in rows are written to
-    FILE.report.jsonl in this folder. The exit status is 0 if the valid rows were imported, 1 if nothing was, and 3 if
-    they were imported but the summary could not be written.
+    It is CSV, a spreadsheet, NDJSON, JSON or GeoJSON, optionally compressed; - is the standard input. Rooms are written
+    to the database that POSTGRES_* name, or else to the embedded one, whether it is running or not. Errors in rows are
+    written to FILE.report.jsonl in this folder. The exit status is 0 if the valid rows were imported, 1 if nothing was,
+    and 3 if they were imported but the summary could not be written.
     """
     from devtools.room_files import RoomFile, import_rooms, room_database
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
+    from rentomatic.serializers.files.row_source import FileOptions
 
     request = build_room_import_request(mapping, code_from, **how)
     if not isinstance(request, RoomImportRequest):
         raise click.UsageError("; ".join(f"--{error['parameter']}: {error['message']}" for error in request.errors))
     with _errors_in_one_line():
-        room_file = RoomFile.of(file, format_, report)
+        room_file = RoomFile.of(file, FileOptions(format_, encoding, sheet, has_centroids), report)
         with room_database(os.environ, DATA, _echo) as configuration:
             import_rooms(configuration, room_file, request, _echo)
 

@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 import stat
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -77,28 +77,28 @@ class RoomFile:
     Attributes:
         name: The name for messages.
         stream: Its bytes.
-        format_: One of `READABLE`.
+        options: How to read it.
         report: The file for errors in rows, written only if there are any.
     """
 
     name: str
     stream: BufferedReader
-    format_: str
+    options: FileOptions
     report: Path
 
     @classmethod
-    def of(cls, stream: BufferedReader, format_: str | None, report: Path | None) -> Self:
-        """Describe an open file. By default its name gives the format, and the report is in the current folder.
+    def of(cls, stream: BufferedReader, options: FileOptions, report: Path | None) -> Self:
+        """Describe an open file, whose report is by default in the current folder.
 
         Raises:
-            RoomFileError: the name has no known format, or the report is the file itself or has no folder.
+            RoomFileError: the report is the file itself or has no folder.
         """
         name = "stdin" if stream.name == "<stdin>" else str(stream.name)
         report = report or Path(Path(name).name + SUFFIX)
         ensure_folder(report)
         if report.exists() and os.path.samestat(report.stat(), os.fstat(stream.fileno())):
             raise RoomFileError(f"{report} is the file to import: name another file with --report")
-        return cls(name, stream, format_ or named_format(name), report)
+        return cls(name, stream, options, report)
 
 
 def ensure_folder(file: Path) -> None:
@@ -130,7 +130,7 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
 
     Args:
         configuration: The Postgres settings of the table's owner by variable.
-        file: The file, which is read once.
+        file: The file, which is read twice, or copied if it can be read only once.
         request: How to import it.
         say: Called with messages on progress and the summary.
 
@@ -141,7 +141,8 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
     with ExitStack() as stack:
         codes = stack.enter_context(_seen_codes())
         report = stack.enter_context(_Report(file.report))
-        rows = stack.enter_context(_Rows(file, say))  # ends the progress bar's line before other messages
+        source = stack.enter_context(RowSource(file.stream, file.options))
+        rows = stack.enter_context(closing(_ShownRows(source, file, say)))
         writer = PostgresRoomWriter(configuration, report=say)
         response = room_import_use_case(writer, codes, request, rows, report)
         if isinstance(response, ResponseFailure):
@@ -190,44 +191,6 @@ def _file_errors(name: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise RoomFileError(f"{name}: {error}") from error
-
-
-class _Rows:
-    """The rows of a file, with its progress while they are read for the second time."""
-
-    def __init__(self, file: RoomFile, say: Say) -> None:
-        self._file = file
-        self._say = say
-        self._times = 0
-        with _file_errors(file.name):
-            self._source = RowSource(file.stream, FileOptions(file.format_))
-        self._progress: list[Generator[Row]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for progress in self._progress:
-            progress.close()
-
-    def __iter__(self) -> Iterator[Row]:
-        self._times += 1
-        if self._times != 2:  # noqa: PLR2004 - the first reading is the survey
-            return self._rows()
-        self._progress.append(_with_progress(self._rows(), self._file.stream, self._say))
-        return self._progress[-1]
-
-    def _rows(self) -> Iterator[Row]:
-        with _file_errors(self._file.name):
-            yield from self._source
-
-    @property
-    def repeated(self) -> frozenset[str]:
-        return self._source.repeated
-
-    @property
-    def passed_over(self) -> Sequence[str]:
-        return self._source.passed_over
 
 
 @contextmanager
@@ -285,6 +248,38 @@ class _Report:
                 f"Nothing was imported: the report {self._file} cannot be written ({error.strerror}); "
                 "free space, or name another file with --report"
             ) from error
+
+
+class _ShownRows:
+    """The rows of a file, with messages on the progress of each iteration."""
+
+    def __init__(self, source: RowSource, file: RoomFile, say: Say) -> None:
+        self._source = source
+        self._file = file
+        self._say = say
+        self._iterations: list[Generator[Row]] = []
+
+    def __iter__(self) -> Generator[Row]:
+        rows = self._rows()
+        self._iterations.append(rows)
+        return rows
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        return self._source.passed_over
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        return self._source.repeated
+
+    def close(self) -> None:
+        """End iterations, so that the progress bar's line ends before other messages."""
+        for rows in self._iterations:
+            rows.close()
+
+    def _rows(self) -> Generator[Row]:
+        with _file_errors(self._file.name):
+            yield from _with_progress(self._source, self._file.stream, self._say)
 
 
 def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Generator[Row]:

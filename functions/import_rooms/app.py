@@ -8,9 +8,9 @@ from __future__ import annotations
 import io
 import json
 import os
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from hashlib import sha256
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -23,11 +23,10 @@ from aws_lambda_powertools.utilities.data_classes import S3Event
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
-from rentomatic.requests.room_import import UnusableFileError, build_room_import_request
+from rentomatic.requests.room_import import build_room_import_request
 from rentomatic.responses import ResponseFailure
-from rentomatic.serializers.files.formats import format_of
 from rentomatic.serializers.files.import_report import SUFFIX, report_line, serialize_count, serialize_row_error
-from rentomatic.serializers.files.row_source import FileOptions, RowSource
+from rentomatic.serializers.files.row_source import RowSource
 from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from rentomatic.domain.room_import import RowError, RowErrorCount
-    from rentomatic.requests.room_import import Row
 
 _INCOMING = "incoming/"
 _REPORTS = "reports/"
@@ -126,8 +124,11 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
         is_rounded=os.environ.get("IMPORT_ROUND", "").lower() == "true",
     )
     writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
-    with SqliteSeenCodes() as codes:
-        response = room_import_use_case(writer, codes, request, _Rows(bucket, key), report)
+    try:
+        with _opened(bucket, key) as rows, SqliteSeenCodes() as codes:
+            response = room_import_use_case(writer, codes, request, rows, report)
+    except _s3().exceptions.NoSuchKey:
+        return {"error": "The file no longer exists"}
     if not isinstance(response, ResponseFailure):
         return asdict(response.value)
     if response.exception is None:
@@ -136,33 +137,11 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
     raise response.exception
 
 
-class _Rows:
-    """The rows of an object, which is opened when they are read for the first time."""
-
-    def __init__(self, bucket: str, key: str) -> None:
-        self._bucket = bucket
-        self._key = key
-
-    @cached_property
-    def _source(self) -> RowSource:
-        format_ = format_of(self._key)
-        try:
-            body = _s3().get_object(Bucket=self._bucket, Key=self._key)["Body"]
-        except _s3().exceptions.NoSuchKey:
-            raise UnusableFileError("The file no longer exists") from None
-        with closing(body):
-            return RowSource(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER), FileOptions(format_))
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(self._source)
-
-    @property
-    def repeated(self) -> frozenset[str]:
-        return self._source.repeated
-
-    @property
-    def passed_over(self) -> Sequence[str]:
-        return self._source.passed_over
+@contextmanager
+def _opened(bucket: str, key: str) -> Iterator[RowSource]:
+    body = _s3().get_object(Bucket=bucket, Key=key)["Body"]
+    with closing(body), RowSource(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER)) as rows:
+        yield rows
 
 
 def _log(key: str, response: ResponseFailure) -> None:

@@ -155,7 +155,6 @@ def test_the_environment_says_how_columns_become_rooms(
     [
         ("incoming/rooms.csv", b"code\n\xff\n", "Line 2 is not UTF-8, it has byte 0xff: convert the file"),
         ("incoming/rooms.csv.gz", gzip.compress(ROOM, mtime=0)[:-4], "The compressed data is cut off or damaged"),
-        ("incoming/rooms.xlsx", ROOM, "The name must end with one of .csv, .ndjson, .jsonl, .geojson, .json"),
         ("incoming/rooms.geojson", b"{", "The file is not valid JSON after item 0: Expecting value"),
     ],
 )

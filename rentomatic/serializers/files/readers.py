@@ -50,6 +50,23 @@ def read_rows(stream: io.BufferedReader, format_: str) -> Iterator[Row]:
         raise UnusableFileError(f"The compressed data is cut off or damaged{where}") from error
 
 
+def detected_format(stream: io.BufferedReader) -> str:
+    """Return the format of a file, one of `READABLE`, by its content."""
+    try:
+        head = _plain(stream).peek(_BUFFER).lstrip()
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return "csv"
+    if head.startswith(b"["):
+        return "json"
+    if not head.startswith(b"{"):
+        return "csv"
+    try:
+        value, _ = decode_value(head.split(b"\n", 1)[0].decode(errors="replace"), 0)
+    except json.JSONDecodeError:
+        return "geojson"
+    return "geojson" if "features" in value else "ndjson"
+
+
 def _plain(stream: io.BufferedReader) -> io.BufferedReader:
     """Return the stream decompressed and without a byte order mark."""
     buffered = stream
