@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
     from rentomatic.use_cases.room_import import Removal
 
+WRITING = "Writing"  # reported before every write
 _BATCH = 5_000  # rooms
 _ANALYZED_FROM = 1_000  # rooms; for fewer, autovacuum is soon enough
 _NO_UNIQUE_CODE = ("42P10", "55000")  # there is no unique index on code; or its constraint is deferrable
@@ -135,6 +136,7 @@ class PostgresRoomWriter:
             removed, existing = _count_left(connection)
             _run(connection, "ROLLBACK TO SAVEPOINT announced")  # releases the table, while somebody reads the question
             removal.announce(removed, existing)
+        self._report(WRITING)
         # From here on only the server works. A client that is stopped or frozen must not block the table.
         _run(connection, "SET LOCAL idle_in_transaction_session_timeout = '60s'")
         # Prevents changes to the compared rooms, and deadlocks between two imports.

@@ -154,7 +154,8 @@ class _Removal:
         self._announced: int | None = None
 
     def spared(self) -> Iterable[str] | None:
-        return None if self._reading.unidentified else self._codes.spared()
+        is_certain = self._reading.accepted and not self._reading.unidentified
+        return self._codes.spared() if is_certain else None
 
     def announce(self, removed: int, existing: int) -> None:
         self._check_limit(removed, existing)
@@ -225,8 +226,11 @@ class _Reading:
                 self._add_error(error)
             if self._request.is_strict:
                 raise UnusableFileError(f"In {errors[0]}")
-        if self._request.replacement and self._read == self._refused + self._blank:
-            raise UnusableFileError("No row is a room, so no room is removed")
+
+    @property
+    def accepted(self) -> int:
+        """The number of rows that are rooms."""
+        return self._read - self._refused - self._blank
 
     def _absent(self, row: Row) -> tuple[str, ...]:
         """Return the attributes that a row says nothing about."""
@@ -331,5 +335,7 @@ def _without_half_a_place(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _shortened(value: Any) -> str:
+    if isinstance(value, list):  # the cells of a row
+        value = ",".join(map(str, value))
     text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return printable(text, _EXAMPLE_MAX)

@@ -10,13 +10,12 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
-from schema import upgrade
 from tests.e2e.test_manage import serving
 from tests.support.commands import clean_environ, get
 from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
@@ -30,14 +29,7 @@ CSV = "code,size,price,latitude,longitude\r\na,20,40,53.55,9.99\r\nb,21,,,\r\n"
 MAPPED = ("--map", "price=cold_rent,size=living_space", "--round")
 
 
-@pytest.fixture
-def database(empty_database: Mapping[str, str]) -> Mapping[str, str]:
-    """The settings of a database with a room table, which is empty."""
-    upgrade(empty_database, print)
-    return empty_database
-
-
-def rooms_of(database: Mapping[str, str]) -> object:
+def rooms_of(database: Mapping[str, str]) -> Any:
     return run_sql(database, "SELECT code, size, price, latitude, longitude FROM room ORDER BY id")
 
 
@@ -89,9 +81,13 @@ def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(
     result = run_manage(tmp_path, "import", "data/rooms.csv", environ=database)
 
     assert result.returncode == 0
-    assert result.stdout.splitlines()[-2:] == [
+    assert result.stdout.splitlines()[-6:] == [
         "Read 3 rows: 2 rooms added, 0 changed, 0 unchanged; 1 row refused",
-        "For the errors see rooms.csv.report.jsonl",
+        '        1 column size: Must be an integer; --round (IMPORT_ROUND) rounds it, such as "1.5" in line 4',
+        '        1 column price: Must not be negative, such as "-2" in line 4',
+        '        1 column longitude: Required, since there is a latitude, such as "" in line 4',
+        '        1 column latitude: Must be from -90 to 90 degrees, such as "91" in line 4',
+        "Every error is in rooms.csv.report.jsonl",
     ]
     refusals = [json.loads(line) for line in report.read_text().splitlines()]
     assert [(each["line"], each["column"], each["value"]) for each in refusals] == [
@@ -122,7 +118,81 @@ def test_a_file_without_rows_is_reported(tmp_path: Path, database: Mapping[str, 
 
     result = run_manage(tmp_path, "import", name, environ=database)
 
-    assert (result.returncode, result.stdout.splitlines()[-1], result.stderr) == (0, "The file has no rows", "")
+    assert (result.returncode, result.stderr) == (1, f"Error: {name} has no rows: nothing was imported\n")
+
+
+def test_a_file_of_which_no_row_is_accepted_is_a_failure(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "a.csv").write_text("code,price\na,free\nb,on request\n,\n")
+
+    result = run_manage(tmp_path, "import", "a.csv", environ=database)
+
+    assert (result.returncode, result.stderr) == (1, "Error: No row of a.csv was accepted: nothing was imported\n")
+    assert result.stdout.splitlines()[1:3] == [
+        "Read 3 rows: 0 rooms added, 0 changed, 0 unchanged; 2 rows refused, 1 blank",
+        '        2 column price: Must be a number: digits, and a point before decimals, such as "free" in line 2',
+    ]
+
+
+def test_unchanged_rooms_are_accepted_rows(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "a.csv").write_text("code,price\na,1\nb,free\n")
+
+    statuses = [run_manage(tmp_path, "import", "a.csv", environ=database).returncode for _ in range(2)]
+
+    assert statuses == [0, 0]
+
+
+def test_the_rarest_of_many_reasons_are_only_counted(tmp_path: Path, database: Mapping[str, str]) -> None:
+    lines = ['{"code": "a", "price": "?"}'] * 2
+    lines += ["[]", *(f'{{"code": {code}}}' for code in ('"\\u0000"', "1.5", f'"{"x" * 37}"'))]
+    lines += [f'{{"size": {size}}}' for size in (-1, '"?"', 0.5, "1e99")]
+    lines += ['{"price": -1}', '{"price": 0.5}', '{"latitude": 91, "longitude": 181}', '{"latitude": 1}']
+    (tmp_path / "a.ndjson").write_text("\n".join(lines))
+
+    said = run_manage(tmp_path, "import", "a.ndjson", environ=database).stdout.splitlines()
+
+    assert said[2].startswith("        2 ")
+    assert said[12] == "          and 4 more reasons, which are rarer"
+
+
+def test_a_stock_replaces_the_rooms_after_a_question(
+    tmp_path: Path, database: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "all.csv").write_text("code,price\n" + "".join(f"{code},1\n" for code in "abcdefghij"))
+    (tmp_path / "stock.csv").write_text("code,price\n" + "".join(f"{code},2\n" for code in "abcdefghi"))
+    run_manage(tmp_path, "import", "all.csv", environ=database)
+    command = ("import", "stock.csv", "--replace")
+
+    unasked = run_manage(tmp_path, *command, environ=database)
+    dry = run_manage(tmp_path, *command, "--dry-run", environ=database)
+    too_many = run_manage(tmp_path, *command, "--yes", "--max-removed", "0", environ=database)
+    monkeypatch.setattr("manage._has_terminal", lambda: True)
+    refused = run_manage(tmp_path, *command, environ=database, answer="n\n")
+    before = rooms_of(database)
+    agreed = run_manage(tmp_path, *command, environ=database, answer="y\n")
+
+    assert (unasked.returncode, "there is no terminal: use --yes" in unasked.stderr) == (2, True)
+    assert dry.stdout.startswith("Read 9 rows: 0 rooms would be added, 9 changed, 0 unchanged, 1 removed; 0 rows")
+    assert_one_clear_line(too_many, "1 of 10 rooms are not in the file", "more than 0", "--max-removed 1")
+    assert (refused.returncode, "1 of 10 rooms are not in stock.csv. Remove them?" in refused.stdout) == (1, True)
+    assert refused.stderr == "Error: stock.csv was not imported. Nothing was changed, as you answered\n"
+    assert (len(before), {price for _, _, price, *_ in before}) == (10, {1})
+    assert "Read 9 rows: 0 rooms added, 9 changed, 0 unchanged, 1 removed; 0 rows refused" in agreed.stdout
+    assert [code for code, *_ in rooms_of(database)] == list("abcdefghi")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--max-removed", "5"], "--max-removed requires --replace"),
+        (["--replace", "--yes", "--max-removed", "many"], "--max-removed: 'many' is neither a number of rooms"),
+    ],
+)
+def test_a_wrong_limit_of_removals_is_explained(tmp_path: Path, arguments: list[str], said: str) -> None:
+    (tmp_path / "rooms.csv").write_text(CSV)
+
+    result = run_manage(tmp_path, "import", "rooms.csv", *arguments)
+
+    assert (result.returncode, said in result.stderr) == (2, True)
 
 
 def test_a_dry_run_and_a_strict_one_change_nothing(tmp_path: Path, database: Mapping[str, str]) -> None:

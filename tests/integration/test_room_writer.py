@@ -308,7 +308,7 @@ def test_an_import_waits_for_writers_and_lets_readers_go_on(
     writing.join()
 
     assert PostgresRepo(migrated).list() == AFTER
-    assert said == ["Waiting until other writers, such as an import, have finished"]
+    assert said == ["Writing", "Waiting until other writers, such as an import, have finished"]
 
 
 def test_a_writer_with_a_time_limit_is_told_to_come_back(

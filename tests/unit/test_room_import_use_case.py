@@ -507,8 +507,8 @@ def test_more_rooms_than_announced_change_nothing() -> None:
 def test_a_file_without_a_room_removes_none(rows: list[Values]) -> None:
     imported = Replacing(*rows, limit="100%")
 
-    assert isinstance(imported.response, ResponseFailure)
-    assert (imported.response.message, imported.repo.data) == ("No row is a room, so no room is removed", THERE)
+    assert isinstance(imported.response, ResponseSuccess)
+    assert (imported.response.value.removed, imported.asked, imported.repo.data) == (0, [], THERE)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "20 percent", "101%", "1.5%", "٣"])
