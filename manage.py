@@ -339,7 +339,8 @@ def _write_room(write: Callable[..., None], code: str, values: Mapping[str, str 
 def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     """Write all rooms to a FILE that `import` can read.
 
-    It is compressed if its name ends with .gz; - is the standard output. A spreadsheet may run codes that look like
+    It is CSV, NDJSON, GeoJSON or JSON, a list like that of GET /rooms. It is compressed if its name ends with .gz; - is
+    the standard output. A spreadsheet may run codes that look like
     formulas, unless you use --for-spreadsheets. Do not import such a file: its codes contain the apostrophes.
     """
     from devtools.room_files import RoomFileError, ensure_folder, export_rooms, named_format, room_database

@@ -49,7 +49,7 @@ def test_a_file_is_imported_and_exported_as_it_was(tmp_path: Path, database: Map
     assert not list(tmp_path.glob("*.report.jsonl"))
 
 
-@pytest.mark.parametrize("name", ["rooms.ndjson.gz", "rooms.geojson"])
+@pytest.mark.parametrize("name", ["rooms.ndjson.gz", "rooms.geojson", "rooms.json"])
 def test_what_one_database_exports_another_imports(
     tmp_path: Path, database: Mapping[str, str], server: Mapping[str, str], name: str
 ) -> None:
@@ -251,12 +251,12 @@ def test_a_database_without_the_table_is_left_as_it_is(tmp_path: Path, empty_dat
     assert run_sql(empty_database, "SELECT to_regclass('room')") == [[None]]
 
 
-@pytest.mark.parametrize("name", ["x.json", "x.json.gz", "x.JSON", "x.xlsx"])
+@pytest.mark.parametrize("name", ["x.txt", "x.ods.gz", "x.XLSX", "json"])
 def test_an_export_names_the_formats_that_it_writes(tmp_path: Path, name: str) -> None:
     result = run_manage(tmp_path, "export", name)
 
     said = (
-        f"Error: The name must end with one of .csv, .ndjson, .jsonl, .geojson, optionally with .gz: {name!r}; or give"
+        f"Error: The name must end with one of .csv, .ndjson, .jsonl, .geojson, .json, optionally with .gz: {name!r};"
     )
     assert (result.returncode, said in result.stderr, "Traceback" in result.stderr) == (2, True, False)
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ _BY_SUFFIX = {
     ".json": "json",
 }
 READABLE = tuple(dict.fromkeys(_BY_SUFFIX.values()))
-WRITABLE = tuple(format_ for format_ in READABLE if format_ != "json")
+WRITABLE = ("csv", "ndjson", "geojson", "json")
 
 
 def format_of(name: str, formats: Collection[str] = READABLE) -> str:
