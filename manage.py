@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -24,12 +25,15 @@ import click
 
 from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room_fields import FIELDS
+from rentomatic.requests.numbers import STYLES
+from rentomatic.requests.room_import import PERIODS
 from rentomatic.serializers.files.formats import READABLE, WRITABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from io import BufferedReader
 
+    from rentomatic.requests.room_import import RoomImportRequest
     from rentomatic.requests.room_replacement import Replacement
 
 # Each command imports what it needs: SAM CLI and SQLAlchemy together take over a second.
@@ -170,11 +174,60 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
     click.echo(f"Generated {amount(number, 'room')} in {time.monotonic() - begun:.0f} s")
 
 
+def _use_settings(ctx: click.Context, _: click.Parameter, file: BufferedReader | None) -> None:
+    """Take the options in a file for those that the command line lacks."""
+    from rentomatic.requests.import_settings import SIZE_MAX, SettingsError, read_settings
+
+    if file is None:
+        return
+    options = {each.opts[-1].removeprefix("--"): each for each in ctx.command.params if each.opts[-1].startswith("--")}
+    names = options.keys() - {"preview", "settings", "help"}
+    try:
+        settings = read_settings(file.read(SIZE_MAX + 1), names)
+    except SettingsError as error:
+        raise click.BadParameter(f"{file.name}: {error}", param_hint="--settings") from None
+    ctx.default_map = {options[name].name or "": value for name, value in settings.items()}
+
+
+def _import_command(request: RoomImportRequest) -> str:
+    """Return the command that was given, with the options of a request, for a shell."""
+    from rentomatic.requests.room_import import entries_text, mapping_text
+
+    ctx = click.get_current_context()
+    proposed: dict[str, str | bool] = {
+        "mapping": mapping_text(request.mapped) if request.mapped else "",
+        "code_from": entries_text(request.code_from) if request.code_from else "",
+        "numbers": request.style.sample if request.style else "",
+        "price_per": request.price_per,
+        "is_rounded": request.is_rounded,
+    }
+    python = os.path.relpath(sys.executable) if sys.executable.startswith(f"{Path.cwd()}{os.sep}") else sys.executable
+    words = [
+        python,
+        sys.argv[0],
+        "import",
+        ctx.params["file"].name if ctx.params["file"] is not sys.stdin.buffer else "-",
+    ]
+    for each in ctx.command.params:
+        value = proposed.get(each.name or "", ctx.params.get(each.name or ""))
+        if isinstance(each, click.Option) and each.name != "is_preview" and value:
+            words += [each.opts[-1]] if value is True else [each.opts[-1], str(value)]
+    return shlex.join(words)
+
+
 @main.command(name="import")
 @click.argument("file", type=click.File("rb", lazy=False))
 @click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Columns to read attributes from.")
 @click.option(
-    "--code-from", default="", metavar="COLUMN,...", help="Columns to derive missing codes from; default all."
+    "--code-from",
+    default="",
+    metavar="COLUMN,...",
+    help="Columns to derive missing codes from; default all but the price's.",
+)
+@click.option("--numbers", default="", metavar="SAMPLE", help=f"How numbers are written: {', '.join(STYLES)}.")
+@click.option("--null", default="", metavar="TEXT,...", help="Texts for what is not known, such as NULL,n/a.")
+@click.option(
+    "--price-per", type=click.Choice(tuple(PERIODS)), help="What a price is for; it is stored, rounded, for a day."
 )
 @click.option("--round", "is_rounded", is_flag=True, help="Round decimals half away from zero instead of rejecting.")
 @click.option("--format", "format_", type=click.Choice(READABLE), help="The format, instead of what FILE looks like.")
@@ -186,6 +239,17 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write rejected rows to this file.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, only report.")
 @click.option("--strict", "is_strict", is_flag=True, help="Import nothing if any row is invalid.")
+@click.option(
+    "--settings",
+    type=click.File("rb"),
+    callback=_use_settings,
+    is_eager=True,
+    expose_value=False,
+    help="Take options from this TOML file, by their names.",
+)
+@click.option(
+    "--preview", "is_preview", is_flag=True, help="Show the options that FILE needs, and the rooms; write none."
+)
 @click.option("--replace", "is_replacing", is_flag=True, help="Remove the rooms that FILE lacks, after a question.")
 @click.option("--max-removed", default="", metavar="NUMBER|PERCENT%", help="How many may be removed; default 20%.")
 @click.option("--yes", is_flag=True, help="Remove them without the question.")
@@ -202,7 +266,8 @@ def import_(  # noqa: PLR0913 - an option each
     is_replacing: bool,
     max_removed: str,
     yes: bool,
-    **how: bool,
+    is_preview: bool,
+    **how: Any,
 ) -> None:
     """Add and update rooms from a FILE.
 
@@ -212,6 +277,7 @@ def import_(  # noqa: PLR0913 - an option each
     or no row is valid, and 3 if they were imported but the summary could not be written.
     """
     from devtools.room_files import RoomFile, import_rooms, room_database
+    from devtools.room_preview import preview_rooms
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
     from rentomatic.serializers.files.row_source import FileOptions
 
@@ -225,6 +291,9 @@ def import_(  # noqa: PLR0913 - an option each
         raise click.UsageError("--max-removed requires --replace")
     with _errors_in_one_line():
         room_file = RoomFile.of(file, FileOptions(format_, encoding, sheet, has_centroids), report)
+        if is_preview:
+            preview_rooms(room_file, request, _import_command, _echo)
+            return
         with room_database(os.environ, DATA, _echo) as configuration:
             import_rooms(configuration, room_file, request, _echo)
 

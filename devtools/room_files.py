@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
     from rentomatic.domain.room import Room
-    from rentomatic.domain.room_import import ImportSummary, RowError, RowErrorCount
+    from rentomatic.domain.room_import import RowError, RowErrorCount
     from rentomatic.requests.room_import import RoomImportRequest, Row
 
     Say = Callable[[str], None]
@@ -140,7 +140,7 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
         RoomFileError: nothing was imported, or no row was a room.
     """
     with ExitStack() as stack:
-        codes = stack.enter_context(_seen_codes())
+        codes = stack.enter_context(seen_codes())
         report = stack.enter_context(_Report(file.report))
         source = stack.enter_context(RowSource(file.stream, file.options))
         rows = stack.enter_context(closing(_ShownRows(source, file, say)))
@@ -154,8 +154,8 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
     except OSError as error:
         done = "checked" if request.is_dry_run else "imported"
         raise SummaryError(f"{file.name} was {done}, but the summary cannot be written: {error.strerror}") from error
-    if not response.value.accepted:
-        raise _nothing_error(file, response.value)
+    if response.value.failure:
+        raise RoomFileError(f"{file.name} was not imported. {response.value.failure}")
 
 
 def export_rooms(
@@ -198,7 +198,8 @@ def _file_errors(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _seen_codes() -> Iterator[SqliteSeenCodes]:
+def seen_codes() -> Iterator[SqliteSeenCodes]:
+    """Provide a store of codes."""
     try:
         with SqliteSeenCodes() as codes:
             yield codes
@@ -300,13 +301,6 @@ def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Gen
             if number % _PROGRESS_BAR_INTERVAL == 0:
                 bar.update(stream.raw.tell() - bar.pos)
         bar.update(stream.raw.tell() - bar.pos)
-
-
-def _nothing_error(file: RoomFile, summary: ImportSummary) -> RoomFileError:
-    if summary.refused:
-        return RoomFileError(f"No row of {file.name} was accepted: nothing was imported")
-    blank = " but blank ones" if summary.blank else ""
-    return RoomFileError(f"{file.name} has no rows{blank}: nothing was imported")
 
 
 def _error(file: RoomFile, response: ResponseFailure) -> Exception:

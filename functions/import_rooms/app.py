@@ -23,10 +23,13 @@ from aws_lambda_powertools.utilities.data_classes import S3Event
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.import_settings import SIZE_MAX, SettingsError, read_settings
+from rentomatic.requests.import_settings import SUFFIX as SETTINGS_SUFFIX
 from rentomatic.requests.room_import import build_room_import_request
 from rentomatic.responses import ResponseFailure
+from rentomatic.serializers.files.formats import READABLE
 from rentomatic.serializers.files.import_report import SUFFIX, report_line, serialize_count, serialize_row_error
-from rentomatic.serializers.files.row_source import RowSource
+from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room_import import RowError, RowErrorCount
 
+_OPTIONS = ("map", "code-from", "numbers", "null", "price-per", "round")
+_FILE_OPTIONS = ("format", "encoding", "sheet", "centroid")
 _INCOMING = "incoming/"
 _REPORTS = "reports/"
 _KEY_MAX = 1_024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
@@ -62,7 +67,7 @@ def _import_all(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]
 
 
 def _is_file(key: str) -> bool:
-    return key.startswith(_INCOMING) and not key.endswith("/")
+    return key.startswith(_INCOMING) and not key.endswith(("/", SETTINGS_SUFFIX))
 
 
 def _import(bucket: str, key: str, context: LambdaContext) -> dict[str, Any]:
@@ -118,29 +123,55 @@ def report_key(key: str) -> str:
 
 def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> dict[str, Any]:
     """Return the summary, or an error if the file is unusable; report errors in rows."""
+    try:
+        settings = _settings(bucket, key)
+    except SettingsError as error:
+        return {"error": f"{key}{SETTINGS_SUFFIX}: {error}"}
     request = build_room_import_request(
-        os.environ.get("IMPORT_MAP", ""),
-        os.environ.get("IMPORT_CODE_FROM", ""),
-        is_rounded=os.environ.get("IMPORT_ROUND", "").lower() == "true",
+        settings["map"],
+        settings["code-from"],
+        numbers=settings["numbers"],
+        null=settings["null"],
+        price_per=settings["price-per"],
+        is_rounded=settings["round"] == "true",
+    )
+    options = FileOptions(
+        settings["format"] or None, settings["encoding"], settings["sheet"], settings["centroid"] == "true"
     )
     writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
     try:
-        with _opened(bucket, key) as rows, SqliteSeenCodes() as codes:
+        with _opened(bucket, key, options) as rows, SqliteSeenCodes() as codes:
             response = room_import_use_case(writer, codes, request, rows, report)
     except _s3().exceptions.NoSuchKey:
         return {"error": "The file no longer exists"}
     if not isinstance(response, ResponseFailure):
-        return asdict(response.value)
+        failure = {"error": response.value.failure} if response.value.failure else {}
+        return {**asdict(response.value), **failure}
     if response.exception is None:
         return {"error": response.message}
     _log(key, response)
     raise response.exception
 
 
+def _settings(bucket: str, key: str) -> dict[str, str]:
+    """Return the options by name: those of the object beside the file, or else of the environment."""
+    settings = {name: os.environ.get(f"IMPORT_{name.upper().replace('-', '_')}", "") for name in _OPTIONS}
+    settings |= {"round": settings["round"].lower(), **dict.fromkeys(_FILE_OPTIONS, "")}
+    try:
+        body = _s3().get_object(Bucket=bucket, Key=key + SETTINGS_SUFFIX)["Body"]
+    except _s3().exceptions.NoSuchKey:
+        return settings
+    with closing(body):
+        beside = read_settings(body.read(SIZE_MAX + 1), settings.keys())
+    if "format" in beside and beside["format"] not in READABLE:
+        raise SettingsError(f"format must be one of {', '.join(READABLE)}")
+    return settings | {name: str(value).lower() if isinstance(value, bool) else value for name, value in beside.items()}
+
+
 @contextmanager
-def _opened(bucket: str, key: str) -> Iterator[RowSource]:
+def _opened(bucket: str, key: str, options: FileOptions) -> Iterator[RowSource]:
     body = _s3().get_object(Bucket=bucket, Key=key)["Body"]
-    with closing(body), RowSource(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER)) as rows:
+    with closing(body), RowSource(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER), options) as rows:
         yield rows
 
 

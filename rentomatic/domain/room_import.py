@@ -116,3 +116,12 @@ class ImportSummary:
     def accepted(self) -> int:
         """The number of rows that are rooms now; unchanged ones count."""
         return self.added + self.changed + self.unchanged
+
+    @property
+    def failure(self) -> str:
+        """Why no row is a room; empty if one is."""
+        if self.accepted:
+            return ""
+        if self.refused:
+            return "No row was accepted"
+        return "The file has no rows but blank ones" if self.blank else "The file has no rows"

@@ -12,6 +12,7 @@ from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowErrorCount
+from rentomatic.requests.column_names import suggested_columns
 from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.requests.room_row import read_attributes
 from rentomatic.responses import (
@@ -24,7 +25,7 @@ from rentomatic.responses import (
 from rentomatic.use_cases.room_survey import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rentomatic.domain.room_import import RowError, WrittenRooms
     from rentomatic.requests.room_import import RoomImportRequest, Row, Rows
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from rentomatic.use_cases.room_survey import Survey
 
 ROW_ERRORS_MAX = 10_000  # reported one by one
+NOTHING_TO_DERIVE_FROM = (
+    "Has no code, and nothing but a price to derive one from: name the column of the codes with --map code=... "
+    "(IMPORT_MAP), or columns to derive codes from with --code-from (IMPORT_CODE_FROM)"
+)
 _EXAMPLE_MAX = 60  # characters
 _OTHERS = [name for name in ATTRIBUTES if name != "code"]
 
@@ -241,7 +246,8 @@ class _Reading:
 
     def summary(self, written: WrittenRooms) -> ImportSummary:
         missing = self._missing if self._read else ()
-        columns = likely_names(self._survey.names, missing) if missing else ()
+        likely = suggested_columns(self._survey.names, set(missing)).values()
+        columns = likely_names(self._survey.names, [*likely, *missing]) if missing else ()
         return ImportSummary(
             self._read,
             written.added,
@@ -287,7 +293,7 @@ class _Reading:
         if not is_derived:
             errors += self._duplicate_errors(row, attributes["code"], is_valid=not errors)
         elif not row.parse_error and self._code_column not in {error.column for error in errors}:
-            attributes["code"] = self._derived_code(row)
+            self._derive_code(row, attributes, errors)
         if errors:
             self._spare(row, attributes.get("code"), errors if is_derived else [])
             return None, errors
@@ -298,10 +304,18 @@ class _Reading:
         """Keep the room of a refused row, or all rooms if its code is not certain, such as one from a wrong value."""
         if not self._request.replacement:
             return
-        if code is None or not self._code_source(row).keys().isdisjoint(error.column for error in errors):
+        if code is None or not self._survey.code_values(row).keys().isdisjoint(error.column for error in errors):
             self.unidentified += 1
         else:
             self._codes.spare(code)
+
+    def _derive_code(self, row: Row, attributes: dict[str, Any], errors: list[RowError]) -> None:
+        values = self._survey.code_values(row)
+        if self._survey.code_from or any(value not in (None, "") for value in values.values()):
+            # Even for an invalid row, so that correcting it does not change the codes of later rows.
+            attributes["code"] = self._unused(derived_code(values), row)
+        else:
+            errors.append(row.error(self._code_column, None, NOTHING_TO_DERIVE_FROM))
 
     def _duplicate_errors(self, row: Row, code: str, *, is_valid: bool) -> list[RowError]:
         """Return an error if an earlier valid row has the same code."""
@@ -310,15 +324,6 @@ class _Reading:
             return []
         expected = "Must be unique in the file"
         return [row.error(self._code_column, code, f"{expected}: {row.unit} {number} has it too", expected)]
-
-    def _derived_code(self, row: Row) -> str:
-        # Entered even for an invalid row, so that correcting it does not change the codes of later rows.
-        return self._unused(derived_code(self._code_source(row)), row)
-
-    def _code_source(self, row: Row) -> Mapping[str, Any]:
-        """Return the values from which the code of a row is derived, by column."""
-        names = self._survey.code_from
-        return {name: row.values.get(name) for name in names} if names else row.values
 
     def _unused(self, code: str, row: Row) -> str:
         times, _ = self._codes.enter(code, row.number)

