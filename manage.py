@@ -278,6 +278,7 @@ def import_(  # noqa: PLR0913 - an option each
     """
     from devtools.room_files import RoomFile, import_rooms, room_database
     from devtools.room_preview import preview_rooms
+    from rentomatic.domain.room_columns import ATTRIBUTES
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
     from rentomatic.serializers.files.row_source import FileOptions
 
@@ -290,7 +291,8 @@ def import_(  # noqa: PLR0913 - an option each
     elif max_removed:
         raise click.UsageError("--max-removed requires --replace")
     with _errors_in_one_line():
-        room_file = RoomFile.of(file, FileOptions(format_, encoding, sheet, has_centroids), report)
+        known_names = {*ATTRIBUTES, *request.mapped.values(), *request.code_from}
+        room_file = RoomFile.of(file, FileOptions(format_, encoding, sheet, has_centroids, known_names), report)
         if is_preview:
             preview_rooms(room_file, request, _import_command, _echo)
             return

@@ -21,11 +21,12 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes import S3Event
 
 from rentomatic.domain.errors import RepositoryError
+from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.import_settings import SIZE_MAX, SettingsError, read_settings
 from rentomatic.requests.import_settings import SUFFIX as SETTINGS_SUFFIX
-from rentomatic.requests.room_import import build_room_import_request
+from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
 from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.files.formats import READABLE
 from rentomatic.serializers.files.import_report import SUFFIX, report_line, serialize_count, serialize_row_error
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room_import import RowError, RowErrorCount
 
-_OPTIONS = ("map", "code-from", "numbers", "null", "price-per", "round")
-_FILE_OPTIONS = ("format", "encoding", "sheet", "centroid")
+_OPTIONS = ("map", "code-from", "numbers", "null", "price-per", "round", "format", "encoding", "sheet", "centroid")
 _INCOMING = "incoming/"
 _REPORTS = "reports/"
 _KEY_MAX = 1_024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
@@ -135,8 +135,13 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
         price_per=settings["price-per"],
         is_rounded=settings["round"] == "true",
     )
+    named = {*request.mapped.values(), *request.code_from} if isinstance(request, RoomImportRequest) else ()
     options = FileOptions(
-        settings["format"] or None, settings["encoding"], settings["sheet"], settings["centroid"] == "true"
+        settings["format"] or None,
+        settings["encoding"],
+        settings["sheet"],
+        settings["centroid"] == "true",
+        {*ATTRIBUTES, *named},
     )
     writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
     try:
@@ -156,7 +161,7 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
 def _settings(bucket: str, key: str) -> dict[str, str]:
     """Return the options by name: those of the object beside the file, or else of the environment."""
     settings = {name: os.environ.get(f"IMPORT_{name.upper().replace('-', '_')}", "") for name in _OPTIONS}
-    settings |= {"round": settings["round"].lower(), **dict.fromkeys(_FILE_OPTIONS, "")}
+    settings |= {name: settings[name].lower() for name in ("round", "centroid")}
     try:
         body = _s3().get_object(Bucket=bucket, Key=key + SETTINGS_SUFFIX)["Body"]
     except _s3().exceptions.NoSuchKey:

@@ -128,9 +128,10 @@ class _Seen:
         latitude, longitude = (values.get(self._columns.get(name, "")) for name in _COORDINATES)
         if latitude not in _UNKNOWN and longitude not in _UNKNOWN:
             self._places.add(latitude, longitude, row)
-        known = {name for name, column in self._columns.items() if not _is_blank(values.get(column))}
-        if known and "code" not in known:
-            self._without_code += 1
+        if values.get(self._columns.get("code", "")) in _UNKNOWN and not all(
+            value in _UNKNOWN for value in values.values()
+        ):
+            self._without_code += not self._columns or not all(map(_is_blank, map(values.get, self._columns.values())))
             self._identities.add(values)
 
     def survey(self, *, is_preview: bool) -> Survey:

@@ -196,7 +196,7 @@ def test_wrong_settings_beside_a_file_are_in_its_report(land: Land, s3: S3Client
 @pytest.mark.parametrize(
     ("key", "content", "said"),
     [
-        ("incoming/rooms.csv", b"code\n\xff\n", "Line 2 is not UTF-8, it has byte 0xff: convert the file"),
+        ("incoming/rooms.csv", b"code\n\xff\n", "Line 2 is not UTF-8 (byte 0xff). If it should read"),
         ("incoming/rooms.csv.gz", gzip.compress(ROOM, mtime=0)[:-4], "The compressed data is cut off or damaged"),
         ("incoming/rooms.geojson", b"{", "The file is not valid JSON after item 0: Expecting value"),
     ],

@@ -129,8 +129,12 @@ def test_missing_codes_are_said() -> None:
     assert derived.startswith(
         "No column has the rooms' codes: codes are derived from Nr, Straße. A change in one of these"
     )
-    (derived,) = survey_of({"code": "", "Straße": "A"}, {"code": "a", "Straße": "A"}).notes
+    (derived,) = survey_of(*({"code": code, "Straße": "A", "price": "1"} for code in ("", "a"))).notes
     assert derived.startswith("1 row has no code: codes are derived from Straße. ")
+
+
+def test_blank_rows_lack_no_code() -> None:
+    assert survey_of({"code": "a", "price": "1"}, {"code": "", "price": " ", "Straße": "A"}).notes == ()
 
 
 @pytest.mark.parametrize("values", [("1", "1"), ("1", ""), ("1", "x" * 37)])

@@ -14,10 +14,11 @@ _BY_SUFFIX = {
     ".csv": "csv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".geojsonl": "ndjson",
     ".geojson": "geojson",
     ".json": "json",
 }
-READABLE = tuple(dict.fromkeys(_BY_SUFFIX.values()))
+READABLE = (*dict.fromkeys(_BY_SUFFIX.values()), "spreadsheet")
 WRITABLE = ("csv", "ndjson", "geojson", "json")
 
 
