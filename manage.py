@@ -227,7 +227,9 @@ def _import_command(request: RoomImportRequest) -> str:
 @click.option("--numbers", default="", metavar="SAMPLE", help=f"How numbers are written: {', '.join(STYLES)}.")
 @click.option("--null", default="", metavar="TEXT,...", help="Texts for what is not known, such as NULL,n/a.")
 @click.option(
-    "--price-per", type=click.Choice(tuple(PERIODS)), help="What a price is for; it is stored, rounded, for a day."
+    "--price-per",
+    type=click.Choice(tuple(PERIODS)),
+    help="What a price is for; it is stored, rounded, for PRICE_UNIT.",
 )
 @click.option("--round", "is_rounded", is_flag=True, help="Round decimals half away from zero instead of rejecting.")
 @click.option("--format", "format_", type=click.Choice(READABLE), help="The format, instead of what FILE looks like.")
@@ -282,7 +284,7 @@ def import_(  # noqa: PLR0913 - an option each
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
     from rentomatic.serializers.files.row_source import FileOptions
 
-    request = build_room_import_request(mapping, code_from, **how)
+    request = build_room_import_request(mapping, code_from, price_unit=os.environ.get("PRICE_UNIT", ""), **how)
     if not isinstance(request, RoomImportRequest):
         raise click.UsageError("; ".join(f"--{error['parameter']}: {error['message']}" for error in request.errors))
     if is_replacing:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from devtools.room_files import RoomFileError
 from rentomatic.postgres.room_writer import WRITING, PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.numbers import POINT
 from rentomatic.requests.room_import import RoomImportRequest, Row
 from rentomatic.responses import ResponseFailure
 from rentomatic.use_cases.room_import import room_import_use_case
@@ -92,7 +93,7 @@ def _writer(configuration: Mapping[str, str], say: Say, approve: Callable[[Writt
 
 
 def _write(writer: PostgresRoomWriter, code: str, values: Mapping[str, str], *, is_rounded: bool) -> None:
-    request = RoomImportRequest(is_rounded=is_rounded, is_strict=True)
+    request = RoomImportRequest(style=POINT, is_rounded=is_rounded, is_strict=True)
     report = _Report()
     with SqliteSeenCodes() as codes:
         row = _OneRow({"code": code, **{name: None if text == UNKNOWN else text for name, text in values.items()}})

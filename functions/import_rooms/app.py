@@ -133,6 +133,7 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
         numbers=settings["numbers"],
         null=settings["null"],
         price_per=settings["price-per"],
+        price_unit=os.environ.get("PRICE_UNIT", ""),
         is_rounded=settings["round"] == "true",
     )
     named = {*request.mapped.values(), *request.code_from} if isinstance(request, RoomImportRequest) else ()

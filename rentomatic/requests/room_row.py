@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.geography import Place
 from rentomatic.domain.room_columns import ATTRIBUTES
-from rentomatic.domain.room_fields import CODE_MAX, FIELDS, NEVER_NEGATIVE, Integer, Text
+from rentomatic.domain.room_fields import CODE_MAX, FIELDS, NEVER_NEGATIVE, PRICE_UNIT_DEFAULT, Integer, Text
 from rentomatic.requests.numbers import degrees_of, number_of, read
 from rentomatic.requests.room_import import PERIODS, mapping_text
 
@@ -36,6 +36,7 @@ class RowFormat:
         nulls: The texts for what is not known, in lower case.
         price_per: One of `PERIODS`; empty for what the column says.
         is_rounded: Whether to round decimals to integers where needed.
+        price_unit: One of `PERIODS`, which the prices of rooms are for.
     """
 
     columns: Mapping[str, str]
@@ -43,6 +44,7 @@ class RowFormat:
     nulls: frozenset[str] = frozenset()
     price_per: str = ""
     is_rounded: bool = False
+    price_unit: str = PRICE_UNIT_DEFAULT
 
     def knows(self, name: str, value: object) -> bool:
         """Whether the value of an attribute is known."""
@@ -90,14 +92,20 @@ def _integer(name: str) -> Callable[[object, RowFormat], int]:
     is_price = name == "price"
 
     def read_integer(value: object, format_: RowFormat) -> int:
-        days = PERIODS[format_.price_per] if is_price and format_.price_per else 1
-        if days == 1 and isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) <= _DIGITS_MAX:
+        units = PERIODS[format_.price_per] / PERIODS[format_.price_unit] if is_price and format_.price_per else 1
+        if (
+            units == 1
+            and isinstance(value, str)
+            and value.isdecimal()
+            and value.isascii()
+            and len(value) <= _DIGITS_MAX
+        ):
             return kind.read(int(value))
         number = _number(name, value, format_)
         if is_positive and number < 0:
             raise ValueError("Must not be negative")
-        whole = _rounded(Fraction(number) / days)
-        if days == 1 and whole != number and not format_.is_rounded:
+        whole = _rounded(Fraction(number) / units)
+        if units == 1 and whole != number and not format_.is_rounded:
             raise ValueError("Must be an integer; --round (IMPORT_ROUND) rounds it")
         return kind.read(whole)
 

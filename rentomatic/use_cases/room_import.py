@@ -342,5 +342,5 @@ def _without_half_a_place(names: Sequence[str]) -> tuple[str, ...]:
 def _shortened(value: Any) -> str:
     if isinstance(value, list):  # the cells of a row
         value = ",".join(map(str, value))
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = value or "" if isinstance(value, str | None) else json.dumps(value, default=str, ensure_ascii=False)
     return printable(text, _EXAMPLE_MAX)

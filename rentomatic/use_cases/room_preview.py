@@ -177,7 +177,8 @@ class _Proposal:
         numbers = self.survey.numbers.get("price")
         said = next(iter(numbers.periods), "") if numbers else ""
         period = said or period_of_price(column)
-        if not period or PERIODS[period] == 1:
+        unit = self.request.price_unit
+        if not period or PERIODS[period] == PERIODS[unit]:
             return
         if not said and not self._is_dear:
             self.reasons.append(
@@ -186,7 +187,7 @@ class _Proposal:
             )
             return
         self.request = replace(self.request, price_per=period)
-        self.reasons.append(f"--price-per {period}, since {column} is for a {period}; rooms have prices for a day")
+        self.reasons.append(f"--price-per {period}, since {column} is for a {period}; rooms have prices for a {unit}")
 
     def _propose_code_from(self) -> None:
         columns = self.survey.format.columns

@@ -148,7 +148,14 @@ class _Seen:
         request = self._request
         used = tuple(column for column in code_from.values() if column is not None)
         return Survey(
-            RowFormat(columns, self._styles(numbers), request.nulls, request.price_per, is_rounded=request.is_rounded),
+            RowFormat(
+                columns,
+                self._styles(numbers),
+                request.nulls,
+                request.price_per,
+                is_rounded=request.is_rounded,
+                price_unit=request.price_unit,
+            ),
             tuple(self._names),
             used,
             suggested,
@@ -228,7 +235,7 @@ class _Seen:
 
     def _warnings(self, columns: Mapping[str, str], numbers: Mapping[str, NumberColumn]) -> Iterator[str]:
         if "price" in numbers:
-            yield from price_warnings(columns["price"], numbers["price"], self._request.price_per)
+            yield from price_warnings(columns["price"], numbers["price"], self._request)
         yield from self._places.warnings()
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.far_places import FarPlaces
     from rentomatic.requests.numbers import NumberColumn
+    from rentomatic.requests.room_import import RoomImportRequest
 
 _COLUMN_NAME_MAX = 100  # characters
 
@@ -62,15 +63,15 @@ def code_notes(without_code: int, columns: Sequence[str], *, has_column: bool) -
         )
 
 
-def price_warnings(column: str, price: NumberColumn, price_per: str) -> Iterator[str]:
+def price_warnings(column: str, price: NumberColumn, request: RoomImportRequest) -> Iterator[str]:
     """Say what the prices' currencies and periods of time are, if the import does not take them into account."""
     if len(price.currencies) > 1:
         yield f"Column {shown(column)} has several currencies, and none is converted: {', '.join(price.currencies)}"
-    periods = [period for period in price.periods if PERIODS[period] != 1]
-    if periods and not price_per:
+    periods = [period for period in price.periods if PERIODS[period] != PERIODS[request.price_unit]]
+    if periods and not request.price_per:
         yield (
             f"Column {shown(column)} has prices for a {' or '.join(periods)}, which are taken as they are: "
-            f"--price-per {periods[0]} (IMPORT_PRICE_PER) makes them prices for a day"
+            f"--price-per {periods[0]} (IMPORT_PRICE_PER) makes them prices for a {request.price_unit}"
         )
 
 

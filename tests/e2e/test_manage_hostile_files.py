@@ -144,7 +144,7 @@ def test_names_are_escaped_in_errors(tmp_path: Path, database: Mapping[str, str]
 
 
 def test_very_many_refusals_are_counted_by_their_reasons(tmp_path: Path, database: Mapping[str, str]) -> None:
-    (tmp_path / "rooms.csv").write_text("code,price\n" + ",x\n" * 9_000 + "1\n" * 1_500)
+    (tmp_path / "rooms.csv").write_text("code,price\n" + "a,x\n" * 9_000 + "1\n" * 1_500)
 
     result = run_manage(tmp_path, "import", "rooms.csv", environ=database)
 
