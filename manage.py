@@ -183,7 +183,8 @@ def _use_settings(ctx: click.Context, _: click.Parameter, file: BufferedReader |
     options = {each.opts[-1].removeprefix("--"): each for each in ctx.command.params if each.opts[-1].startswith("--")}
     names = options.keys() - {"preview", "settings", "help"}
     try:
-        settings = read_settings(file.read(SIZE_MAX + 1), names)
+        with file:
+            settings = read_settings(file.read(SIZE_MAX + 1), names)
     except SettingsError as error:
         raise click.BadParameter(f"{file.name}: {error}", param_hint="--settings") from None
     ctx.default_map = {options[name].name or "": value for name, value in settings.items()}
@@ -280,7 +281,7 @@ def import_(  # noqa: PLR0913 - an option each
     """
     from devtools.room_files import RoomFile, import_rooms, room_database
     from devtools.room_preview import preview_rooms
-    from rentomatic.domain.room_columns import ATTRIBUTES
+    from rentomatic.requests.column_names import header_names
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
     from rentomatic.serializers.files.row_source import FileOptions
 
@@ -293,8 +294,10 @@ def import_(  # noqa: PLR0913 - an option each
     elif max_removed:
         raise click.UsageError("--max-removed requires --replace")
     with _errors_in_one_line():
-        known_names = {*ATTRIBUTES, *request.mapped.values(), *request.code_from}
-        room_file = RoomFile.of(file, FileOptions(format_, encoding, sheet, has_centroids, known_names), report)
+        options = FileOptions(
+            format_, encoding, sheet, has_centroids, header_names((*request.mapped.values(), *request.code_from))
+        )
+        room_file = RoomFile.of(file, options, report)
         if is_preview:
             preview_rooms(room_file, request, _import_command, _echo)
             return

@@ -21,9 +21,9 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.data_classes import S3Event
 
 from rentomatic.domain.errors import RepositoryError
-from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.column_names import header_names
 from rentomatic.requests.import_settings import SIZE_MAX, SettingsError, read_settings
 from rentomatic.requests.import_settings import SUFFIX as SETTINGS_SUFFIX
 from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
@@ -134,15 +134,15 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
         null=settings["null"],
         price_per=settings["price-per"],
         price_unit=os.environ.get("PRICE_UNIT", ""),
-        is_rounded=settings["round"] == "true",
+        is_rounded=settings["round"].lower() == "true",
     )
-    named = {*request.mapped.values(), *request.code_from} if isinstance(request, RoomImportRequest) else ()
+    used = (*request.mapped.values(), *request.code_from) if isinstance(request, RoomImportRequest) else ()
     options = FileOptions(
         settings["format"] or None,
-        settings["encoding"],
-        settings["sheet"],
-        settings["centroid"] == "true",
-        {*ATTRIBUTES, *named},
+        encoding=settings["encoding"],
+        sheet=settings["sheet"],
+        has_centroids=settings["centroid"].lower() == "true",
+        known_names=header_names(used),
     )
     writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
     try:
@@ -162,16 +162,15 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
 def _settings(bucket: str, key: str) -> dict[str, str]:
     """Return the options by name: those of the object beside the file, or else of the environment."""
     settings = {name: os.environ.get(f"IMPORT_{name.upper().replace('-', '_')}", "") for name in _OPTIONS}
-    settings |= {name: settings[name].lower() for name in ("round", "centroid")}
     try:
         body = _s3().get_object(Bucket=bucket, Key=key + SETTINGS_SUFFIX)["Body"]
     except _s3().exceptions.NoSuchKey:
         return settings
     with closing(body):
-        beside = read_settings(body.read(SIZE_MAX + 1), settings.keys())
-    if "format" in beside and beside["format"] not in READABLE:
+        beside = read_settings(body.read(SIZE_MAX + 1), _OPTIONS)
+    if beside.get("format", READABLE[0]) not in READABLE:
         raise SettingsError(f"format must be one of {', '.join(READABLE)}")
-    return settings | {name: str(value).lower() if isinstance(value, bool) else value for name, value in beside.items()}
+    return settings | {name: str(value) for name, value in beside.items()}
 
 
 @contextmanager

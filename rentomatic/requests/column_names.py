@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_columns import ATTRIBUTES
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
 _IGNORED = re.compile(r"[\s_\-]+")
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^]]*\]")
@@ -22,20 +22,21 @@ def _set(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Common names in English, German, French and Spanish, without accents, the preferred ones first. Square feet are left
-# out, since sizes are in square metres.
-_SYNONYMS: Mapping[str, str] = {
-    "code": "code id uuid uid ref reference referenz referencia identifier nr no num number nummer numero "
-    "kennung key schlussel schluessel cle clave codigo",
-    "size": "size wohnflache wohnflaeche nutzflache nutzflaeche zimmergrosse zimmergroesse wohnungsgrosse "
-    "wohnungsgroesse grosse groesse flache flaeche quadratmeter qm livingspace livingarea floorarea area sqm "
-    "squaremeters squaremetres surface superficie tamano metros",
+# Common names in English, German, French and Spanish, the preferred ones first. Square feet are left out, since sizes
+# are in square metres.
+_COMMON: Mapping[str, str] = {
+    "code": "code id uuid uid ref reference référence referenz referencia identifier nr no num number nummer numéro "
+    "número kennung key schlüssel clé clave código",
+    "size": "size wohnfläche wohnflaeche nutzfläche nutzflaeche zimmergröße zimmergroesse wohnungsgröße "
+    "wohnungsgroesse größe groesse fläche flaeche quadratmeter qm livingspace livingarea floorarea area sqm "
+    "squaremeters squaremetres surface superficie tamaño metros",
     "price": "price kaltmiete nettokaltmiete grundmiete nettomiete coldrent baserent basiskaltmiete mietpreis miete "
     "monatsmiete bruttomiete warmmiete gesamtmiete totalrent rent rental preis tagespreis loyer loyerhc loyercc prix "
     "precio alquiler renta tarif rate cost kosten monthly montant importe",
     "latitude": "latitude lat breite breitengrad geobreite latitud y",
-    "longitude": "longitude lon lng long lange laenge langengrad laengengrad geolange longitud x",
+    "longitude": "longitude lon lng long länge laenge längengrad laengengrad geolänge longitud x",
 }
+_KNOWN_MIN = 4  # characters; shorter ones may be words of a row
 _NOTHING = _set("")
 _NO_SIZE = _set("price prices rent preis miete loyer prix precio alquiler cost kosten per pro")
 _NO_PRICE = _set("sqm qm quadratmeter sqft feet foot type typ currency")
@@ -103,6 +104,12 @@ def suggested_columns(columns: Iterable[str], missing: Container[str]) -> dict[s
     return {attribute: ranked[attribute][2] for attribute in ATTRIBUTES if attribute in ranked}
 
 
+def header_names(used: Iterable[str]) -> frozenset[str]:
+    """Return the names by which a header is told from other lines: those that are used, and common ones."""
+    common = (name for names in _COMMON.values() for name in names.split())
+    return frozenset((*ATTRIBUTES, *used, *(name for name in common if len(name) >= _KNOWN_MIN)))
+
+
 def is_identity_name(column: str) -> bool:
     """Whether a name is common for what tells rooms apart."""
     return _rank(column, "code") is not None
@@ -116,7 +123,7 @@ def period_of_price(column: str) -> str:
 
 def _rank(column: str, attribute: str) -> tuple[int, int] | None:
     """Return how well a name fits an attribute, less is better; None if it does not."""
-    names = _SYNONYMS.get(attribute, attribute).split()
+    names = _common_names(attribute)
     words = _words(column)
     whole = "".join(words)
     if whole in names:
@@ -129,6 +136,11 @@ def _rank(column: str, attribute: str) -> tuple[int, int] | None:
         return None
     ranks = [names.index(word) for word in words if word in names and len(word) > 1]
     return (1, min(ranks)) if ranks else None
+
+
+@cache
+def _common_names(attribute: str) -> Sequence[str]:
+    return ["".join(_words(name)) for name in _COMMON.get(attribute, attribute).split()]
 
 
 def _words(column: str) -> list[str]:

@@ -42,7 +42,7 @@ def read_settings(data: bytes, options: Collection[str]) -> dict[str, str | bool
         raise SettingsError(f"must be TOML: {error}") from None
     for name in settings:
         if name not in options:
-            nearest = get_close_matches(name.replace("_", "-").lower(), options, 1, 0.5)
+            nearest = get_close_matches(name.replace("_", "-").lower(), options, 1)
             advice = f"do you mean {nearest[0]}?" if nearest else f"allowed are {', '.join(sorted(options))}"
             raise SettingsError(f"{name} is not an option: {advice}")
     return {name: _option(name, value) for name, value in settings.items()}

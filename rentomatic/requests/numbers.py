@@ -61,7 +61,7 @@ _PERIOD = "|".join(
 )
 _LABELLED = re.compile(
     r"(?:(?:ca\.?|circa|approx(?:\.|imately)?|about|etwa|env(?:\.|iron)|aprox\.?|c\.|~|≈)\s*)?"
-    rf"(?P<sign>[+\-\u2212]?)\s*(?P<before>{_CURRENCY})?\s*(?P<inner>[+\-\u2212]?)"
+    rf"(?P<sign>[+\-\u2212]?)\s*(?P<before>(?![0-9.,]){_CURRENCY})?\s*(?P<inner>[+\-\u2212]?)"
     rf"(?P<number>[0-9.,][0-9.,{_SPACES}{_APOSTROPHES}]*?(?:[eE][+-]?[0-9]{{1,3}})?)(?:[.,][-\u2013\u2014]{{1,2}})?"
     rf"\s*(?P<behind>{_CURRENCY})?\s*(?P<unit>m²|m2|qm|sqm|sq\.? ?m\.?|m\^2)?\s*(?:{_PERIOD})?",
     re.IGNORECASE,
@@ -183,7 +183,7 @@ class NumberColumn:
         open: An example of a text that could be two numbers.
         point: An example of one in which a point is before decimals, or commas are between thousands.
         comma: An example of one in which a comma is before decimals, or points are between thousands.
-        grouped: An example of one with something other than a point between thousands, or before them.
+        grouped: An example of one with commas, spaces or apostrophes between thousands.
         currencies: The currencies.
         periods: The periods of time.
     """
@@ -207,6 +207,8 @@ class NumberColumn:
             self.grouped = self.grouped or (reading.core if not _PLAIN.fullmatch(reading.core) else "")
         elif reading.point is None:
             self.comma = self.comma or reading.core
+            if any(space in reading.core for space in f"{_SPACES}{_APOSTROPHES}"):
+                self.grouped = self.grouped or reading.core
         elif not _PLAIN.fullmatch(reading.core):
             self.grouped = self.grouped or reading.core
         if reading.currency:
@@ -255,11 +257,15 @@ def degrees_of(value: object, style: Style | None) -> float:
     Raises:
         ValueError: it is not a number; the message says what to write or which option to give.
     """
-    text = str(value).strip().replace("\u2212", "-").removesuffix("°").rstrip()
-    is_comma = style is not None and style.decimal == ","
-    if isinstance(value, bool) or not _PLAIN.fullmatch(text.replace(",", ".") if is_comma else text):
-        raise ValueError(_expected(None if isinstance(value, bool) else read(text), style))
-    return float(text.replace(",", "."))
+    text = str(value)
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    text = text.strip().replace("\u2212", "-").removesuffix("°").rstrip()
+    if style is not None and style.decimal == ",":
+        text = text.replace(",", ".")
+    if not _PLAIN.fullmatch(text):
+        raise ValueError(_expected(read(text), style))
+    return float(text)
 
 
 def _expected(reading: Reading | None, style: Style | None) -> str:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 COLUMNS_MAX = 1_000
 PERIODS = {  # in days: 12 months and 52.18 weeks are 365.25
-    "day": Fraction(1),
-    "night": Fraction(1),
+    "day": (_DAY := Fraction(1)),
+    "night": _DAY,
     "week": Fraction("365.25") / Fraction("52.18"),
     "month": Fraction("365.25") / 12,
     "year": Fraction("365.25"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import cache
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +17,13 @@ from rentomatic.requests.room_import import PERIODS, mapping_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from decimal import Decimal
 
     from rentomatic.domain.room_import import RowError
     from rentomatic.requests.numbers import Style
     from rentomatic.requests.room_import import Row
 
-_DIGITS_MAX = 400
+_ONE = PERIODS["day"]
+_LONG = 20  # digits
 
 _OTHER_COORDINATE = {"latitude": "longitude", "longitude": "latitude"}
 
@@ -92,24 +94,27 @@ def _integer(name: str) -> Callable[[object, RowFormat], int]:
     is_price = name == "price"
 
     def read_integer(value: object, format_: RowFormat) -> int:
-        units = PERIODS[format_.price_per] / PERIODS[format_.price_unit] if is_price and format_.price_per else 1
-        if (
-            units == 1
-            and isinstance(value, str)
-            and value.isdecimal()
-            and value.isascii()
-            and len(value) <= _DIGITS_MAX
-        ):
-            return kind.read(int(value))
+        units = _units(format_.price_per, format_.price_unit) if is_price and format_.price_per else _ONE
+        if units is _ONE and isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < _LONG:
+            return kind.read(value)  # most values, in a tenth of the time
         number = _number(name, value, format_)
         if is_positive and number < 0:
             raise ValueError("Must not be negative")
-        whole = _rounded(Fraction(number) / units)
-        if units == 1 and whole != number and not format_.is_rounded:
+        if units is not _ONE:
+            return kind.read(_rounded(Fraction(number) / units))
+        whole = number.to_integral_value(ROUND_HALF_UP)  # "up" is away from zero
+        if whole != number and not format_.is_rounded:
             raise ValueError("Must be an integer; --round (IMPORT_ROUND) rounds it")
-        return kind.read(whole)
+        return kind.read(int(whole))
 
     return read_integer
+
+
+@cache
+def _units(price_per: str, price_unit: str) -> Fraction:
+    """Return how many of the unit that prices are stored for a period has."""
+    units = PERIODS[price_per] / PERIODS[price_unit]
+    return _ONE if units == 1 else units
 
 
 def _number(name: str, value: object, format_: RowFormat) -> Decimal:
@@ -125,8 +130,8 @@ def _number(name: str, value: object, format_: RowFormat) -> Decimal:
 
 def _rounded(number: Fraction) -> int:
     """Return the nearest integer; of two the one that is further from zero."""
-    whole = int(abs(number) + Fraction(1, 2))
-    return whole if number >= 0 else -whole
+    half = Fraction(1, 2)
+    return int(number + (half if number >= 0 else -half))  # which cuts decimals off
 
 
 def _coordinate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -148,7 +149,7 @@ class _Proposal:
         has_commas = self.survey.has_comma_places or any(column.comma for column in columns)
         has_points = any(column.point for column in columns)
         is_comma = has_commas or ("." in opened and not has_points)
-        has_spaces = any(not column.grouped.isascii() or " " in column.grouped for column in columns)
+        has_spaces = any(" " in unicodedata.normalize("NFKC", column.grouped) for column in columns)
         style = Style.of(("1 200,50" if has_spaces else "1.200,50") if is_comma else "1,200.50")
         self.request = replace(self.request, style=style)
         self.survey = survey(self._rows, self.request)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.far_places import PlaceGrid
-from rentomatic.domain.geography import Place
 from rentomatic.domain.likely_names import likely_names, listed
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import CODE_MAX, FIELDS, Integer
@@ -256,18 +255,18 @@ class _Places:
 
     def add(self, latitude: object, longitude: object, row: Row) -> None:
         try:
-            place = Place.of(degrees_of(latitude, self._style), degrees_of(longitude, self._style))
+            north, east = degrees_of(latitude, self._style), degrees_of(longitude, self._style)
         except ValueError:
             self.has_commas = self.has_commas or any(
                 "," in str(value) and read(str(value)) for value in (latitude, longitude)
             )
             return
         self._unit = row.unit
-        if place and not place.latitude and not place.longitude:
+        if not north and not east:
             self._zeros += 1
             self._first_zero = self._first_zero or row.number
-        elif place:
-            self._grid.add(place.latitude, place.longitude, row.number)
+        elif abs(north) <= 90 and abs(east) <= 180:  # noqa: PLR2004 - also False for NaN
+            self._grid.add(north, east, row.number)
 
     def warnings(self) -> Iterator[str]:
         return place_warnings(self._unit, self._grid.far(), self._zeros, self._first_zero)

@@ -111,7 +111,7 @@ def test_an_attribute_without_a_column_lists_the_columns(tmp_path: Path, databas
     assert summary == "Read 1 row: 1 room added, 0 changed, 0 unchanged; 0 rows refused"
     assert unknown == (
         "No row has a column for price: unknown in new rooms, unchanged in others; "
-        "name the columns with --map (the file has code, latitude, longitude, rent, size)"
+        "name the columns with --map (the file has rent, code, latitude, longitude, size)"
     )
 
 

@@ -135,11 +135,11 @@ def test_names_are_escaped_on_the_terminal(
 
 
 def test_names_are_escaped_in_errors(tmp_path: Path, database: Mapping[str, str]) -> None:
-    (tmp_path / "\x1b[31m.csv").write_text("code,\x1b[32m,\x1b[32m\n")
+    (tmp_path / "\x1b[31m.csv").write_text("a,\x1b[32m\n1,2\n")
 
     result = run_manage(tmp_path, "import", "\x1b[31m.csv", environ=database)
 
-    assert_one_clear_line(result, "\\x1b[31m.csv was not imported", "repeats \\x1b[32m")
+    assert_one_clear_line(result, "\\x1b[31m.csv was not imported", "Columns in the file: \\x1b[32m, a")
     assert "\x1b" not in result.stderr
 
 

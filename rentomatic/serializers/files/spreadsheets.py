@@ -32,7 +32,7 @@ _OTHERS = {  # by the beginnings of names in the file
     "Index/": "a document of Apple's Numbers, Pages or Keynote",
     "mimetype": "a document other than a spreadsheet",
 }
-_SHEET_PART = re.compile(r"(?:xl/)?(?:worksheets/[^/]*\.xml|content\.xml)", re.IGNORECASE)
+_PART = re.compile(r"(?:(?:xl|_rels|META-INF)/.*|[^/]*)\.(?:xml|rels)|mimetype", re.IGNORECASE)
 _REFERENCE = re.compile(r"([A-Za-z]+)([0-9]+)")
 _DAMAGED = "The spreadsheet is damaged: open it in a spreadsheet program and save it again"
 _DIGITS = 15  # that spreadsheets keep
@@ -86,9 +86,9 @@ def _copy_checked(archive: zipfile.ZipFile, copy: IO[bytes]) -> None:
     left = UNPACKED_MAX
     with reading_zip(), zipfile.ZipFile(copy, "w") as checked:
         for info in archive.infolist():
-            if not info.filename.lower().endswith((".xml", ".rels", "mimetype")):
+            if not _PART.fullmatch(info.filename):
                 continue
-            check = _Extent() if _SHEET_PART.fullmatch(info.filename) else None
+            check = _Check() if info.filename != "mimetype" else None
             with archive.open(info) as part, checked.open(info.filename, "w") as target:
                 while data := part.read(BUFFER):
                     left -= len(data)
@@ -99,11 +99,16 @@ def _copy_checked(archive: zipfile.ZipFile, copy: IO[bytes]) -> None:
                     if check:
                         check.feed(data)
                     target.write(data)
+            if check:
+                check.feed(b"", is_end=True)
     copy.flush()
 
 
-class _Extent:
-    """Checks how many cells a sheet has between its corners, for which the library takes memory before values."""
+class _Check:
+    """Checks that a part is XML, since the library may read what is not for ever, and how many cells a sheet has.
+
+    The cells count between the corners of all values: the library takes memory for these.
+    """
 
     def __init__(self) -> None:
         self._parser = ParserCreate()
@@ -114,10 +119,10 @@ class _Extent:
         self._rows = 0  # with values
         self._columns = 0
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, *, is_end: bool = False) -> None:
         try:
-            self._parser.Parse(data, False)  # noqa: FBT003 - it takes no keyword
-        except (ExpatError, ValueError) as error:
+            self._parser.Parse(data, is_end)
+        except (ExpatError, LookupError, ValueError) as error:
             raise DamagedFileError(_DAMAGED) from error
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
