@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import click
 
 from devtools.database import is_named, shared_database
+from devtools.import_summary import summary_lines
 from devtools.text import amount
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.postgres.room_writer import PostgresRoomWriter
@@ -28,7 +29,7 @@ from rentomatic.serializers.files.import_report import SUFFIX, serialize_count, 
 from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.serializers.files.writers import serialize_rooms
 from rentomatic.use_cases.room_export import room_export_use_case
-from rentomatic.use_cases.room_import import ROW_ERRORS_MAX, room_import_use_case
+from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
     from rentomatic.domain.room import Room
-    from rentomatic.domain.room_import import ImportSummary, RowError, RowErrorCount
+    from rentomatic.domain.room_import import RowError, RowErrorCount
     from rentomatic.requests.room_import import RoomImportRequest, Row
 
     Say = Callable[[str], None]
@@ -136,7 +137,7 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
 
     Raises:
         SummaryError: the rooms were imported, but `say` failed afterwards.
-        RoomFileError: nothing was imported.
+        RoomFileError: nothing was imported, or no row was a room.
     """
     with ExitStack() as stack:
         codes = stack.enter_context(seen_codes())
@@ -148,10 +149,13 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
         if isinstance(response, ResponseFailure):
             raise _error(file, response)
     try:
-        _tell(response.value, request, file.report, say)
+        for line in summary_lines(response.value, request, file.report):
+            say(line)
     except OSError as error:
         done = "checked" if request.is_dry_run else "imported"
         raise SummaryError(f"{file.name} was {done}, but the summary cannot be written: {error.strerror}") from error
+    if response.value.failure:
+        raise RoomFileError(f"{file.name} was not imported. {response.value.failure}")
 
 
 def export_rooms(
@@ -190,7 +194,7 @@ def _file_errors(name: str) -> Iterator[None]:
     except BrokenPipeError:  # the reader has stopped; click exits quietly
         raise
     except OSError as error:
-        raise RoomFileError(f"{name}: {error}") from error
+        raise RoomFileError(f"{name}: {error.strerror or error}") from error
 
 
 @contextmanager
@@ -312,30 +316,6 @@ def _error(file: RoomFile, response: ResponseFailure) -> Exception:
             return RoomFileError(f"Nothing was imported: the output cannot be written ({reason})")
         case error:
             return error
-
-
-def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say: Say) -> None:
-    if not summary.read:
-        say("The file has no rows")
-        return
-    would = " would be" if request.is_dry_run else ""
-    say(
-        f"Read {amount(summary.read, 'row')}: {amount(summary.added, 'room')}{would} added, "
-        f"{summary.changed:,} changed, {summary.unchanged:,} unchanged; {amount(summary.refused, 'row')} refused"
-    )
-    if sum(reason.count for reason in summary.reasons) > ROW_ERRORS_MAX:
-        say(f"The first {ROW_ERRORS_MAX:,} errors are in {report}. All errors by reason:")
-        for reason in summary.reasons:
-            say(f"{reason.count:>13,} {f'column {reason.column}: ' if reason.column else ''}{reason.reason}")
-    elif summary.refused:
-        say(f"For the errors see {report}")
-    for note in (*summary.notes, *summary.warnings):
-        say(note)
-    if summary.missing_columns:
-        say(
-            f"No row has a column for {', '.join(summary.missing_columns)}: unknown in new rooms, unchanged in others; "
-            f"name the columns with --map (the file has {', '.join(summary.columns)})"
-        )
 
 
 @contextmanager

@@ -133,6 +133,7 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
         numbers=settings["numbers"],
         null=settings["null"],
         price_per=settings["price-per"],
+        price_unit=os.environ.get("PRICE_UNIT", ""),
         is_rounded=settings["round"].lower() == "true",
     )
     used = (*request.mapped.values(), *request.code_from) if isinstance(request, RoomImportRequest) else ()
@@ -150,7 +151,8 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
     except _s3().exceptions.NoSuchKey:
         return {"error": "The file no longer exists"}
     if not isinstance(response, ResponseFailure):
-        return asdict(response.value)
+        failure = {"error": response.value.failure} if response.value.failure else {}
+        return {**asdict(response.value), **failure}
     if response.exception is None:
         return {"error": response.message}
     _log(key, response)

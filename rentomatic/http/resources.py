@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from rentomatic.domain.room_fields import price_meaning
 from rentomatic.http.etags import entity_tag, matches_etag
 from rentomatic.http.negotiation import preferred_format
 from rentomatic.http.pagination import encode_page
@@ -88,19 +89,21 @@ def _not_acceptable() -> ResponseFailure:
     return ResponseFailure(NOT_ACCEPTABLE, f"Supported media types: {supported}")
 
 
-def show_openapi(_service: Service, _request: Request) -> Response:
-    return _file("openapi.json", "application/json")
+def show_openapi(service: Service, _request: Request) -> Response:
+    return _file(service, "openapi.json", "application/json")
 
 
-def show_docs(_service: Service, _request: Request) -> Response:
-    response = _file("docs.html", "text/html; charset=utf-8")
+def show_docs(service: Service, _request: Request) -> Response:
+    response = _file(service, "docs.html", "text/html; charset=utf-8")
     # The page has the rest of its policy, with the hashes of its style and script.
     response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
     return response
 
 
-def _file(name: str, content_type: str) -> Response:
+def _file(service: Service, name: str, content_type: str) -> Response:
+    """Return a document, with what prices are here: text that neither JSON nor HTML has to escape."""
     body = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    body = body.replace(price_meaning(), service.settings.price_meaning)
     return Response(200, {"Content-Type": content_type, **_CACHEABLE}, body)
 
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room_columns import ATTRIBUTES
+from rentomatic.domain.room_fields import PRICE_UNIT_DEFAULT
 from rentomatic.domain.room_import import RowError
 from rentomatic.requests.numbers import Style
 from rentomatic.requests.room_list import RoomListInvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from rentomatic.requests.room_replacement import Replacement
 
 
 COLUMNS_MAX = 1_000
@@ -84,9 +87,11 @@ class RoomImportRequest:
         style: How all numbers are written; None to find out.
         nulls: The texts for what is not known, in lower case.
         price_per: One of `PERIODS`, which the prices are for; empty to take them as they are.
+        price_unit: The one that prices of rooms are for.
         is_rounded: Whether to round decimals to integers where needed, half away from zero.
         is_strict: Whether one invalid row rejects the file.
         is_dry_run: Whether to report only, without writing.
+        replacement: How to remove the rooms that the file lacks; None keeps them.
     """
 
     mapped: Mapping[str, str] = field(default_factory=dict)
@@ -97,6 +102,8 @@ class RoomImportRequest:
     is_rounded: bool = False
     is_strict: bool = False
     is_dry_run: bool = False
+    replacement: Replacement | None = None
+    price_unit: str = PRICE_UNIT_DEFAULT
 
     def __bool__(self) -> Literal[True]:
         return True
@@ -109,6 +116,7 @@ def build_room_import_request(  # noqa: PLR0913 - an argument for each option
     numbers: str = "",
     null: str = "",
     price_per: str | None = None,
+    price_unit: str = "",
     is_rounded: bool = False,
     is_strict: bool = False,
     is_dry_run: bool = False,
@@ -121,6 +129,7 @@ def build_room_import_request(  # noqa: PLR0913 - an argument for each option
         numbers: How numbers are written, such as `1.200,50`.
         null: Texts for what is not known, such as `NULL,n/a`, whatever their case.
         price_per: One of `PERIODS`.
+        price_unit: The setting PRICE_UNIT.
         is_rounded: Whether to round.
         is_strict: Whether one invalid row rejects the file.
         is_dry_run: Whether to report only.
@@ -144,11 +153,15 @@ def build_room_import_request(  # noqa: PLR0913 - an argument for each option
         invalid.add_error("numbers", str(error))
     if price_per and price_per not in PERIODS:
         invalid.add_error("price-per", f"must be one of {', '.join(PERIODS)}")
+    price_unit = price_unit or PRICE_UNIT_DEFAULT
+    if price_unit not in PERIODS:
+        invalid.add_error("price-per", f"the setting PRICE_UNIT must be one of {', '.join(PERIODS)}")
     if invalid.has_errors():
         return invalid
     nulls = frozenset(entry.casefold() for entry in _entries(null))
     columns = tuple(_entries(code_from))
-    return RoomImportRequest(mapped, columns, style, nulls, price_per or "", is_rounded, is_strict, is_dry_run)
+    how = (is_rounded, is_strict, is_dry_run)
+    return RoomImportRequest(mapped, columns, style, nulls, price_per or "", *how, price_unit=price_unit)
 
 
 def mapping_text(mapped: Mapping[str, str]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import cache
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.geography import Place
 from rentomatic.domain.room_columns import ATTRIBUTES
-from rentomatic.domain.room_fields import CODE_MAX, FIELDS, NEVER_NEGATIVE, Integer, Text
+from rentomatic.domain.room_fields import CODE_MAX, FIELDS, NEVER_NEGATIVE, PRICE_UNIT_DEFAULT, Integer, Text
 from rentomatic.requests.numbers import degrees_of, number_of, read
 from rentomatic.requests.room_import import PERIODS, mapping_text
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rentomatic.requests.numbers import Style
     from rentomatic.requests.room_import import Row
 
-_DAY = PERIODS["day"]
+_ONE = PERIODS["day"]
 _LONG = 20  # digits
 
 _OTHER_COORDINATE = {"latitude": "longitude", "longitude": "latitude"}
@@ -37,6 +38,7 @@ class RowFormat:
         nulls: The texts for what is not known, in lower case.
         price_per: One of `PERIODS`; empty for what the column says.
         is_rounded: Whether to round decimals to integers where needed.
+        price_unit: One of `PERIODS`, which the prices of rooms are for.
     """
 
     columns: Mapping[str, str]
@@ -44,6 +46,7 @@ class RowFormat:
     nulls: frozenset[str] = frozenset()
     price_per: str = ""
     is_rounded: bool = False
+    price_unit: str = PRICE_UNIT_DEFAULT
 
     def knows(self, name: str, value: object) -> bool:
         """Whether the value of an attribute is known."""
@@ -91,20 +94,27 @@ def _integer(name: str) -> Callable[[object, RowFormat], int]:
     is_price = name == "price"
 
     def read_integer(value: object, format_: RowFormat) -> int:
-        days = PERIODS[format_.price_per] if is_price and format_.price_per else _DAY
-        if days is _DAY and isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < _LONG:
+        units = _units(format_.price_per, format_.price_unit) if is_price and format_.price_per else _ONE
+        if units is _ONE and isinstance(value, str) and value.isdecimal() and value.isascii() and len(value) < _LONG:
             return kind.read(value)  # most values, in a tenth of the time
         number = _number(name, value, format_)
         if is_positive and number < 0:
             raise ValueError("Must not be negative")
-        if days is not _DAY:
-            return kind.read(_rounded(Fraction(number) / days))
+        if units is not _ONE:
+            return kind.read(_rounded(Fraction(number) / units))
         whole = number.to_integral_value(ROUND_HALF_UP)  # "up" is away from zero
         if whole != number and not format_.is_rounded:
             raise ValueError("Must be an integer; --round (IMPORT_ROUND) rounds it")
         return kind.read(int(whole))
 
     return read_integer
+
+
+@cache
+def _units(price_per: str, price_unit: str) -> Fraction:
+    """Return how many of the unit that prices are stored for a period has."""
+    units = PERIODS[price_per] / PERIODS[price_unit]
+    return _ONE if units == 1 else units
 
 
 def _number(name: str, value: object, format_: RowFormat) -> Decimal:

@@ -24,14 +24,14 @@ from rentomatic.use_cases.room_import import room_import_use_case
 from rentomatic.use_cases.room_survey import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from rentomatic.domain.room import Room
-    from rentomatic.domain.room_import import ImportSummary, RowError
+    from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowError
     from rentomatic.requests.room_import import RoomImportRequest, Rows
     from rentomatic.requests.room_list import RoomListInvalidRequest
-    from rentomatic.use_cases.room_import import SeenCodes
+    from rentomatic.use_cases.room_import import Removal, SeenCodes
     from rentomatic.use_cases.room_survey import Survey
 
 ROOMS_SHOWN = 5
@@ -178,7 +178,8 @@ class _Proposal:
         numbers = self.survey.numbers.get("price")
         said = next(iter(numbers.periods), "") if numbers else ""
         period = said or period_of_price(column)
-        if not period or PERIODS[period] == 1:
+        unit = self.request.price_unit
+        if not period or PERIODS[period] == PERIODS[unit]:
             return
         if not said and not self._is_dear:
             self.reasons.append(
@@ -187,7 +188,7 @@ class _Proposal:
             )
             return
         self.request = replace(self.request, price_per=period)
-        self.reasons.append(f"--price-per {period}, since {column} is for a {period}; rooms have prices for a day")
+        self.reasons.append(f"--price-per {period}, since {column} is for a {period}; rooms have prices for a {unit}")
 
     def _propose_code_from(self) -> None:
         columns = self.survey.format.columns
@@ -217,14 +218,14 @@ class _Trial:
             return room_import_use_case(self, codes, replace(request, is_strict=False, is_dry_run=True), rows, self)
 
     def write(
-        self, rooms: Iterable[Room], missing_columns: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
+        self, updates: Iterable[RoomUpdate], removal: Removal | None = None, *, is_dry_run: bool = False
     ) -> WrittenRooms:
         """Count the rooms."""
-        del missing_columns, is_dry_run
+        del removal, is_dry_run
         number = 0
-        for number, room in enumerate(rooms, start=1):
+        for number, update in enumerate(updates, start=1):
             if number <= ROOMS_SHOWN:
-                self.rooms.append(room)
+                self.rooms.append(update.room)
         return WrittenRooms(number, 0, 0)
 
     def add(self, error: RowError) -> None:

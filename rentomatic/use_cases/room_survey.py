@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.far_places import PlaceGrid
+from rentomatic.domain.likely_names import likely_names, listed
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import CODE_MAX, FIELDS, Integer
 from rentomatic.requests.column_names import (
@@ -26,7 +27,6 @@ from rentomatic.use_cases.survey_notes import (
     place_warnings,
     price_warnings,
     shown,
-    some_names,
     suggestion_notes,
 )
 
@@ -93,6 +93,10 @@ def survey(rows: Rows, request: RoomImportRequest, *, is_preview: bool = False) 
     return seen.survey(is_preview=is_preview)
 
 
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 class _Seen:
     """What the rows have shown so far, in constant memory."""
 
@@ -126,7 +130,7 @@ class _Seen:
         if values.get(self._columns.get("code", "")) in _UNKNOWN and not all(
             value in _UNKNOWN for value in values.values()
         ):
-            self._without_code += 1
+            self._without_code += not self._columns or not all(map(_is_blank, map(values.get, self._columns.values())))
             self._identities.add(values)
 
     def survey(self, *, is_preview: bool) -> Survey:
@@ -143,7 +147,14 @@ class _Seen:
         request = self._request
         used = tuple(column for column in code_from.values() if column is not None)
         return Survey(
-            RowFormat(columns, self._styles(numbers), request.nulls, request.price_per, is_rounded=request.is_rounded),
+            RowFormat(
+                columns,
+                self._styles(numbers),
+                request.nulls,
+                request.price_per,
+                is_rounded=request.is_rounded,
+                price_unit=request.price_unit,
+            ),
             tuple(self._names),
             used,
             suggested,
@@ -198,7 +209,7 @@ class _Seen:
         others = {name: column for name, column in suggested.items() if column != name}
         if others:
             advice += f", perhaps {map_option({**valid, **others})}"
-        names = ", ".join(some_names(self._names)) or "none"
+        names = listed(likely_names(self._names, [*suggested.values(), *(missing or ATTRIBUTES)]))
         return UnusableFileError(f"No row has {what}: {advice}; --preview shows more. Columns in the file: {names}")
 
     def _styles(self, numbers: Mapping[str, NumberColumn]) -> dict[str, Style]:
@@ -224,7 +235,7 @@ class _Seen:
 
     def _warnings(self, columns: Mapping[str, str], numbers: Mapping[str, NumberColumn]) -> Iterator[str]:
         if "price" in numbers:
-            yield from price_warnings(columns["price"], numbers["price"], self._request.price_per)
+            yield from price_warnings(columns["price"], numbers["price"], self._request)
         yield from self._places.warnings()
 
 

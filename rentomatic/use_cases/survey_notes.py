@@ -5,23 +5,19 @@ from __future__ import annotations
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from rentomatic.domain.likely_names import listed
 from rentomatic.domain.printable_text import printable
 from rentomatic.requests.numbers import COMMA, POINT, read
 from rentomatic.requests.room_import import PERIODS, mapping_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rentomatic.domain.far_places import FarPlaces
     from rentomatic.requests.numbers import NumberColumn
+    from rentomatic.requests.room_import import RoomImportRequest
 
-COLUMNS_NAMED_MAX = 20
 _COLUMN_NAME_MAX = 100  # characters
-
-
-def some_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Return up to `COLUMNS_NAMED_MAX` names, sorted and safe to print."""
-    return tuple(map(shown, sorted(names)[:COLUMNS_NAMED_MAX]))
 
 
 def shown(name: str) -> str:
@@ -60,23 +56,22 @@ def code_notes(without_code: int, columns: Sequence[str], *, has_column: bool) -
     if without_code and columns:
         lacking = "1 row has no code" if without_code == 1 else f"{without_code:,} rows have no code"
         what = lacking if has_column else "No column has the rooms' codes"
-        more = len(columns) - COLUMNS_NAMED_MAX
-        names = ", ".join(map(shown, columns[:COLUMNS_NAMED_MAX])) + (f" and {more} more" if more > 0 else "")
+        names = listed([shown(column) for column in columns])
         yield (
             f"{what}: codes are derived from {names}. A change in one of these makes another room; "
             "--code-from (IMPORT_CODE_FROM) names columns that stay as they are"
         )
 
 
-def price_warnings(column: str, price: NumberColumn, price_per: str) -> Iterator[str]:
+def price_warnings(column: str, price: NumberColumn, request: RoomImportRequest) -> Iterator[str]:
     """Say what the prices' currencies and periods of time are, if the import does not take them into account."""
     if len(price.currencies) > 1:
         yield f"Column {shown(column)} has several currencies, and none is converted: {', '.join(price.currencies)}"
-    periods = [period for period in price.periods if PERIODS[period] != 1]
-    if periods and not price_per:
+    periods = [period for period in price.periods if PERIODS[period] != PERIODS[request.price_unit]]
+    if periods and not request.price_per:
         yield (
             f"Column {shown(column)} has prices for a {' or '.join(periods)}, which are taken as they are: "
-            f"--price-per {periods[0]} (IMPORT_PRICE_PER) makes them prices for a day"
+            f"--price-per {periods[0]} (IMPORT_PRICE_PER) makes them prices for a {request.price_unit}"
         )
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rentomatic.domain.room_import import ImportSummary, RowError, WrittenRooms
+from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowError, WrittenRooms
 from rentomatic.domain.room_search import RoomPage, RoomSearch
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
@@ -147,7 +147,10 @@ def test_a_feature_has_its_properties_id_and_place() -> None:
         {"type": "Feature", "id": 1, "geometry": point, "properties": {"price": 40, "more": {"features": [{}]}}},
         {"type": "Feature", "geometry": None, "properties": None},
         {"type": "Feature", "geometry": {"type": "Point", "coordinates": []}, "properties": {"id": "own"}, "id": 2},
+        {"type": "Feature", "properties": {"price": 1}},
+        {"type": "Feature", "geometry": None, "properties": {"Latitude": 1}},
     ]
+    nowhere = {"longitude": None, "latitude": None}  # which makes it unknown in a room that is there
     collection = {"name": "x", "features": features, "links": [{"a": 1}], "type": "FeatureCollection"}
 
     assert values_of(json.dumps(collection), "geojson") == [
@@ -159,8 +162,10 @@ def test_a_feature_has_its_properties_id_and_place() -> None:
             "latitude": Decimal("53.55"),
             "code": 1,
         },
-        {},
-        {"id": "own", "code": "own"},
+        nowhere,
+        {"id": "own", "code": "own", **nowhere},
+        {"price": 1},
+        {"Latitude": 1},
     ]
 
 
@@ -315,9 +320,8 @@ def test_a_refusal_is_a_line_of_json_with_a_value_that_may_be_cut() -> None:
 class Counting:
     """A writer that keeps nothing."""
 
-    def write(self, rooms: Iterable[Room], _unknown: object = None, *, is_dry_run: bool = False) -> WrittenRooms:
-        assert not is_dry_run
-        return WrittenRooms(sum(1 for _ in rooms), 0, 0)
+    def write(self, updates: Iterable[RoomUpdate], *_: Any, **__: Any) -> WrittenRooms:
+        return WrittenRooms(sum(1 for _ in updates), 0, 0)
 
 
 def _big(format_: str, number: int) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import pytest
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import RoomImportRequest, UnusableFileError, build_room_import_request
+from rentomatic.requests.room_list import RoomListInvalidRequest
 from rentomatic.responses import ResponseSuccess
 from rentomatic.use_cases.room_import import room_import_use_case
 from rentomatic.use_cases.room_survey import Survey, survey
@@ -129,8 +130,12 @@ def test_missing_codes_are_said() -> None:
     assert derived.startswith(
         "No column has the rooms' codes: codes are derived from Nr, Straße. A change in one of these"
     )
-    (derived,) = survey_of({"code": "", "Straße": "A"}, {"code": "a", "Straße": "A"}).notes
+    (derived,) = survey_of(*({"code": code, "Straße": "A", "price": "1"} for code in ("", "a"))).notes
     assert derived.startswith("1 row has no code: codes are derived from Straße. ")
+
+
+def test_blank_rows_lack_no_code() -> None:
+    assert survey_of({"code": "a", "price": "1"}, {"code": "", "price": " ", "Straße": "A"}).notes == ()
 
 
 @pytest.mark.parametrize("values", [("1", "1"), ("1", ""), ("1", "x" * 37)])
@@ -192,6 +197,20 @@ def test_prices_are_stored_for_a_day_and_rounded(price: object, per: str, stored
     rooms, reasons = imported({"code": "a", "price": price}, price_per=per, is_rounded=per in ("day", "night"))
 
     assert ([room.price for room in rooms], reasons) == ([stored], [])
+
+
+@pytest.mark.parametrize(("per", "stored"), [("month", 900), ("year", 75), ("day", 27394)])
+def test_prices_are_stored_for_the_unit_of_the_settings(per: str, stored: int) -> None:
+    rooms, reasons = imported({"code": "a", "price": "900"}, price_per=per, price_unit="month")
+
+    assert ([room.price for room in rooms], reasons) == ([stored], [])
+
+
+def test_a_wrong_unit_of_the_settings_is_named() -> None:
+    request = build_room_import_request(price_unit="minute")
+
+    assert isinstance(request, RoomListInvalidRequest)
+    assert "PRICE_UNIT must be one of day, night, week, month, year" in request.errors[0]["message"]
 
 
 def test_a_price_for_another_time_is_refused() -> None:

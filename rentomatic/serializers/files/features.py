@@ -20,6 +20,9 @@ def object_row(number: int, value: Any, unit: str, *, has_centroids: bool) -> Ro
     return json_row(number, value, unit)
 
 
+_NOWHERE = {"longitude": None, "latitude": None}
+
+
 def feature_row(number: int, feature: Any, unit: str, *, has_centroids: bool) -> Row:
     """Return the row of a feature (RFC 7946, section 3.2) from its properties, id and geometry."""
     if feature is TOO_DEEP:
@@ -32,10 +35,12 @@ def feature_row(number: int, feature: Any, unit: str, *, has_centroids: bool) ->
         if not any(name.strip().casefold() == "code" for name in values):
             values["code"] = values["id"]
     try:
-        values |= _place(feature.get("geometry"), has_centroids=has_centroids)
+        place = _place(feature.get("geometry"), has_centroids=has_centroids)
     except (TypeError, ValueError, OverflowError) as error:
         return Row(number, {}, unit, ("geometry", feature["geometry"], str(error)))
-    return json_row(number, values, unit)
+    if "geometry" in feature and not any(name.strip().casefold() in _NOWHERE for name in values):
+        place = place or _NOWHERE  # a place that is null is unknown, one that is absent stays as it is
+    return json_row(number, {**values, **place}, unit)
 
 
 def reject_other_crs(crs: Any) -> None:

@@ -19,7 +19,7 @@ _BY_SUFFIX = {
     ".json": "json",
 }
 READABLE = (*dict.fromkeys(_BY_SUFFIX.values()), "spreadsheet")
-WRITABLE = tuple(format_ for format_ in dict.fromkeys(_BY_SUFFIX.values()) if format_ != "json")
+WRITABLE = ("csv", "ndjson", "geojson", "json")
 
 
 def format_of(name: str, formats: Collection[str] = READABLE) -> str:
