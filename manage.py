@@ -199,6 +199,7 @@ def _import_command(request: RoomImportRequest) -> str:
         "mapping": mapping_text(request.mapped) if request.mapped else "",
         "code_from": entries_text(request.code_from) if request.code_from else "",
         "numbers": request.style.sample if request.style else "",
+        "null": entries_text(sorted(request.nulls)) if request.nulls else "",
         "price_per": request.price_per,
         "is_rounded": request.is_rounded,
     }

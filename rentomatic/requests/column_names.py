@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
 _IGNORED = re.compile(r"[\s_\-]+")
+_OPENED = str.maketrans("()[]", "    ")
 _BRACKETS = re.compile(r"\([^)]*\)|\[[^]]*\]")
 _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[a-zß-ÿ])(?=[A-Z])")
@@ -117,7 +118,8 @@ def is_identity_name(column: str) -> bool:
 
 def period_of_price(column: str) -> str:
     """Return the period of time that a name of a price suggests; empty if it suggests none."""
-    words = {*_words(column), "".join(_words(column))}
+    bare, whole = _words(column), _words(column.translate(_OPENED))  # also what is in brackets
+    words = {*whole, "".join(bare)}
     return next((period for period, names in _PERIOD_WORDS.items() if words & names), "")
 
 

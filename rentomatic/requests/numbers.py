@@ -62,7 +62,7 @@ _PERIOD = "|".join(
 _LABELLED = re.compile(
     r"(?:(?:ca\.?|circa|approx(?:\.|imately)?|about|etwa|env(?:\.|iron)|aprox\.?|c\.|~|≈)\s*)?"
     rf"(?P<sign>[+\-\u2212]?)\s*(?P<before>(?![0-9.,]){_CURRENCY})?\s*(?P<inner>[+\-\u2212]?)"
-    rf"(?P<number>[0-9.,][0-9.,{_SPACES}{_APOSTROPHES}]*?(?:[eE][+-]?[0-9]{{1,3}})?)(?:[.,][-\u2013\u2014]{{1,2}})?"
+    rf"(?P<number>[0-9.,][0-9.,{_SPACES}{_APOSTROPHES}]*?(?:[eE][+-]?[0-9]{{1,3}})?)(?:(?P<round>[.,])[-\u2013\u2014]{{1,2}})?"
     rf"\s*(?P<behind>{_CURRENCY})?\s*(?P<unit>m²|m2|qm|sqm|sq\.? ?m\.?|m\^2)?\s*(?:{_PERIOD})?",
     re.IGNORECASE,
 )
@@ -138,7 +138,7 @@ def _labelled(text: str) -> Reading | None:
     match = _LABELLED.fullmatch(text)
     if not match or (match["sign"] and match["inner"]) or (match["before"] and match["behind"]):
         return None
-    core = (match["sign"] or match["inner"]).replace("\u2212", "-") + match["number"]
+    core = (match["sign"] or match["inner"]).replace("\u2212", "-") + match["number"] + (match["round"] or "")
     point, comma = in_style(core, POINT), in_style(core, COMMA)
     if point is None and comma is None:
         return None

@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room import Room
     from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowError
-    from rentomatic.requests.room_import import RoomImportRequest, Rows
+    from rentomatic.requests.room_import import RoomImportRequest, Row, Rows
     from rentomatic.requests.room_list import RoomListInvalidRequest
     from rentomatic.use_cases.room_import import Removal, SeenCodes
     from rentomatic.use_cases.room_survey import Survey
 
 ROOMS_SHOWN = 5
 _TRIED_ROWS = 100_000
+_NULLS = frozenset(("null", "\\n", "n/a", "na", "nan", "none", "nil", "-", "--", "\u2013", "k.a.", "unknown"))
 _LOW_RENT = 100  # a month, and a high price for a day
 
 
@@ -126,6 +127,7 @@ class _Proposal:
         self.examples: dict[str, Example] = {}
         self._rows = rows
         self._is_dear = False
+        self._nulls: dict[str, None] = {}
 
     def make(self) -> None:
         self.survey = survey(self._rows, self.request, is_preview=True)
@@ -134,6 +136,7 @@ class _Proposal:
             self.survey = survey(self._rows, self.request)
         self._propose_numbers()
         self._try_rows()
+        self._propose_nulls()
         self._propose_price_per()
         self._propose_code_from()
 
@@ -166,10 +169,22 @@ class _Proposal:
             for name, (column, value) in self.examples.items():
                 if value is None and format_.knows(name, found := row.values.get(column)):
                     self.examples[name] = Example(column, found)
+            self._nulls.update(self._unread(row))
             price = read_attributes(row, format_)[0].get("price")
             prices += price is not None
             high += price is not None and price >= _LOW_RENT
         self._is_dear = 2 * high > prices
+
+    def _unread(self, row: Row) -> dict[str, None]:
+        """Return common texts for what is not known, in columns that are not text."""
+        values = (row.values.get(column) for name, (column, _) in self.examples.items() if name != "code")
+        texts = (value.strip().casefold() for value in values if isinstance(value, str))
+        return {text: None for text in texts if text in _NULLS and text not in self.request.nulls}
+
+    def _propose_nulls(self) -> None:
+        if self._nulls:
+            self.request = replace(self.request, nulls=self.request.nulls | self._nulls.keys())
+            self.reasons.append(f"--null, since {', '.join(self._nulls)} seem to be for what is not known")
 
     def _propose_price_per(self) -> None:
         column = self.survey.format.columns.get("price")

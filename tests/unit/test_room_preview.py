@@ -67,6 +67,7 @@ def test_five_rooms_are_shown_and_all_are_counted() -> None:
     [
         *[(name, ["900"], "month") for name in ("rent", "Miete", "loyer", "monthly rent", "Kaltmiete (€)", "alquiler")],
         *[("weekly rent", ["900"], "week"), ("price", ["900 €/month"], "month"), ("price", ["20 €/month"], "month")],
+        *[("Price (per month)", ["900"], "month"), ("price [per week]", ["900"], "week")],
         *[("price", ["900"], ""), ("rent", ["40", "900", "45"], ""), ("price per night", ["900"], "")],
     ],
 )
@@ -93,6 +94,7 @@ def test_low_rents_are_said_to_be_in_doubt() -> None:
         ([{"code": "a", "price": "1 200,5", "latitude": "53,55", "longitude": "9,99"}], 'numbers = "1 200,50"'),
         ([{"price": "20"}], 'code-from = ["price"]'),
         ([{"code": "a", "price": "20.5"}], "round = true"),
+        ([{"code": "a", "price": "N/A", "size": "-"}], 'null = ["-", "n/a"]'),
     ],
 )
 def test_an_option_is_proposed_where_rows_would_be_refused(rows: list[Mapping[str, Any]], line: str) -> None:
