@@ -148,6 +148,8 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
         if isinstance(response, ResponseFailure):
             raise _error(file, response)
     try:
+        for text in rows.passed_over:
+            say(text)
         _tell(response.value, request, file.report, say)
     except OSError as error:
         done = "checked" if request.is_dry_run else "imported"

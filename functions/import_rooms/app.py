@@ -132,7 +132,7 @@ def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> 
     except _s3().exceptions.NoSuchKey:
         return {"error": "The file no longer exists"}
     if not isinstance(response, ResponseFailure):
-        return asdict(response.value)
+        return asdict(response.value) | ({"passed_over": list(rows.passed_over)} if rows.passed_over else {})
     if response.exception is None:
         return {"error": response.message}
     _log(key, response)

@@ -19,12 +19,15 @@ from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import a_room
 from tests.support.canaries import assert_no_canary
 from tests.support.events import an_event
+from tests.support.paths import ROOT
+from tests.support.room_files import xlsx_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from mypy_boto3_s3 import S3Client
+    from openpyxl import Workbook
     from pg8000.native import Connection
 
     Land = Callable[..., dict[str, Any]]
@@ -148,6 +151,43 @@ def test_the_environment_says_how_columns_become_rooms(
 
     (room,) = PostgresRepo(server).list()
     assert (room.price, room.size) == (41, 20)
+
+
+def test_a_sheet_that_lands_is_read_as_the_settings_say(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(book: Workbook) -> None:
+        book.create_sheet("Rooms")
+        for row in (["Our rooms"], ["code", "price"], ["a", 40]):
+            book["Rooms"].append(row)
+
+    monkeypatch.setenv("IMPORT_SHEET", "Rooms")
+    (answer,) = land({"incoming/rooms": xlsx_of([["no rooms"]], add)})["imports"]
+
+    assert (answer["added"], answer["passed_over"]) == (1, ["Passed over row 1 above the header: Our rooms"])
+    assert PostgresRepo(server).list() == [a_room(code="a", price=40, size=None, latitude=None, longitude=None)]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_polygons_that_land_are_places_if_a_setting_says_so(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, *, is_told: bool
+) -> None:
+    monkeypatch.setenv("IMPORT_CENTROID", str(is_told).lower())
+
+    (answer,) = land({"incoming/rooms": (ROOT / "tests/cases/import/polygon.geojson").read_bytes()})["imports"]
+
+    assert answer.get("added", 0) == is_told
+    assert len(PostgresRepo(server).list()) == is_told
+
+
+def test_an_encoding_is_that_of_a_setting(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPORT_ENCODING", "cp1252")
+
+    land({"incoming/rooms": ROOM.replace(b"a,", b"\xfc,")})
+
+    assert PostgresRepo(server).list() == [a_room(code="ü")]
 
 
 @pytest.mark.parametrize(

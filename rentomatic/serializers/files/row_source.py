@@ -15,7 +15,7 @@ from rentomatic.serializers.files.csv_files import csv_rows
 from rentomatic.serializers.files.json_files import document_rows, ndjson_rows
 from rentomatic.serializers.files.kinds import HEAD, reject_unmarked, reject_unsupported, text_format
 from rentomatic.serializers.files.packed_files import BUFFER, Unpacker, is_zip
-from rentomatic.serializers.files.spreadsheets import sheet_records
+from rentomatic.serializers.files.spreadsheets import load_sheet, sheet_records
 from rentomatic.serializers.files.tables import Table
 from rentomatic.serializers.files.text_files import TextFile, encoding_of
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Collection, Iterator, Sequence
     from typing import Self
+
+    from python_calamine import CalamineSheet
 
     from rentomatic.requests.room_import import Row
 
@@ -67,6 +69,7 @@ class RowSource:
         self._unpacker: Unpacker | None = None
         self._format = self._options.format_
         self._table = Table("line", ())
+        self._sheet: CalamineSheet | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +81,8 @@ class RowSource:
         format_, options = self.format_, self._options
         self._table = Table("row" if format_ == "spreadsheet" else "line", options.known_names)
         if format_ == "spreadsheet":
-            return self._table.rows(sheet_records(self._open(), options.sheet))
+            self._sheet = self._sheet or load_sheet(self._open(), options.sheet)
+            return self._table.rows(sheet_records(self._sheet))
         text = self._text()
         if format_ == "csv":
             return csv_rows(text, self._table)
