@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, cast
@@ -75,7 +74,8 @@ class RowSource:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._copies.close()
+        with suppress(OSError):  # of a copy that could not be written
+            self._copies.close()
 
     def __iter__(self) -> Iterator[Row]:
         format_, options = self.format_, self._options
@@ -131,12 +131,20 @@ class RowSource:
 
     def _copy(self, stream: IO[bytes]) -> io.BufferedReader:
         copy = self._copies.enter_context(TemporaryFile(buffering=BUFFER))  # noqa: SIM115 - it is entered
-        try:
-            shutil.copyfileobj(stream, copy, BUFFER)
-        except OSError as error:
-            raise UnusableFileError(
-                f"A temporary copy of the file cannot be written ({error.strerror}): free space in the folder for "
-                "temporary files, or name another folder with TMPDIR"
-            ) from error
-        copy.seek(0)
+        while data := stream.read(BUFFER):
+            with _explaining_errors():
+                copy.write(data)
+        with _explaining_errors():
+            copy.seek(0)  # after writing what is buffered
         return cast("io.BufferedReader", copy)
+
+
+@contextmanager
+def _explaining_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnusableFileError(
+            f"A temporary copy of the file cannot be written ({error.strerror}): free space in the folder for "
+            "temporary files, or name another folder with TMPDIR"
+        ) from error
