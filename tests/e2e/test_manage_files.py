@@ -21,6 +21,7 @@ from tests.e2e.test_manage import serving
 from tests.support.commands import clean_environ, get
 from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
 from tests.support.paths import SHARED
+from tests.support.room_files import xlsx_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,6 +72,20 @@ def test_what_one_database_exports_another_imports(
     assert rooms_of(other) == rooms_of(database)
     assert (tmp_path / name).read_bytes().startswith(b"\x1f\x8b") == name.endswith(".gz")
     run_sql(server, f"DROP DATABASE {other['APPLICATION_DB']} WITH (FORCE)")
+
+
+def test_a_sheet_is_imported_and_what_was_passed_over_said(tmp_path: Path, database: Mapping[str, str]) -> None:
+    table: list[list[object]] = [["Our rooms", None], ["code", "price"], [1001.0, 40], ["Total", 40]]
+    (tmp_path / "rooms.xls").write_bytes(xlsx_of(table))  # not what it is
+
+    result = run_manage(tmp_path, "import", "rooms.xls", "--sheet", "Sheet", environ=database)
+    other = run_manage(tmp_path, "import", "rooms.xls", "--sheet", "Rooms", environ=database)
+
+    assert (
+        "Passed over row 1 above the header: Our rooms\nPassed over row 4 below the rows: Total, 40\n" in result.stdout
+    )
+    assert rooms_of(database) == [["1001", None, 40, None, None]]
+    assert_one_clear_line(other, "There is no sheet Rooms: --sheet (IMPORT_SHEET) takes a name or number of Sheet")
 
 
 def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(

@@ -19,12 +19,15 @@ from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import a_room
 from tests.support.canaries import assert_no_canary
 from tests.support.events import an_event
+from tests.support.paths import ROOT
+from tests.support.room_files import xlsx_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from mypy_boto3_s3 import S3Client
+    from openpyxl import Workbook
     from pg8000.native import Connection
 
     Land = Callable[..., dict[str, Any]]
@@ -191,6 +194,44 @@ def test_wrong_settings_beside_a_file_are_in_its_report(land: Land, s3: S3Client
 
     assert answer["error"].startswith(f"{KEY}.settings.toml: {said}")
     assert report_of(s3, KEY) == [{"error": answer["error"]}]
+
+
+def test_a_sheet_that_lands_is_read_as_the_settings_say(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(book: Workbook) -> None:
+        book.create_sheet("Rooms")
+        for row in (["Our rooms"], ["code", "price"], ["a", 40]):
+            book["Rooms"].append(row)
+
+    monkeypatch.setenv("IMPORT_SHEET", "Rooms")
+    (answer,) = land({"incoming/rooms": xlsx_of([["no rooms"]], add)})["imports"]
+
+    assert answer["added"] == 1
+    assert "Passed over row 1 above the header: Our rooms" in answer["notes"]
+    assert PostgresRepo(server).list() == [a_room(code="a", price=40, size=None, latitude=None, longitude=None)]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_polygons_that_land_are_places_if_a_setting_says_so(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, *, is_told: bool
+) -> None:
+    monkeypatch.setenv("IMPORT_CENTROID", str(is_told).lower())
+
+    (answer,) = land({"incoming/rooms": (ROOT / "tests/cases/import/polygon.geojson").read_bytes()})["imports"]
+
+    assert answer.get("added", 0) == is_told
+    assert len(PostgresRepo(server).list()) == is_told
+
+
+def test_an_encoding_is_that_of_a_setting(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPORT_ENCODING", "cp1252")
+
+    land({"incoming/rooms": ROOM.replace(b"a,", b"\xfc,")})
+
+    assert PostgresRepo(server).list() == [a_room(code="ü")]
 
 
 @pytest.mark.parametrize(

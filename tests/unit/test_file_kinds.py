@@ -9,6 +9,7 @@ import json
 import zipfile
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rentomatic.requests.room_import import Row, UnusableFileError
-from rentomatic.serializers.files import spreadsheets
+from rentomatic.serializers.files import row_source, spreadsheets
 from tests.support.room_files import ods_of, rows_of, source_of, values_of, xlsx_of, zip_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from openpyxl import Workbook
 
 CSV = b"code,price\na,1\n"
+FULL = Path("/dev/full")
 READ = [{"code": "a", "price": "1"}]
 
 
@@ -120,14 +122,37 @@ def test_rows_are_the_same_in_an_ods_file(table: list[list[str]]) -> None:
     assert values_of(ods_of(spaced)) == [dict(zip(spaced[0], row, strict=True)) for row in spaced[1:]]
 
 
-def test_rows_can_be_read_again_also_from_a_stream_that_cannot() -> None:
-    class Pipe(io.BytesIO):
-        def seekable(self) -> bool:
-            return False
+class Pipe(io.BytesIO):
+    """A stream that can be read once."""
 
+    def seekable(self) -> bool:
+        return False
+
+
+def test_rows_can_be_read_again_also_from_a_stream_that_cannot() -> None:
     for data in (CSV, gzip.compress(CSV), zip_of(CSV), gzip.compress(zip_of(CSV)), xlsx_of([["code"], ["a"]])):
         with source_of(Pipe(data)) as source:
             assert list(source) == list(source) != []
+
+
+@pytest.mark.parametrize("size", [1, 300_000])
+def test_a_copy_that_cannot_be_written_is_explained(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_source, "TemporaryFile", lambda buffering: FULL.open("r+b", buffering))
+
+    with (
+        pytest.raises(UnusableFileError, match=r"cannot be written \(No space left on device\): free space in"),
+        source_of(Pipe(b"x" * size)) as source,
+    ):
+        list(source)
+
+
+def test_an_error_of_the_stream_is_left_as_it_is() -> None:
+    class Broken(Pipe):
+        def readinto(self, _: Any) -> int:
+            raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError), source_of(Broken(CSV)) as source:
+        list(source)
 
 
 def test_rows_begin_where_the_stream_stands() -> None:
@@ -626,7 +651,9 @@ def test_a_file_that_is_cut_or_changed_is_rows_or_unusable(kind: str, data: st.D
 @given(
     data=st.binary(max_size=80),
     begin=st.sampled_from([b"", b"\x1f\x8b", b"PK\x03\x04", b"\xff\xfe", b"\xef\xbb\xbf", b"\x1e", b"<", b"sep="]),
-    encoding=st.sampled_from(["", "cp1252", "utf-16-le", "utf-7", "idna", "undefined", "unicode_escape", "gb18030"]),
+    encoding=st.sampled_from(
+        ["", "cp1252", "utf-16-le", "utf-7", "idna", "undefined", "raw_unicode_escape", "gb18030"]
+    ),
 )
 def test_any_bytes_in_any_encoding_are_rows_or_unusable(data: bytes, begin: bytes, encoding: str) -> None:
     assert_is_rows_or_unusable(begin + data, encoding=encoding)

@@ -32,7 +32,7 @@ def feature_row(number: int, feature: Any, unit: str, *, has_centroids: bool) ->
     values = dict(feature.get("properties") or {})
     if "id" in feature:
         values = {"id": feature["id"], **values}
-        if not any(name.strip().casefold() == "code" for name in values):
+        if "code" not in values and not any(name.strip().casefold() == "code" for name in values):
             values["code"] = values["id"]
     try:
         place = _place(feature.get("geometry"), has_centroids=has_centroids)

@@ -14,7 +14,6 @@ _BY_SUFFIX = {
     ".csv": "csv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
-    ".geojsonl": "ndjson",
     ".geojson": "geojson",
     ".json": "json",
 }

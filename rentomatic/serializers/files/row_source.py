@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, cast
@@ -15,7 +14,7 @@ from rentomatic.serializers.files.csv_files import csv_rows
 from rentomatic.serializers.files.json_files import document_rows, ndjson_rows
 from rentomatic.serializers.files.kinds import HEAD, reject_unmarked, reject_unsupported, text_format
 from rentomatic.serializers.files.packed_files import BUFFER, Unpacker, is_zip
-from rentomatic.serializers.files.spreadsheets import sheet_records
+from rentomatic.serializers.files.spreadsheets import load_sheet, sheet_records
 from rentomatic.serializers.files.tables import Table
 from rentomatic.serializers.files.text_files import TextFile, encoding_of
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Collection, Iterator, Sequence
     from typing import Self
+
+    from python_calamine import CalamineSheet
 
     from rentomatic.requests.room_import import Row
 
@@ -67,18 +68,21 @@ class RowSource:
         self._unpacker: Unpacker | None = None
         self._format = self._options.format_
         self._table = Table("line", ())
+        self._sheet: CalamineSheet | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._copies.close()
+        with suppress(OSError):  # of a copy that could not be written
+            self._copies.close()
 
     def __iter__(self) -> Iterator[Row]:
         format_, options = self.format_, self._options
         self._table = Table("row" if format_ == "spreadsheet" else "line", options.known_names)
         if format_ == "spreadsheet":
-            return self._table.rows(sheet_records(self._open(), options.sheet))
+            self._sheet = self._sheet or load_sheet(self._open(), options.sheet)
+            return self._table.rows(sheet_records(self._sheet))
         text = self._text()
         if format_ == "csv":
             return csv_rows(text, self._table)
@@ -127,12 +131,20 @@ class RowSource:
 
     def _copy(self, stream: IO[bytes]) -> io.BufferedReader:
         copy = self._copies.enter_context(TemporaryFile(buffering=BUFFER))  # noqa: SIM115 - it is entered
-        try:
-            shutil.copyfileobj(stream, copy, BUFFER)
-        except OSError as error:
-            raise UnusableFileError(
-                f"A temporary copy of the file cannot be written ({error.strerror}): free space in the folder for "
-                "temporary files, or name another folder with TMPDIR"
-            ) from error
-        copy.seek(0)
+        while data := stream.read(BUFFER):
+            with _explaining_errors():
+                copy.write(data)
+        with _explaining_errors():
+            copy.seek(0)  # after writing what is buffered
         return cast("io.BufferedReader", copy)
+
+
+@contextmanager
+def _explaining_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UnusableFileError(
+            f"A temporary copy of the file cannot be written ({error.strerror}): free space in the folder for "
+            "temporary files, or name another folder with TMPDIR"
+        ) from error

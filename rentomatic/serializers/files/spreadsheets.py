@@ -38,8 +38,14 @@ _DAMAGED = "The spreadsheet is damaged: open it in a spreadsheet program and sav
 _DIGITS = 15  # that spreadsheets keep
 
 
-def sheet_records(stream: io.BufferedReader, named: str) -> Iterator[Record]:
-    """Yield the rows of a sheet, with values as text, integers, decimals and booleans.
+def sheet_records(sheet: CalamineSheet) -> Iterator[Record]:
+    """Yield the rows of a sheet, with values as text, integers, decimals and booleans."""
+    for number, cells in enumerate(sheet.iter_rows(), start=1):
+        yield number, [cell if type(cell) is str else _value(cell) for cell in cells]
+
+
+def load_sheet(stream: io.BufferedReader, named: str) -> CalamineSheet:
+    """Return a sheet.
 
     Args:
         stream: The file, which must be seekable.
@@ -48,11 +54,6 @@ def sheet_records(stream: io.BufferedReader, named: str) -> Iterator[Record]:
     Raises:
         UnusableFileError: it is damaged, too large or another document, or has no such sheet.
     """
-    for number, cells in enumerate(_sheet(stream, named).iter_rows(), start=1):
-        yield number, [cell if type(cell) is str else _value(cell) for cell in cells]
-
-
-def _sheet(stream: io.BufferedReader, named: str) -> CalamineSheet:
     # Loading it takes 6 ms, which other files need not wait for.
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError  # noqa: PLC0415
 
