@@ -110,9 +110,7 @@ def catalogue(clone: Path) -> Iterator[int]:
         server.press_ctrl_c()
 
 
-def test_the_script_walks_the_catalogue_finds_the_nearest_and_is_told_what_is_wrong(
-    clone: Path, catalogue: int
-) -> None:
+def test_the_script_of_the_docs_walks_finds_and_reports_errors(clone: Path, catalogue: int) -> None:
     (script,) = SCRIPTS
     script = script.replace(":3000/", f":{catalogue}/").replace("limit=10000", "limit=300")
 
@@ -180,7 +178,7 @@ def test_the_listings_are_imported_as_the_page_says(clone: Path, empty_database:
     assert (clone / "exact.jsonl").read_text().splitlines()[0] == refused
 
 
-def test_the_diff_of_the_docs_makes_a_field_that_rooms_can_be_filtered_and_sorted_by(clone: Path) -> None:
+def test_the_diff_of_the_docs_adds_a_field_to_filter_and_sort_by(clone: Path) -> None:
     (diff,) = re.findall(r"```diff\n(.*?)```", "".join(PAGES), re.DOTALL)
     subprocess.run(["git", "apply", "-"], input=diff, cwd=clone, text=True, check=True)
     program = """
@@ -204,9 +202,7 @@ print(*(room.floor for room in rooms.search(request.search).rooms))
     subprocess.run([".venv/bin/python", "-m", "pytest", *contracts], cwd=clone, capture_output=True, check=True)
 
 
-def test_the_doctor_finds_nothing_wrong_with_the_migrated_role_and_says_what_the_docs_show(
-    clone: Path, empty_database: dict[str, str]
-) -> None:
+def test_the_doctor_says_what_the_docs_show_of_a_migrated_database(clone: Path, empty_database: dict[str, str]) -> None:
     (shown,) = re.findall(r"```text\n(ok .*?)```", "".join(PAGES), re.DOTALL)
     password = {"POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_USER": READER, "POSTGRES_PASSWORD": "..."}
     command = shlex.split(DOCTOR)

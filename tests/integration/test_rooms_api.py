@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from devtools.database import insert_rooms
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
 from tests.support.events import an_event
+from tests.support.front_doors import header
 
 if TYPE_CHECKING:
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
@@ -33,12 +34,6 @@ NEAR = {"near": "53.55,9.99", "sort": "distance", "limit": "2"}
 @pytest.fixture(autouse=True)
 def rooms(admin: Connection) -> None:
     insert_rooms(admin, ROOMS)
-
-
-def header(answer: dict[str, Any], name: str) -> str | None:
-    values: list[str] = answer["multiValueHeaders"].get(name, [])
-    assert len(values) <= 1
-    return values[0] if values else None
 
 
 def with_headers(event: dict[str, Any], **headers: str) -> dict[str, Any]:
