@@ -110,6 +110,16 @@ def translate(error: BaseException, progress: ConnectionPhase, handled: BaseExce
     return _error(TimedOutError if is_late else UnavailableError, reason, phase)
 
 
+def drop_tracebacks(error: BaseException) -> None:
+    """Drop the tracebacks of an error that has been dealt with, and of its causes.
+
+    pg8000's frames refer to their errors. These cycles would keep the callers, and so a session and its connections,
+    until the garbage collector runs.
+    """
+    for each in list(_causes(error, None)):
+        each.__traceback__ = None
+
+
 def _causes(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:
     each: BaseException | None = error
     while each and each is not handled:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rentomatic.domain.errors import CorruptDataError, TimedOutError, UnavailableError
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.credentials import credentials_from_settings
-from rentomatic.postgres.errors import ConnectionPhase, server_error, translate_errors
+from rentomatic.postgres.errors import ConnectionPhase, drop_tracebacks, server_error, translate_errors
 from rentomatic.postgres.settings import read_session_settings
 from rentomatic.postgres.wire.driver import DatabaseError
 
@@ -141,6 +141,7 @@ class PostgresSession:
                 remaining_s = deadline - time.monotonic()
                 if pooled.connection.is_open or is_server_timeout or remaining_s < _MIN_REMAINING_S:
                     raise
+                drop_tracebacks(error)
             self._count(SessionEvent.RETRY)
         return self._run(self._open(deadline), statement, decode)
 
@@ -211,6 +212,7 @@ class PostgresSession:
                 self._count(SessionEvent.CREDENTIAL_REFRESH)
             else:
                 raise
+            drop_tracebacks(error)
         return self._connect(deadline)
 
     def _connect(self, deadline: float) -> _PooledConnection:
