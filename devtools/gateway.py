@@ -12,7 +12,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from flask import request
 from samcli.lib.providers.api_provider import ApiProvider
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
@@ -53,8 +52,9 @@ def serve(template: Path, host: str, port: int) -> None:
         api = ApiProvider(stacks, cwd=str(root)).api
         service = LocalApigwService(api, runner, host=host, port=port)
         service.create()
-        service._app.wsgi_app = _with_path_as_sent(service._app.wsgi_app)  # noqa: SLF001 - see below
-        service._app.after_request(_without_invented_headers)  # noqa: SLF001 - it makes it, and has it nowhere else
+        app = service._app  # noqa: SLF001 - it makes it, and has it nowhere else
+        app.wsgi_app = _with_path_as_sent(app.wsgi_app)
+        app.after_request(_without_invented_type)
     with suppress(ProcessSigTermException):
         service.run()
 
@@ -71,14 +71,8 @@ def _with_path_as_sent(app: WSGIApplication) -> WSGIApplication:
     return wrapped
 
 
-def _without_invented_headers(answer: Response) -> Response:
-    """Leave out what the function has not answered: a type where there is no content, and the length of HEAD's.
-
-    That would be the length of the body that it has not (RFC 9110, section 8.6).
-    """
+def _without_invented_type(answer: Response) -> Response:
+    """Leave out the type where there is no content: the function has not answered it."""
     if answer.status_code in _WITHOUT_CONTENT:
         del answer.headers["Content-Type"]
-    if request.method == "HEAD":
-        answer.automatically_set_content_length = False
-        del answer.headers["Content-Length"]
     return answer
