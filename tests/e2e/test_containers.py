@@ -153,9 +153,9 @@ def _ask(url: str, method: str, target: str, headers: dict[str, str]) -> tuple[i
     connection.close()
     shown.pop("Vary", None)
     shown |= {"Vary": ", ".join(vary)} if vary else {}
-    if shown.get("Content-Type") == "application/problem+json" and body:
-        body = json.dumps({**json.loads(body), "request_id": ""}).encode()
-        shown.pop("Content-Length", None)  # with the id
+    if shown.get("Content-Type") == "application/problem+json":
+        body = body and json.dumps({**json.loads(body), "request_id": ""}).encode()
+        shown.pop("Content-Length", None)  # with the id, of HEAD too
     return answer.status, shown, body
 
 

@@ -291,7 +291,16 @@ def test_a_page_that_has_a_next_one_now_has_another_tag(invoke: Invoke, admin: C
 def test_head_is_get_without_the_body(invoke: Invoke, event: dict[str, Any]) -> None:
     get, head = invoke(event), invoke({**event, "httpMethod": "HEAD"})
 
-    assert head == {**get, "body": ""}
+    length = [str(len(get["body"].encode()))]
+    assert head == {**get, "body": "", "multiValueHeaders": {**get["multiValueHeaders"], "Content-Length": length}}
+
+
+def test_head_has_no_length_where_get_has_none(invoke: Invoke) -> None:
+    event = with_headers(an_event(limit="2"), If_None_Match="*")
+
+    get, head = invoke(event), invoke({**event, "httpMethod": "HEAD"})
+
+    assert (head["statusCode"], head) == (304, get)
 
 
 @pytest.mark.parametrize(
