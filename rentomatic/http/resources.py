@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rentomatic.http.settings import HttpSettings
     from rentomatic.serializers.formats import Format
 
+SERVER = "/"  # in the file, for the URL of the API
 _UNCACHED = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 _CACHEABLE = {"Cache-Control": "public, max-age=3600", "Vary": "Origin", "X-Content-Type-Options": "nosniff"}
 
@@ -88,8 +89,12 @@ def _not_acceptable() -> ResponseFailure:
     return ResponseFailure(NOT_ACCEPTABLE, f"Supported media types: {supported}")
 
 
-def show_openapi(_service: Service, _request: Request) -> Response:
-    return _file("openapi.json", "application/json")
+def show_openapi(service: Service, request: Request) -> Response:
+    # Many importers take only an absolute URL.
+    url = service.settings.link_base or request.url("") or SERVER
+    response = _file("openapi.json", "application/json")
+    response.body = response.body.replace(f'"url": "{SERVER}"', f'"url": "{url}"', 1)
+    return response
 
 
 def show_docs(_service: Service, _request: Request) -> Response:

@@ -46,6 +46,7 @@ ALLOWED: Mapping[str, str] = {
 # float() also accepts "1_0", "nan", "infinity" and the digits of other scripts.
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 _LIMIT = re.compile(r"0{0,9}([0-9]{1,5})")
+_LISTS = ("near", "bbox", "sort")  # which clients may also send as `sort=price&sort=size`
 _NAME_MAX = 50  # characters; a longer name is not a typing error
 _SUGGESTIONS_MAX = 5
 
@@ -106,9 +107,9 @@ class _Reading:
         if not values:
             return None
         try:
-            if len(values) > 1:
+            if len(values) > 1 and name not in _LISTS:
                 raise ValueError("Must be given once")  # noqa: TRY301 - reported like the others
-            return read(values[0])
+            return read(",".join(values))
         except ValueError as error:
             self._reject(name, str(error))
             return None

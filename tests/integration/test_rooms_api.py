@@ -166,6 +166,23 @@ def test_the_nearest_come_first_with_their_distance(invoke: Invoke) -> None:
     assert codes(invoke(followed(next_url(answer) or ""))) == ["far"]
 
 
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"near": ["53.55", "9.99"], "sort": ["distance"], "limit": "2"},
+        {"bbox": ["9", "53", "10", "54"], "sort": ["price", "-size"]},
+        {"sort": ["-price,size"]},
+    ],
+)
+def test_a_list_may_be_sent_value_by_value(invoke: Invoke, lists: dict[str, str | list[str]]) -> None:
+    joined = {name: ",".join(values) if isinstance(values, list) else values for name, values in lists.items()}
+
+    answer = invoke(an_event(**lists))
+
+    assert answer["statusCode"] == 200
+    assert answer["body"] == invoke(an_event(**joined))["body"]
+
+
 def test_a_count_is_a_header_if_it_is_asked_for(invoke: Invoke) -> None:
     assert header(invoke(an_event(limit="1", count="exact")), "X-Total-Count") == "3"
     assert header(invoke(an_event(limit="1")), "X-Total-Count") is None

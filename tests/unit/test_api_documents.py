@@ -51,6 +51,7 @@ def test_every_status_is_in_it_and_no_other() -> None:
         for path in DOCUMENT["paths"].values()
         for operation in path.values()
         for status in operation["responses"]
+        if status != "4XX"  # of what stands in front of the function
     }
     # A 405 is the answer to operations that are not in the document, which is what it says.
     given = {status for type_, status in STATUS_CODES.items() if type_ != METHOD_NOT_ALLOWED} | {304}
