@@ -177,10 +177,10 @@ def test_the_nearest_come_first_with_their_distance(invoke: Invoke) -> None:
 def test_a_list_may_be_sent_value_by_value(invoke: Invoke, lists: dict[str, str | list[str]]) -> None:
     joined = {name: ",".join(values) if isinstance(values, list) else values for name, values in lists.items()}
 
-    answer = invoke(an_event(**lists))
+    answer = invoke(an_event("list_rooms", **lists))
 
     assert answer["statusCode"] == 200
-    assert answer["body"] == invoke(an_event(**joined))["body"]
+    assert answer["body"] == invoke(an_event("list_rooms", **joined))["body"]
 
 
 def test_a_count_is_a_header_if_it_is_asked_for(invoke: Invoke) -> None:
