@@ -165,11 +165,21 @@ def test_a_filter_is_planned_for_its_values_however_often(admin: Connection, *, 
     assert (generic > 0, custom) == ((True, 5) if has_generic_plan else (False, 3))
 
 
+def test_a_filter_asked_for_again_keeps_its_plan(admin: Connection) -> None:
+    search = RoomSearch(tuple(parse_filters({"price__lt": "61"})), limit=20)
+
+    for _ in range(8):
+        admin.fetch(build_search(search))
+
+    kept = admin.run("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%< ''61''%'")
+    assert kept == [[2, 5]]
+
+
 def test_two_connections_prepare_a_filter_under_texts_of_their_own(
     admin: Connection, migrated: Mapping[str, str]
 ) -> None:
     """A pooler that keeps prepared statements counts the executions of equal texts together."""
-    statement = build_search(RoomSearch(tuple(parse_filters({"size__lt": "60"})), limit=20))
+    statement = build_search(RoomSearch(tuple(parse_filters({"size__lt": "59"})), limit=20))
     texts = set()
 
     with connect(read_postgres_settings(migrated)) as another:
