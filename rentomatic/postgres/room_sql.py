@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import FIELDS, Integer
 from rentomatic.domain.room_search import DISTANCE, UNKNOWN
-from rentomatic.postgres.wire.column_codec import encode_columns_sql
+from rentomatic.postgres.wire.column_codec import encode_columns_sql, encode_room_sql
 from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _SORTED = {
     name: f"COALESCE({name}, {UNKNOWN})" if isinstance(field.kind, Integer) else name for name, field in FIELDS.items()
 }
+# A row without aggregates, also if there is no room: 25 microseconds less than a page of one.
+_GET = f"SELECT {', '.join([ECHO, *encode_room_sql(), ECHO])} FROM (SELECT) AS one LEFT JOIN room ON code = $2 LIMIT 1"
 _PLACE = "room_place(latitude, longitude)"
 _OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _MATCHES_NULL_SENTINEL = ("ne", "gt", "gte")
@@ -63,8 +65,8 @@ def build_check() -> Statement:
 
 
 def build_get(code: str) -> Statement:
-    """Return a statement for the room with this code; its row has the format of `build_list`."""
-    return Statement(_select(" WHERE code = $2"), [code], prepare=True)
+    """Return a statement for the room with this code; `column_codec.decode_room` reads its row."""
+    return Statement(_GET, [code], prepare=True)
 
 
 def build_search(search: RoomSearch) -> Statement:
