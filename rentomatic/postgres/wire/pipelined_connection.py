@@ -45,7 +45,7 @@ _NO_NAME = b""
 # Postgres plans a prepared statement for its values so often, before it looks for a plan for all (plancache.c).
 _CUSTOM_PLANS = 5
 _TEXT_PARAMETERS, _BINARY_COLUMNS = b"\0\0", b"\0\1\0\1"
-_NUMBER, _LENGTH, _ECHOED = struct.Struct("!h"), struct.Struct("!i"), struct.Struct("!q")
+_NUMBER, _COUNT, _LENGTH, _ECHOED = map(struct.Struct, ("!h", "!H", "!i", "!q"))
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
     def is_in_sync(self) -> bool:
         """Whether the server has sent only asynchronous messages since its last answer."""
         try:
-            return all(type_ in _ASYNCHRONOUS for type_ in self._sock.unread_types())
+            return _ASYNCHRONOUS.issuperset(self._sock.unread_types())
         except (OSError, ValueError):
             return False
 
@@ -253,7 +253,7 @@ def _name_of(sql: str) -> bytes:
 
 def _message(code: bytes, body: bytes) -> bytes:
     # PostgreSQL manual, "Extended Query" and "Message Formats". The server infers types.
-    return code + struct.pack("!i", len(body) + 4) + body
+    return code + _LENGTH.pack(len(body) + _LENGTH.size) + body
 
 
 def _parse(name: bytes, sql: str) -> bytes:
@@ -265,8 +265,8 @@ def _close(name: bytes) -> bytes:
 
 
 def _bind(name: bytes, values: Sequence[str]) -> bytes:
-    parameters = b"".join(struct.pack("!i", len(value)) + value for value in map(str.encode, values))
-    body = b"\0" + name + b"\0" + _TEXT_PARAMETERS + struct.pack("!H", len(values)) + parameters + _BINARY_COLUMNS
+    parameters = b"".join([_LENGTH.pack(len(value)) + value for value in map(str.encode, values)])
+    body = b"\0" + name + b"\0" + _TEXT_PARAMETERS + _COUNT.pack(len(values)) + parameters + _BINARY_COLUMNS
     return _message(core.BIND, body)
 
 
