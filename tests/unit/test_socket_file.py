@@ -70,6 +70,43 @@ def test_headers_count_as_what_may_be_read() -> None:
         file.read_message()
 
 
+def test_a_message_is_read_with_what_is_around_it() -> None:
+    file = SocketFile(Pieces([b"2....D\0\0\0\7rowC..Z.", b"next"]))  # type: ignore[arg-type]
+
+    assert file.read_between(b"2....D", b"C..Z.") == b"row"
+    assert file.read(4) == b"next"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"N....D\0\0\0\7rowC..Z.",
+        b"2....D\0\0\0\7rowC..Z.N",
+        b"2....D\0\0\0\7rowC..Z!",
+        b"2....D\0\0\0\6rowC..Z.",
+        b"2....D\0\0\0\7ro",
+        b"2....D",
+        b"C..Z.",
+        b"2",
+    ],
+)
+def test_any_other_messages_are_left_to_be_read(sent: bytes) -> None:
+    file = SocketFile(Pieces([sent]))  # type: ignore[arg-type]
+
+    assert file.read_between(b"2....D", b"C..Z.") is None
+    assert file.read(len(sent)) == sent
+
+
+@pytest.mark.parametrize(("allowance", "body"), [(18, b"row"), (17, None)])
+def test_what_is_around_a_message_counts_as_read(allowance: int, body: bytes | None) -> None:
+    socket = Pieces([b"2....D\0\0\0\7rowC..Z."])
+    socket.allowance = allowance
+    file = SocketFile(socket)  # type: ignore[arg-type]
+
+    assert file.read_between(b"2....D", b"C..Z.") == body
+    assert socket.allowance == (0 if body else allowance)
+
+
 @pytest.mark.parametrize(
     ("sent", "types"),
     [

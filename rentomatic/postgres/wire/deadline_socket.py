@@ -170,6 +170,30 @@ class SocketFile:
         self._socket.allowance -= _HEADER.size
         return code, self.read(length - 4)
 
+    def read_between(self, prefix: bytes, suffix: bytes) -> bytes | None:
+        """Return the body of a message, if it has arrived with nothing but these bytes around it; wait for any.
+
+        Args:
+            prefix: What precedes its length.
+            suffix: What follows it.
+        """
+        if self._start == self._end:
+            self._refill(1)
+        arrived = self._buffer[self._start : self._end]
+        start, end = len(prefix) + _LENGTH_MIN, len(arrived) - len(suffix)
+        is_as_expected = (
+            start <= end
+            and arrived[: len(prefix)] == prefix
+            and arrived[end:] == suffix
+            and int.from_bytes(arrived[len(prefix) : start]) == end - len(prefix)
+            and len(arrived) <= self._socket.allowance
+        )
+        if not is_as_expected:
+            return None
+        self._socket.allowance -= len(arrived)
+        self._start = self._end
+        return arrived[start:end].tobytes()
+
     def unread_types(self) -> list[bytes]:
         """Return the types of the unread messages that have arrived, without blocking.
 
