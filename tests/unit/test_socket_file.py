@@ -1,12 +1,23 @@
 """What pg8000 reads by, whatever pieces the network makes of a stream."""
 
+from __future__ import annotations
+
 import math
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rentomatic.postgres.wire.deadline_socket import SocketFile
+from rentomatic.postgres.wire.deadline_socket import DeadlineSocket, SocketFile, connect_unix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 class Pieces:
@@ -153,3 +164,58 @@ def test_no_more_is_read_than_is_allowed(size: int, is_allowed: bool) -> None:  
     else:
         with pytest.raises(ValueError, match="longer than any valid one"):
             file.read(size)
+
+
+@pytest.fixture
+def ends(tmp_path: Path) -> Iterator[tuple[DeadlineSocket, socket.socket]]:
+    """A socket as connections use it, and its peer."""
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        with connect_unix(str(tmp_path / "socket"), time.monotonic() + 10) as connected:
+            connected.makefile()
+            peer, _ = listener.accept()
+            with peer:
+                yield connected, peer
+
+
+def test_more_than_the_system_buffers_is_sent_whole(ends: tuple[DeadlineSocket, socket.socket]) -> None:
+    sender, receiver = ends
+    data = bytes(range(256)) * 20_000
+
+    with ThreadPoolExecutor() as pool:
+        received = pool.submit(receiver.makefile("rb").read, len(data))
+        sender.sendall(data)
+
+    assert received.result() == data
+
+
+def test_what_nobody_receives_is_given_up_at_the_deadline(ends: tuple[DeadlineSocket, socket.socket]) -> None:
+    sender, _ = ends
+    sender.deadline = time.monotonic() + 0.1
+
+    with pytest.raises(TimeoutError):
+        sender.sendall(bytes(5_000_000))
+
+    assert 0 <= time.monotonic() - sender.deadline < 1
+
+
+def test_what_never_arrives_is_given_up_at_the_deadline(ends: tuple[DeadlineSocket, socket.socket]) -> None:
+    receiver, _ = ends
+    receiver.deadline = time.monotonic() + 0.1
+
+    with pytest.raises(TimeoutError):
+        receiver.recv_into(bytearray(1))
+
+    assert 0 <= time.monotonic() - receiver.deadline < 1
+
+
+def test_nothing_is_sent_after_the_deadline(ends: tuple[DeadlineSocket, socket.socket]) -> None:
+    sender, receiver = ends
+    sender.deadline = time.monotonic() - 1
+
+    with pytest.raises(TimeoutError):
+        sender.sendall(b"late")
+
+    sender.close()
+    assert receiver.recv(1) == b""

@@ -18,7 +18,7 @@ from rentomatic.domain.room_columns import ATTRIBUTES, RoomColumns
 from rentomatic.trimmed_msgspec import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # Attributes annotated with `int` or `float` are encoded in binary, others in JSON.
 _INTEGERS = ("id", *(name for name in ATTRIBUTES if Room.__annotations__[name].startswith("int")))
@@ -51,14 +51,7 @@ def encode_columns_sql(*, with_chords: bool = False) -> tuple[str, ...]:
 @cache
 def encode_room_sql() -> tuple[str, ...]:
     """Return the expressions that encode one room, or NULL for each of its attributes if there is none."""
-    return tuple(
-        f"json_send(to_json({name}))"
-        if name in _IN_JSON
-        else f"int8send({name})"
-        if name in _INTEGERS
-        else f"float8send({name}::float8)"
-        for name in ATTRIBUTES
-    )
+    return tuple(_CODECS[name][0].format(name) for name in ATTRIBUTES)
 
 
 class DecodedRooms(NamedTuple):
@@ -181,6 +174,10 @@ def _read_float(column: bytes) -> Any:
     return _FLOAT.unpack(column)[0]
 
 
-_READERS: Sequence[Callable[[bytes], Any]] = tuple(
-    _read_json if name in _IN_JSON else _read_integer if name in _INTEGERS else _read_float for name in ATTRIBUTES
-)
+# How the attributes of one room are encoded, and decoded.
+_CODECS: Mapping[str, tuple[str, Callable[[bytes], Any]]] = {
+    **dict.fromkeys(_IN_JSON, ("json_send(to_json({}))", _read_json)),
+    **dict.fromkeys(_INTEGERS, ("int8send({})", _read_integer)),
+    **dict.fromkeys(_FLOATS, ("float8send({}::float8)", _read_float)),
+}
+_READERS = tuple(_CODECS[name][1] for name in ATTRIBUTES)
