@@ -79,7 +79,8 @@ def _representation(
         "ETag": entity_tag(body, headers),
         "Vary": "Accept, Origin",
     }
-    if matches_etag(request.header("if-none-match"), headers["ETag"]):
+    if_none_match = request.header("if-none-match")
+    if if_none_match and matches_etag(if_none_match, headers["ETag"]):
         return Response(304, headers)
     return Response(200, {"Content-Type": format_.content_type, **headers}, body)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rentomatic.domain.geography import RADIUS_MAX_KM, Box, Circle, Place
@@ -71,9 +72,25 @@ def build_room_search_request(
     For each invalid parameter an invalid request has the reason and what is allowed. For an unknown one it suggests a
     similar name.
     """
-    reading = _Reading(parameters)
+    try:
+        return _valid_request(tuple([(name, tuple(values)) for name, values in parameters.items()]))
+    except _InvalidRequestError as error:
+        return error.request
+
+
+class _InvalidRequestError(Exception):
+    def __init__(self, request: RoomListInvalidRequest) -> None:
+        super().__init__()
+        self.request = request
+
+
+@lru_cache(maxsize=100)  # many requests are the same; an error is not cached, so nobody else gets the invalid request
+def _valid_request(parameters: tuple[tuple[str, tuple[str, ...]], ...]) -> RoomSearchRequest:
+    reading = _Reading(dict(parameters))
     search = reading.search()
-    return reading.invalid if search is None else RoomSearchRequest(search)
+    if search is None:
+        raise _InvalidRequestError(reading.invalid)
+    return RoomSearchRequest(search)
 
 
 class _Reading:
