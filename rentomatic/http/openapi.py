@@ -15,10 +15,11 @@ from rentomatic.domain.geography import EARTH_RADIUS_M, RADIUS_MAX_KM
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX, INTEGER_MIN, Integer
 from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX
 from rentomatic.domain.room_search import LIMIT_DEFAULT, LIMIT_MAX
+from rentomatic.http.negotiation import FORMAT
 from rentomatic.http.problems import MEDIA_TYPE, STATUS_CODES, TITLES
 from rentomatic.http.resources import SERVER
 from rentomatic.requests.room_search import ALLOWED, FILTER_PREFIX, SORT_KEYS
-from rentomatic.serializers.formats import CSV, FORMATS, GEOJSON, JSON
+from rentomatic.serializers.formats import FORMATS, GEOJSON, JSON
 from rentomatic.serializers.room import MEMBERS, ShownRoomWithDistance
 
 if TYPE_CHECKING:
@@ -126,10 +127,14 @@ def openapi(ask: Ask) -> dict[str, Any]:
                 "Search for rooms",
                 "Answers a page of the rooms that meet all filters, and a link to the next page if there is one.",
                 _rooms_answers(ask),
-                [*_filters(), *_others(), _tag()],
+                [*_filters(), *_others(), _format(), *_tags()],
             ),
             "/rooms/{code}": _path(
-                "showRoom", "Show one room", "Answers the room with this code.", _room_answers(ask), [_code(), _tag()]
+                "showRoom",
+                "Show one room",
+                "Answers the room with this code.",
+                _room_answers(ask),
+                [_code(), _format(), *_tags()],
             ),
             "/openapi.json": _path(
                 "showOpenapi",
@@ -223,9 +228,21 @@ def _code() -> Schema:
     return {"name": "code", "in": "path", "required": True, "description": "The room's code", "schema": schema}
 
 
-def _tag() -> Schema:
-    text = "The `ETag` of an earlier answer; the answer is a 304 without a body if nothing has changed."
-    return {"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}
+def _format() -> Schema:
+    schema = {"type": "string", "enum": [format_.name for format_ in FORMATS]}
+    text = "The format, whatever the `Accept` header prefers. Links have it, too."
+    return {"name": FORMAT, "in": "query", "description": text, "schema": schema}
+
+
+def _tags() -> list[Schema]:
+    texts = {
+        "If-None-Match": "The `ETag` of an earlier answer; the answer is a 304 without a body if nothing has changed.",
+        "If-Match": "The `ETag` of an earlier answer; the answer is a 412 if something has changed.",
+    }
+    return [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in texts.items()
+    ]
 
 
 def _rooms_answers(ask: Ask) -> Schema:
@@ -242,17 +259,20 @@ def _rooms_answers(ask: Ask) -> Schema:
             "numberMatched": {"type": "integer"},
         },
     }
-    link = {"description": 'the next page, with `rel="next"`; none on the last', "schema": {"type": "string"}}
+    link = {
+        "description": 'the next page, with `rel="next"`; none on the last; see the docs for `related`',
+        "schema": {"type": "string"},
+    }
     count = {"description": "how many rooms match, if `count=exact`", "schema": {"type": "integer"}}
     headers = {"Link": link, "X-Total-Count": count}
     answer = _answer(ask, "A page of rooms", target, headers, {JSON: rooms, GEOJSON: collection})
-    return {"200": answer, **_unchanged(), **_problems(ask, 400, 406, 500, 503, 504)}
+    return {"200": answer, **_unchanged(), **_problems(ask, 400, 406, 412, 500, 503, 504)}
 
 
 def _room_answers(ask: Ask) -> Schema:
     schemas = {JSON: _reference("Room"), GEOJSON: _reference("Feature")}
     answer = _answer(ask, "The room", f"/rooms/{_CODE}", {}, schemas)
-    return {"200": answer, **_unchanged(), **_problems(ask, 404, 406, 500, 503, 504)}
+    return {"200": answer, **_unchanged(), **_problems(ask, 400, 404, 406, 412, 500, 503, 504)}
 
 
 def _answer(ask: Ask, text: str, target: str, headers: Schema, schemas: Mapping[Format, Schema]) -> Schema:
@@ -268,7 +288,7 @@ def _answer(ask: Ask, text: str, target: str, headers: Schema, schemas: Mapping[
 
 def _example(ask: Ask, target: str, media_type: str) -> Any:
     body = ask(target, media_type)
-    return body if media_type == CSV.media_type else json.loads(body)
+    return json.loads(body) if media_type in (JSON.media_type, GEOJSON.media_type) else body
 
 
 def _unchanged() -> Schema:
