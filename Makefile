@@ -5,6 +5,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 VENV := .venv
 BIN := $(VENV)/bin
 CHECKOV := $(VENV)/checkov
+CLIENTS := $(VENV)/clients
 LOCALSTACK := $(VENV)/localstack
 MINISTACK := $(VENV)/ministack
 MUTANTS := $(VENV)/mutants
@@ -42,12 +43,14 @@ CHECKS := "$(BIN)/mypy" \
 	"$(CHECKOV)/bin/checkov --config-file .checkov.yaml" \
 	"$(BIN)/sam validate --lint" \
 	"$(BIN)/cfn-lint template.yaml database.yaml deployer.yaml" \
+	"$(CLIENTS)/bin/node $(CLIENTS)/node_modules/.bin/redocly lint rentomatic/http/openapi.json" \
+	"$(CLIENTS)/bin/node $(CLIENTS)/node_modules/.bin/spectral lint --ruleset tests/e2e/clients/spectral.yaml --fail-severity warn rentomatic/http/openapi.json" \
 	"$(BIN)/lint-imports" \
 	"$(BIN)/zizmor --offline --no-progress --strict-collection --quiet .github" \
 	"$(BIN)/ruff check" \
 	"$(BIN)/ruff format --check"
 
-check: $(VENV)/.installed $(CHECKOV)/.installed
+check: $(VENV)/.installed $(CHECKOV)/.installed $(CLIENTS)/.installed
 	@printf '%s\n' $(CHECKS) | xargs -P 2 -I {} sh -c \
 		'if output=$$({} 2>&1); then echo "$$output"; else echo "$$output"; echo "Failed: {}" >&2; exit 255; fi'
 
@@ -66,6 +69,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml allows
 		--output-file tests/deployment/emulators/localstack/requirements.txt
 	@$(BIN)/uv pip compile tests/deployment/emulators/ministack/requirements.in $(LOCK) \
 		--output-file tests/deployment/emulators/ministack/requirements.txt
+	@$(BIN)/uv pip compile tests/e2e/clients/requirements.in $(LOCK) --output-file tests/e2e/clients/requirements.txt
 	@$(BIN)/uv pip compile tests/mutants/requirements.in $(LOCK) --output-file tests/mutants/requirements.txt
 	@for peer in benchmarks/peers/*; do $(BIN)/uv pip compile $$peer/requirements.in $(LOCK) \
 		--constraint requirements-dev.txt --output-file $$peer/requirements.txt || exit 1; done
@@ -92,6 +96,12 @@ $(VENV)/.installed: requirements-dev.txt
 # Separate environments: each pins a hundred packages, some in old versions.
 $(CHECKOV)/.installed: tests/deployment/checkov/requirements.txt $(VENV)/.installed
 	$(set_up)
+
+# With Node and its packages.
+$(CLIENTS)/.installed: tests/e2e/clients/requirements.txt tests/e2e/clients/package-lock.json $(VENV)/.installed
+	$(set_up)
+	@cp tests/e2e/clients/package.json tests/e2e/clients/package-lock.json tests/e2e/clients/.npmrc $(CLIENTS)/
+	@PATH="$(CURDIR)/$(CLIENTS)/bin:$$PATH" $(CLIENTS)/bin/npm ci --silent --prefix $(CLIENTS)
 
 $(MUTANTS)/.installed: tests/mutants/requirements.txt $(VENV)/.installed
 	$(set_up)

@@ -26,6 +26,7 @@ _CONTAINERS = _ROOT / "containers"
 _SECRETS = _ROOT / ".data" / "compose"
 _PASSWORDS = ("owner_password", "reader_password")
 _CERTIFICATE = _SECRETS / "tls" / "certificate.pem"
+_OVERRIDE = _CONTAINERS / "compose.override.yaml"
 _PROJECT = "rentomatic-system"  # as containers/compose.yaml has it
 _PROJECT_LABEL = "com.docker.compose.project"
 _OLDEST_COMPOSE = (2, 20)  # `up --wait` accepts services that have completed
@@ -208,7 +209,8 @@ def _compose(*arguments: str, stdin: str | None = None) -> int:
 
 def _files() -> list[str]:
     tls = ["--file", str(_CONTAINERS / "compose.tls.yaml")] if _CERTIFICATE.exists() else []
-    return ["--file", str(_CONTAINERS / "compose.yaml"), *tls]
+    override = ["--file", str(_OVERRIDE)] if _OVERRIDE.exists() else []  # Compose looks for none where files are named
+    return ["--file", str(_CONTAINERS / "compose.yaml"), *tls, *override]
 
 
 def _service(name: str) -> dict[str, Any]:

@@ -10,9 +10,8 @@ import socket
 import sys
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flask import request
 from samcli.lib.providers.api_provider import ApiProvider
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from flask import Response
+    from flask import Request, Response
+    from samcli.local.apigw.route import Route
 
 
 _WITHOUT_CONTENT = (HTTPStatus.NO_CONTENT, HTTPStatus.PERMANENT_REDIRECT)
@@ -51,12 +51,26 @@ def serve(template: Path, host: str, port: int) -> None:
         root = template.parent
         runner = InProcessRunner(SamFunctionProvider(stacks), root, sources=(root / "functions", root / "rentomatic"))
         api = ApiProvider(stacks, cwd=str(root)).api
-        service = LocalApigwService(api, runner, host=host, port=port)
+        service = _Gateway(api, runner, host=host, port=port)
         service.create()
-        service._app.wsgi_app = _with_path_as_sent(service._app.wsgi_app)  # noqa: SLF001 - see below
-        service._app.after_request(_without_invented_headers)  # noqa: SLF001 - it makes it, and has it nowhere else
+        app = service._app  # noqa: SLF001 - it makes it, and has it nowhere else
+        app.wsgi_app = _with_path_as_sent(app.wsgi_app)
+        app.after_request(_without_invented_type)
     with suppress(ProcessSigTermException):
         service.run()
+
+
+class _Gateway(LocalApigwService):  # type: ignore[misc] # SAM CLI has no types
+    """Hands over `X-Forwarded-Proto` as a proxy sent it. SAM CLI replaces it by the scheme of WSGI."""
+
+    def _generate_lambda_event(
+        self, flask_request: Request, route: Route, method: str, endpoint: str
+    ) -> dict[str, Any]:
+        event: dict[str, Any] = super()._generate_lambda_event(flask_request, route, method, endpoint)
+        if sent := flask_request.headers.get("X-Forwarded-Proto"):
+            event["headers"]["X-Forwarded-Proto"] = sent
+            event["multiValueHeaders"]["X-Forwarded-Proto"] = [sent]
+        return event
 
 
 def _with_path_as_sent(app: WSGIApplication) -> WSGIApplication:
@@ -71,14 +85,8 @@ def _with_path_as_sent(app: WSGIApplication) -> WSGIApplication:
     return wrapped
 
 
-def _without_invented_headers(answer: Response) -> Response:
-    """Leave out what the function has not answered: a type where there is no content, and the length of HEAD's.
-
-    That would be the length of the body that it has not (RFC 9110, section 8.6).
-    """
+def _without_invented_type(answer: Response) -> Response:
+    """Leave out the type where there is no content: the function has not answered it."""
     if answer.status_code in _WITHOUT_CONTENT:
         del answer.headers["Content-Type"]
-    if request.method == "HEAD":
-        answer.automatically_set_content_length = False
-        del answer.headers["Content-Length"]
     return answer

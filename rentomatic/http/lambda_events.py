@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rentomatic.http.response import Response
 
 _LOAD_BALANCER_RESPONSE_MAX = 1_000_000 - 20_000  # of all of the response "1 MB"
+_PARAMETER = re.compile(r"\{(\w+)\+?\}")
 _SCHEDULERS = ("aws.events", "aws.scheduler", "serverless-plugin-warmup")
 
 
@@ -152,8 +153,10 @@ def _with_host(headers: dict[str, str], context: Mapping[str, Any]) -> dict[str,
 
 def _resource(pattern: str | None, event: Mapping[str, Any]) -> str:
     """Return the path that API Gateway matched: a pattern such as `/{proxy+}`, with its parameters filled in."""
+    if not pattern or "{" not in pattern:
+        return pattern or ""
     parameters = event.get("pathParameters") or {}
-    return re.sub(r"\{(\w+)\+?\}", lambda match: parameters.get(match[1]) or "", pattern or "")
+    return _PARAMETER.sub(lambda match: parameters.get(match[1]) or "", pattern)
 
 
 def _split_base(path: str, resource: str, context: Mapping[str, Any]) -> tuple[str, str]:

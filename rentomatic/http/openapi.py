@@ -15,9 +15,11 @@ from rentomatic.domain.geography import EARTH_RADIUS_M, RADIUS_MAX_KM
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX, INTEGER_MIN, Integer
 from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX
 from rentomatic.domain.room_search import LIMIT_DEFAULT, LIMIT_MAX
+from rentomatic.http.negotiation import FORMAT
 from rentomatic.http.problems import MEDIA_TYPE, STATUS_CODES, TITLES
+from rentomatic.http.resources import SERVER
 from rentomatic.requests.room_search import ALLOWED, FILTER_PREFIX, SORT_KEYS
-from rentomatic.serializers.formats import CSV, FORMATS, GEOJSON, JSON
+from rentomatic.serializers.formats import FORMATS, GEOJSON, JSON
 from rentomatic.serializers.room import MEMBERS, ShownRoomWithDistance
 
 if TYPE_CHECKING:
@@ -33,6 +35,11 @@ Schema = dict[str, Any]
 _INTEGER: Schema = {"type": "integer", "minimum": INTEGER_MIN, "maximum": INTEGER_MAX}
 _CODE = "f853578c-fc0f-4e65-81b8-566c5dffa35a"
 _TAG: Schema = {"description": "for `If-None-Match`", "schema": {"type": "string"}}
+_TAGS = {
+    "rooms": "Rooms for rent",
+    "documentation": "The description of this API",
+    "health": "Whether it works",
+}
 _OPERATORS = {
     "eq": "is this",
     "ne": "is not this",
@@ -51,7 +58,7 @@ _SINGLE: dict[str, tuple[str, Schema]] = {
                 {"type": "number", "minimum": -90, "maximum": 90},
                 {"type": "number", "minimum": -180, "maximum": 180},
             ],
-            "items": False,
+            "items": {"type": "number"},
             "minItems": 2,
             "maxItems": 2,
             "examples": [[53.55, 9.99]],
@@ -66,7 +73,7 @@ _SINGLE: dict[str, tuple[str, Schema]] = {
         {
             "type": "array",
             "prefixItems": [{"type": "number", "minimum": -most, "maximum": most} for most in (180, 90, 180, 90)],
-            "items": False,
+            "items": {"type": "number"},
             "minItems": 4,
             "maxItems": 4,
             "examples": [[9.7, 53.4, 10.3, 53.7]],
@@ -74,13 +81,26 @@ _SINGLE: dict[str, tuple[str, Schema]] = {
     ),
     "sort": (
         "What to sort by; the rest by order of insertion, reversed if the last key has a minus. NULL is the highest.",
-        {"type": "array", "items": {"enum": list(SORT_KEYS)}, "minItems": 1, "uniqueItems": True},
+        {
+            "type": "array",
+            "items": {
+                "type": "string",
+                "enum": list(SORT_KEYS),
+                # Generators of clients name a constant by it.
+                "x-enum-varnames": [key.lstrip("-") + ("_descending" if key[0] == "-" else "") for key in SORT_KEYS],
+            },
+            "minItems": 1,
+            "uniqueItems": True,
+        },
     ),
     "limit": (
         f"Maximum rooms per page; default {LIMIT_DEFAULT}.",
         {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
     ),
-    "count": ("Whether to count all that match, for the header `X-Total-Count`.", {"enum": ["exact"]}),
+    "count": (
+        "Whether to count all that match, for the header `X-Total-Count`.",
+        {"type": "string", "enum": ["exact"]},
+    ),
     "cursor": (
         "Where the page begins: follow the link to the next page instead of making one.",
         {"type": "string", "minLength": 1, "maxLength": 500},
@@ -98,28 +118,80 @@ def openapi(ask: Ask) -> dict[str, Any]:
             "description": 'Search for rooms. Answers that have a `Link` with `rel="next"` continue at that link.',
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "."}],
+        "servers": [{"url": SERVER}],
+        "security": [],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": {
-            "/rooms": _path("searchRooms", "Search for rooms", _rooms_answers(ask), [*_filters(), *_others(), _tag()]),
-            "/rooms/{code}": _path("showRoom", "Show one room", _room_answers(ask), [_code(), _tag()]),
-            "/openapi.json": _path("showOpenapi", "Show this document", _text_answer("application/json", "object")),
-            "/docs": _path("showDocs", "Show this document as a web page", _text_answer("text/html", "string")),
-            "/health": _path("sayAlive", "Say whether the function runs", _status_answers("alive")),
+            "/rooms": _path(
+                "searchRooms",
+                "Search for rooms",
+                "Answers a page of the rooms that meet all filters, and a link to the next page if there is one.",
+                _rooms_answers(ask),
+                [*_filters(), *_others(), _format(), *_tags()],
+            ),
+            "/rooms/{code}": _path(
+                "showRoom",
+                "Show one room",
+                "Answers the room with this code.",
+                _room_answers(ask),
+                [_code(), _format(), *_tags()],
+            ),
+            "/openapi.json": _path(
+                "showOpenapi",
+                "Show this document",
+                "Answers the description of this API that clients can be generated from.",
+                _text_answer("application/json", "object"),
+                tag="documentation",
+            ),
+            "/docs": _path(
+                "showDocs",
+                "Show this document as a web page",
+                "Answers the same description for people.",
+                _text_answer("text/html", "string"),
+                tag="documentation",
+            ),
+            "/health": _path(
+                "sayAlive",
+                "Say whether the function runs",
+                "Needs no database.",
+                _status_answers("alive"),
+                tag="health",
+            ),
             "/health/ready": _path(
                 "sayReady",
                 "Say whether rooms can be read",
+                "Asks the database.",
                 {**_status_answers("ready"), **_problems(ask, 500, 503, 504)},
+                tag="health",
             ),
         },
-        "components": {"schemas": {"Room": _room(), "Feature": _feature(), "Problem": _problem()}},
+        "components": {"schemas": {"Room": _room(), "Feature": _feature(), "Link": _link(), "Problem": _problem()}},
     }
 
 
-def _path(operation: str, summary: str, answers: Schema, parameters: list[Schema] | None = None) -> Schema:
-    one = {"summary": summary, "parameters": parameters or [], "responses": answers}
+def _path(  # noqa: PLR0913, PLR0917 - what an operation has
+    operation: str,
+    summary: str,
+    description: str,
+    answers: Schema,
+    parameters: list[Schema] | None = None,
+    tag: str = "rooms",
+) -> Schema:
+    # What stands in front of the function may refuse any request, such as one of too many.
+    refusal = {
+        "description": "Refused, such as one of too many",
+        "content": {MEDIA_TYPE: {"schema": _reference("Problem")}},
+    }
+    one = {
+        "tags": [tag],
+        "summary": summary,
+        "description": description,
+        "parameters": parameters or [],
+    }
+    responses = {**answers, "4XX": refusal}
     return {
-        "get": {"operationId": operation, **one},
-        "head": {"operationId": f"{operation}Head", **one, "responses": _without_content(answers)},
+        "get": {"operationId": operation, **one, "responses": responses},
+        "head": {"operationId": f"{operation}Head", **one, "responses": _without_content(responses)},
     }
 
 
@@ -156,9 +228,21 @@ def _code() -> Schema:
     return {"name": "code", "in": "path", "required": True, "description": "The room's code", "schema": schema}
 
 
-def _tag() -> Schema:
-    text = "The `ETag` of an earlier answer; the answer is a 304 without a body if nothing has changed."
-    return {"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}
+def _format() -> Schema:
+    schema = {"type": "string", "enum": [format_.name for format_ in FORMATS]}
+    text = "The format, whatever the `Accept` header prefers. Links have it, too."
+    return {"name": FORMAT, "in": "query", "description": text, "schema": schema}
+
+
+def _tags() -> list[Schema]:
+    texts = {
+        "If-None-Match": "The `ETag` of an earlier answer; the answer is a 304 without a body if nothing has changed.",
+        "If-Match": "The `ETag` of an earlier answer; the answer is a 412 if something has changed.",
+    }
+    return [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in texts.items()
+    ]
 
 
 def _rooms_answers(ask: Ask) -> Schema:
@@ -170,22 +254,25 @@ def _rooms_answers(ask: Ask) -> Schema:
         "properties": {
             "type": {"const": "FeatureCollection"},
             "features": {"type": "array", "items": _reference("Feature")},
-            "links": {"type": "array", "items": {"type": "object", "required": ["rel", "type", "href"]}},
+            "links": {"type": "array", "items": _reference("Link")},
             "numberReturned": {"type": "integer"},
             "numberMatched": {"type": "integer"},
         },
     }
-    link = {"description": 'the next page, with `rel="next"`; none on the last', "schema": {"type": "string"}}
+    link = {
+        "description": 'the next page, with `rel="next"`; none on the last; see the docs for `related`',
+        "schema": {"type": "string"},
+    }
     count = {"description": "how many rooms match, if `count=exact`", "schema": {"type": "integer"}}
     headers = {"Link": link, "X-Total-Count": count}
     answer = _answer(ask, "A page of rooms", target, headers, {JSON: rooms, GEOJSON: collection})
-    return {"200": answer, **_unchanged(), **_problems(ask, 400, 406, 500, 503, 504)}
+    return {"200": answer, **_unchanged(), **_problems(ask, 400, 406, 412, 500, 503, 504)}
 
 
 def _room_answers(ask: Ask) -> Schema:
     schemas = {JSON: _reference("Room"), GEOJSON: _reference("Feature")}
     answer = _answer(ask, "The room", f"/rooms/{_CODE}", {}, schemas)
-    return {"200": answer, **_unchanged(), **_problems(ask, 404, 406, 500, 503, 504)}
+    return {"200": answer, **_unchanged(), **_problems(ask, 400, 404, 406, 412, 500, 503, 504)}
 
 
 def _answer(ask: Ask, text: str, target: str, headers: Schema, schemas: Mapping[Format, Schema]) -> Schema:
@@ -201,7 +288,7 @@ def _answer(ask: Ask, text: str, target: str, headers: Schema, schemas: Mapping[
 
 def _example(ask: Ask, target: str, media_type: str) -> Any:
     body = ask(target, media_type)
-    return body if media_type == CSV.media_type else json.loads(body)
+    return json.loads(body) if media_type in (JSON.media_type, GEOJSON.media_type) else body
 
 
 def _unchanged() -> Schema:
@@ -284,6 +371,16 @@ def _feature() -> Schema:
                 "properties": properties,
             },
         },
+    }
+
+
+def _link() -> Schema:
+    texts = ("rel", "type", "href")
+    return {
+        "type": "object",
+        "description": "RFC 8288",
+        "required": list(texts),
+        "properties": {name: {"type": "string"} for name in texts},
     }
 
 

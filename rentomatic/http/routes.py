@@ -18,7 +18,7 @@ from rentomatic.http.resources import (
     show_readiness,
     show_room,
 )
-from rentomatic.http.response import Response
+from rentomatic.http.response import BODILESS, Response
 from rentomatic.responses import ResponseFailure, ResponseTypes
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Api:
             response = self._fail(request, response)
         self._add_cors_headers(request, response)
         if request.method == "HEAD":
-            response.body = ""  # RFC 9110, section 9.3.2
+            _leave_out_body(response)
         return response
 
     def _route(self, request: Request) -> Response | ResponseFailure:
@@ -155,6 +155,16 @@ class Api:
         if is_server_error(failure):
             self._report(failure, request)
         return problem(failure, request.id)
+
+
+def _leave_out_body(response: Response) -> None:
+    """Make the response to GET one to HEAD (RFC 9110, sections 8.6 and 9.3.2).
+
+    It has the length of the body, because some front doors would add that of none.
+    """
+    if response.status not in BODILESS:
+        response.headers["Content-Length"] = str(len(response.body.encode()))
+    response.body = ""
 
 
 def _not_found() -> ResponseFailure:

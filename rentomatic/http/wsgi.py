@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote
 from uuid import uuid4
 
 from rentomatic.http.request import Request, printable_path
+from rentomatic.http.response import BODILESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._=+/:;-]{1,128}")
 _TARGETS = ("RAW_URI", "REQUEST_URI")  # of gunicorn and the development server of Werkzeug; of uWSGI and mod_wsgi
-_BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 def read_request(environ: Mapping[str, Any]) -> Request:
@@ -66,8 +66,8 @@ def write_response(response: Response, environ: Mapping[str, Any], start_respons
     status = HTTPStatus(response.status)
     body = response.body.encode()
     headers = list(response.headers.items())
-    # The body that HEAD leaves out is not known here (RFC 9110, section 8.6).
-    if environ["REQUEST_METHOD"].upper() != "HEAD" and status not in _BODILESS:
+    # Responses to HEAD have one already: that of the body that they leave out.
+    if environ["REQUEST_METHOD"].upper() != "HEAD" and status not in BODILESS:
         headers.append(("Content-Length", str(len(body))))
     start_response(f"{status.value} {status.phrase}", headers)
     return [body] if body else []

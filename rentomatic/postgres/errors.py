@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,19 +58,22 @@ class ConnectionPhase:
     phase: str = ""
 
 
-@contextmanager
-def translate_errors(progress: ConnectionPhase) -> Iterator[None]:
+class translate_errors:  # noqa: N801 - used like a function
     """Translate errors of the block into a RepositoryError."""
-    handled = sys.exception()  # the caller's: it ends the chain of contexts and is not part of this error
-    try:
-        yield
-    except RepositoryError:
-        raise
-    except Exception as error:
-        for cause in _causes(error, handled):
+
+    def __init__(self, progress: ConnectionPhase) -> None:
+        self._progress = progress
+
+    def __enter__(self) -> None:
+        self._handled = sys.exception()  # the caller's: it ends the chain of contexts and is not part of this error
+
+    def __exit__(self, _class: object, error: BaseException | None, _traceback: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, RepositoryError):
+            return
+        for cause in _causes(error, self._handled):
             if not isinstance(cause, Exception):
                 raise cause from None  # such as KeyboardInterrupt, which a library's clean-up had hidden
-        raise translate(error, progress, handled) from error
+        raise translate(error, self._progress, self._handled) from error
 
 
 def server_error(error: BaseException, shown: str = "SVCM") -> dict[str, str] | None:
@@ -108,6 +110,16 @@ def translate(error: BaseException, progress: ConnectionPhase, handled: BaseExce
         reason += _TRUST
     is_late = any(isinstance(each, TimeoutError) for each in causes) and phase != "dns"
     return _error(TimedOutError if is_late else UnavailableError, reason, phase)
+
+
+def drop_tracebacks(error: BaseException) -> None:
+    """Drop the tracebacks of an error that has been dealt with, and of its causes.
+
+    pg8000's frames refer to their errors. These cycles would keep the callers, and so a session and its connections,
+    until the garbage collector runs.
+    """
+    for each in list(_causes(error, None)):
+        each.__traceback__ = None
 
 
 def _causes(error: BaseException, handled: BaseException | None) -> Iterator[BaseException]:

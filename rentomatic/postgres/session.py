@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rentomatic.domain.errors import CorruptDataError, TimedOutError, UnavailableError
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.credentials import credentials_from_settings
-from rentomatic.postgres.errors import ConnectionPhase, server_error, translate_errors
+from rentomatic.postgres.errors import ConnectionPhase, drop_tracebacks, server_error, translate_errors
 from rentomatic.postgres.settings import read_session_settings
 from rentomatic.postgres.wire.driver import DatabaseError
 
@@ -141,6 +141,7 @@ class PostgresSession:
                 remaining_s = deadline - time.monotonic()
                 if pooled.connection.is_open or is_server_timeout or remaining_s < _MIN_REMAINING_S:
                     raise
+                drop_tracebacks(error)
             self._count(SessionEvent.RETRY)
         return self._run(self._open(deadline), statement, decode)
 
@@ -167,9 +168,10 @@ class PostgresSession:
         """Return a connection to the pool; close excess and stale ones."""
         pooled.used_at = time.time()
         self._pool.append(pooled)
-        with suppress(IndexError):  # other threads may take connections meanwhile
-            while len(self._pool) > 1 and self._has_excess():
-                self._pool.popleft().end()
+        if len(self._pool) > 1:
+            with suppress(IndexError):  # other threads may take connections meanwhile
+                while len(self._pool) > 1 and self._has_excess():
+                    self._pool.popleft().end()
 
     def _has_excess(self) -> bool:
         return len(self._pool) > self._settings.pool_size or not self._pool[0].is_fresh(self._settings)
@@ -211,6 +213,7 @@ class PostgresSession:
                 self._count(SessionEvent.CREDENTIAL_REFRESH)
             else:
                 raise
+            drop_tracebacks(error)
         return self._connect(deadline)
 
     def _connect(self, deadline: float) -> _PooledConnection:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -15,6 +16,8 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import astuple
+from importlib import import_module
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 from urllib.request import ProxyHandler, Request, build_opener
@@ -24,7 +27,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from devtools.database import insert_rooms
 from rentomatic.domain.room_columns import ATTRIBUTES
+from rentomatic.postgres.connection import connect
+from rentomatic.postgres.settings import read_postgres_settings
 from tests.contracts.room_repository import a_room
+from tests.support.clients import asking, assert_right, stop_and_start, wait_until_closed, wait_until_equal
 from tests.support.commands import clean_environ, get
 from tests.support.engine import System, docker, ensure_docker
 from tests.support.injectors import make_authority, make_certificate
@@ -32,7 +38,6 @@ from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pg8000.native import Connection
 
@@ -41,8 +46,13 @@ if TYPE_CHECKING:
 README = (ROOT / "README.md").read_text()
 PAGE = (ROOT / "docs" / "containers.md").read_text()
 CLIENTS = 20
+BOOK_REQUESTS = 2_000  # and those without the database
 REQUESTS = int(os.environ.get("TESTED_REQUESTS") or 400)  # while web services are replaced; 5,000 were tried by hand
 ROOMS = [a_room(code=f"code-{price}", price=price, latitude=53.5 + price / 1000) for price in range(60)]
+BOTH_ANSWER = [
+    "/rooms",
+    *(f"/rooms?filter_{filter_}" for filter_ in ("price__lt=30", "price__gt=50", "code__eq=code-7")),
+]
 # What may differ between front doors.
 OF_THE_SERVER = {"Connection", "Content-Encoding", "Date", "Server", "Transfer-Encoding", "X-Request-ID"}
 ASKED = [
@@ -92,6 +102,7 @@ def test_the_system_in_containers(system: System, api: str, admin: Connection) -
     _answers_as_make_run_does(system, api, admin)
     _answers_errors_of_nginx_as_problems(system)
     _answers_all_requests_of_an_upgrade(system)
+    _serves_the_same_rooms_by_the_books_endpoint(system)
     _logs_json_and_no_password(system)
     _speaks_tls_with_a_certificate(system)
     _passes_the_suite_of_make_run(system)
@@ -142,9 +153,9 @@ def _ask(url: str, method: str, target: str, headers: dict[str, str]) -> tuple[i
     connection.close()
     shown.pop("Vary", None)
     shown |= {"Vary": ", ".join(vary)} if vary else {}
-    if shown.get("Content-Type") == "application/problem+json" and body:
-        body = json.dumps({**json.loads(body), "request_id": ""}).encode()
-        shown.pop("Content-Length", None)  # with the id
+    if shown.get("Content-Type") == "application/problem+json":
+        body = body and json.dumps({**json.loads(body), "request_id": ""}).encode()
+        shown.pop("Content-Length", None)  # with the id, of HEAD too
     return answer.status, shown, body
 
 
@@ -250,6 +261,78 @@ def _ask_until(system: System, is_over: Event, expected: str) -> int:
             assert answer.read().decode() == expected
         count += 1
     return count
+
+
+def _serves_the_same_rooms_by_the_books_endpoint(system: System) -> None:
+    """Run it in place of the API, as the page says, while the database stops and starts."""
+    expected = {f"{system.url}{target}": json.loads(get(f"{system.url}{target}")[2]) for target in BOTH_ANSWER}
+    _build_endpoint(system)
+    override = system.clone / "containers/compose.override.yaml"
+    override.write_text(_block("yaml").replace("image: endpoint", f"image: {system.project}-endpoint"))
+    settings = system.clone / "containers/.env"
+    # Without the database a request takes a second: with two workers some would wait for longer than nginx does.
+    settings.write_text("WEB_CONCURRENCY=4\n")
+    try:
+        system.compose("up", "-d", "--wait")
+        with asking(CLIENTS, list(expected)) as clients:
+            clients.wait_for(5 * CLIENTS)  # so that each worker has answered
+        before = _descriptors(system)
+        connections: list[int] = []
+        with asking(CLIENTS, list(expected)) as clients:
+            clients.wait_for(BOOK_REQUESTS // 2, lambda: connections.append(_connections_of_reader(system)))
+            outage = stop_and_start(
+                clients,
+                lambda: system.compose("stop", "postgres"),
+                30,
+                lambda: system.compose("up", "-d", "--wait", "postgres"),
+            )
+            clients.wait_for(BOOK_REQUESTS // 2, lambda: connections.append(_connections_of_reader(system)))
+        assert_right(clients.answers, expected, outage)
+        assert max(connections) <= 2 * (4 + 4 * 4)  # one of each worker and thread, and one that is ending
+        wait_until_equal(lambda: _connections_of_reader(system), 0)
+        wait_until_closed(lambda: _descriptors(system), before)
+    finally:
+        override.unlink()
+        settings.unlink()
+        system.compose("up", "-d", "--wait")
+        docker("image", "rm", "--force", f"{system.project}-endpoint")
+
+
+def _block(language: str) -> str:
+    (block,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    return str(block)
+
+
+def _build_endpoint(system: System) -> None:
+    """Build the image of the page, with the packages that are installed here."""
+    folder = system.clone / "endpoint"
+    for name in ("flask", "werkzeug", "jinja2", "itsdangerous", "blinker"):
+        shutil.copytree(Path(str(import_module(name).__file__)).parent, folder / name)
+    shutil.copy(ROOT / "tests/support/book_endpoint.py", folder)
+    (folder / "wsgi.py").write_text("from book_endpoint import create_app\n\napp = create_app()\n")
+    dockerfile = _block("dockerfile").replace("FROM rentomatic", f"FROM {system.project}")
+    (folder / "Dockerfile").write_text(dockerfile.replace("RUN python -m pip install flask\n", ""))
+    docker("build", "--tag", f"{system.project}-endpoint", str(folder))
+
+
+def _connections_of_reader(system: System) -> int:
+    with connect(read_postgres_settings(system.owner())) as owner:
+        ((number,),) = owner.run("SELECT count(*) FROM pg_stat_activity WHERE usename = 'rentomatic_reader'")
+        return int(number)
+
+
+def _descriptors(system: System) -> dict[str, int]:
+    """Return how many descriptors each worker of the web services has open, by service and process."""
+    script = """
+import json, os, pathlib
+workers = pathlib.Path("/proc/1/task/1/children").read_text().split()
+print(json.dumps({worker: len(os.listdir(f"/proc/{worker}/fd")) for worker in workers}))
+"""
+    return {
+        f"{service} {worker}": number
+        for service in ("web-1", "web-2")
+        for worker, number in json.loads(system.compose("exec", "-T", service, "python", "-c", script).stdout).items()
+    }
 
 
 def _passes_the_suite_of_make_run(system: System) -> None:

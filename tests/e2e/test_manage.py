@@ -16,7 +16,9 @@ import psutil
 import pytest
 
 from devtools.api_documents import FOLDER
+from devtools.database import insert_rooms
 from schema import upgrade
+from tests.contracts.room_repository import OTHER_CODE, a_room
 from tests.support.commands import Command, clean_environ, free_port, get, running
 from tests.support.injectors import listener_that_says
 from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from pg8000.native import Connection
 
 DOCUMENTS = ("openapi.json", "docs.html")
 
@@ -53,6 +56,21 @@ def _is_running(process: psutil.Process) -> bool:
         return bool(process.cmdline())  # a zombie has none
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.mark.parametrize(
+    ("sent", "scheme"),
+    [({}, "http"), ({"X_Forwarded_Proto": "https"}, "https"), ({"X_Forwarded_Proto": "http, https"}, "https")],
+)
+def test_links_have_the_scheme_of_the_proxy_in_front(
+    clone: Path, migrated: dict[str, str], admin: Connection, sent: dict[str, str], scheme: str
+) -> None:
+    insert_rooms(admin, [a_room(), a_room(code=OTHER_CODE)])
+    with serving(clone, **migrated) as (_, url):
+        status, headers, _ = get(f"{url}/rooms?limit=1", Host="rooms.example", **sent)
+
+    assert status == 200
+    assert headers["Link"].startswith(f"<{scheme}://rooms.example/rooms?")
 
 
 def test_make_run_serves_until_ctrl_c_and_keeps_the_database(clone: Path) -> None:

@@ -8,7 +8,9 @@ import re
 import shlex
 import shutil
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pytest
 
@@ -18,8 +20,8 @@ from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from schema.reader_login import READER
 from tests.contracts.room_repository import a_room
-from tests.support.commands import clean_environ, free_port, running
-from tests.support.engine import ensure_docker
+from tests.support.commands import clean_environ, free_port, get, running
+from tests.support.engine import docker, ensure_docker
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ RUN_ELSEWHERE = {
     ".venv/bin/python -m pytest": "it is what runs this",
     "make bench": "it takes minutes; tests/integration/test_benchmark.py tests what it says",
     "export PATH": "it is a setting, which `make test` makes too",
-    "sam build": "test_emulator.py runs it",
+    "sam build": "test_emulator.py runs it, and what needs Docker below",
     "sam deploy": "it needs an AWS account; test_stack.py creates the stack in moto",
     "aws cloudformation": "it needs an AWS account",
     "aws secretsmanager": "it needs an AWS account",
@@ -112,9 +114,7 @@ def catalogue(clone: Path) -> Iterator[int]:
         server.press_ctrl_c()
 
 
-def test_the_script_walks_the_catalogue_finds_the_nearest_and_is_told_what_is_wrong(
-    clone: Path, catalogue: int
-) -> None:
+def test_the_script_of_the_docs_walks_finds_and_reports_errors(clone: Path, catalogue: int) -> None:
     (script,) = SCRIPTS
     script = script.replace(":3000/", f":{catalogue}/").replace("limit=10000", "limit=300")
 
@@ -186,7 +186,7 @@ def test_the_listings_are_imported_as_the_page_says(clone: Path, empty_database:
     assert (clone / "exact.jsonl").read_text().splitlines()[0] == refused
 
 
-def test_the_diff_of_the_docs_makes_a_field_that_rooms_can_be_filtered_and_sorted_by(clone: Path) -> None:
+def test_the_diff_of_the_docs_adds_a_field_to_filter_and_sort_by(clone: Path) -> None:
     (diff,) = re.findall(r"```diff\n(.*?)```", "".join(PAGES), re.DOTALL)
     subprocess.run(["git", "apply", "-"], input=diff, cwd=clone, text=True, check=True)
     program = """
@@ -210,9 +210,7 @@ print(*(room.floor for room in rooms.search(request.search).rooms))
     subprocess.run([".venv/bin/python", "-m", "pytest", *contracts], cwd=clone, capture_output=True, check=True)
 
 
-def test_the_doctor_finds_nothing_wrong_with_the_migrated_role_and_says_what_the_docs_show(
-    clone: Path, empty_database: dict[str, str]
-) -> None:
+def test_the_doctor_says_what_the_docs_show_of_a_migrated_database(clone: Path, empty_database: dict[str, str]) -> None:
     (shown,) = re.findall(r"```text\n(ok .*?)```", "".join(PAGES), re.DOTALL)
     password = {"POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_USER": READER, "POSTGRES_PASSWORD": "..."}
     command = shlex.split(DOCTOR)
@@ -232,27 +230,90 @@ def test_the_doctor_finds_nothing_wrong_with_the_migrated_role_and_says_what_the
     assert shown in bad.stdout
 
 
-@pytest.mark.usefixtures("lambda_python")
-def test_the_commands_with_docker_run(clone: Path) -> None:
-    ensure_docker()
-    environ = {**clean_environ(), "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}"}
-    if not subprocess.run(["docker", "image", "inspect", LAMBDA_IMAGE], capture_output=True, check=False).returncode:
-        environ["SAM_SKIP_PULL_IMAGE"] = "true"  # there may be no registry
-    invocations = [command for command in COMMANDS if command.startswith("sam local invoke ")]
-    up, down = ("docker compose up -d", "docker compose down --volumes")
+class OnDocker:
+    """Runs the commands of the docs that need Docker, beside whatever else runs on the engine.
 
-    def run(command: str) -> str:
-        words = shlex.split(command)
-        return subprocess.run(words, cwd=clone, env=environ, capture_output=True, text=True, check=True).stdout
+    Attributes:
+        ran: The commands, as they stand in the docs.
+    """
 
-    try:
-        run(up)
-        run("sam build")
-        for command in invocations:
-            assert run(command).startswith("{")
-        with running(["sam", "local", "start-api"], clone, environ, clone.parent / "output") as server:
-            server.wait_for("http://127.0.0.1:3000/rooms")
+    def __init__(self, clone: Path) -> None:
+        self.ran: set[str] = set()
+        self.clone = clone
+        self.project = f"rentomatic-test-{uuid4().hex[:8]}"
+        self.environ = {
+            **clean_environ(),
+            "PATH": f"{ROOT / '.venv/bin'}:{os.environ['PATH']}",
+            "COMPOSE_PROJECT_NAME": self.project,  # or it would be the clone's folder, whose volume is the user's
+            "POSTGRES_PORT": str(free_port()),
+        }
+        if not subprocess.run(
+            ["docker", "image", "inspect", LAMBDA_IMAGE], capture_output=True, check=False
+        ).returncode:
+            self.environ["SAM_SKIP_PULL_IMAGE"] = "true"  # there may be no registry
+
+    def run(self, command: str) -> str:
+        """Run a command, and return its output; fail unless it succeeds."""
+        self.ran.add(command)
+        result = subprocess.run(  # noqa: S602 - the docs' own
+            command.replace("=5433 ", f"={free_port()} "),
+            shell=True,
+            cwd=self.clone,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    @contextmanager
+    def serve(self, command: str) -> Iterator[str]:
+        """Run `sam local start-api` on a free port until the block is left: its URL."""
+        self.ran.add(command)
+        port = str(free_port())
+        words = [*shlex.split(command), "--port", port]
+        with running(words, self.clone, self.environ, self.clone.parent / "output") as server:
+            server.wait_for(f"http://127.0.0.1:{port}/health")
+            yield f"http://127.0.0.1:{port}"
             server.press_ctrl_c()
-    finally:
-        run(down)
-    assert {up, "sam build", *invocations, "sam local start-api", down} <= set(COMMANDS)
+
+    def left(self) -> list[str]:
+        """Return the containers, networks and volumes of the project."""
+        kinds = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
+        mine = ["--quiet", "--filter", f"label=com.docker.compose.project={self.project}"]
+        return [word for kind in kinds for word in docker(*kind, *mine).split()]
+
+
+@pytest.fixture
+def on_docker(clone: Path, lambda_python: str) -> Iterator[OnDocker]:  # noqa: ARG001 - what `sam build` needs
+    ensure_docker()
+    commands = OnDocker(clone)
+    yield commands
+    commands.run("docker compose down --volumes")
+
+
+def test_the_commands_with_docker_run(on_docker: OnDocker) -> None:
+    """Use one database and one build for all, since `sam build` takes long."""
+    run = on_docker.run
+    run("docker compose up -d")
+    run("sam build")
+    rooms = json.loads(run("sam local invoke -e events/list_rooms.json"))
+    found = json.loads(run("sam local invoke -e events/doctor.json"))
+    with on_docker.serve("sam local start-api") as api:
+        status, of_get, body = get(f"{api}/rooms?limit=2", X_Forwarded_Proto="https")
+        _, of_head, _ = get(f"{api}/rooms?limit=2", "HEAD")
+    run("POSTGRES_PORT=5433 docker compose up -d")
+    run("docker compose down --volumes")
+
+    sample = [room["code"] for room in json.loads((ROOT / "devtools/sample_rooms.json").read_text())]
+    assert [room["code"] for room in json.loads(rooms["body"])] == sample
+    assert found["is_good"]
+    assert {each["check"]: each["verdict"] for each in found["findings"] if each["verdict"] != "ok"} == {
+        "TLS": "warning"
+    }
+    assert (status, [room["code"] for room in json.loads(body)]) == (200, sample[:2])
+    assert of_head["Content-Length"] == of_get["Content-Length"]
+    assert of_get["Link"].startswith(f"<{api}/rooms?")  # of http, as docs/api.md says
+    assert on_docker.left() == []
+    assert on_docker.ran == {command for command in COMMANDS if command.startswith((*ON_DOCKER, "sam build"))}

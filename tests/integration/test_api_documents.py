@@ -63,10 +63,16 @@ def test_a_document_is_served_as_it_was_written(invoke: Invoke, path: str, conte
     answer = invoke({**an_event(), "path": path})
 
     name = {"/docs": "docs.html"}.get(path, "openapi.json")
-    assert (answer["statusCode"], answer["body"]) == (200, (FOLDER / name).read_text(encoding="utf-8"))
+    written = (FOLDER / name).read_text(encoding="utf-8")
+    url = f"https://{an_event()['requestContext']['domainName']}"
+    expected = written.replace('"url": "/"', f'"url": "{url}"') if name == "openapi.json" else written
+    assert (answer["statusCode"], answer["body"]) == (200, expected)
     assert answer["multiValueHeaders"]["Content-Type"] == [content_type]
     assert answer["multiValueHeaders"]["X-Content-Type-Options"] == ["nosniff"]
-    assert invoke({**an_event(), "path": path, "httpMethod": "HEAD"}) == {**answer, "body": ""}
+    head = invoke({**an_event(), "path": path, "httpMethod": "HEAD"})
+    assert head["body"] == ""
+    assert head["multiValueHeaders"].pop("Content-Length") == [str(len(expected.encode()))]
+    assert head == {**answer, "body": ""}
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/docs"])

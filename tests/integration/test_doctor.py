@@ -22,6 +22,7 @@ from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.postgres.settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
 from schema import upgrade
+from schema.reader_login import READER
 from tests.contracts.room_repository import a_room
 from tests.contracts.room_writer import updates
 from tests.support.commands import free_port
@@ -34,6 +35,7 @@ from tests.support.injectors import (
     refusal,
     silent_listener,
 )
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -79,6 +81,23 @@ def patient(empty_database: Mapping[str, str], owner: Connection) -> dict[str, s
         "POSTGRES_USER": "Patient",
         "POSTGRES_PASSWORD": CANARY,
     }
+
+
+@pytest.fixture
+def of_compose(empty_database: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """What `sam local` gives the function, for a database that was made as compose.yaml makes it."""
+    folder = ROOT / "devtools/docker"
+    told = json.loads((folder / "environment.json").read_text())["Parameters"]
+    here = {name: empty_database[name] for name in ("POSTGRES_PORT", "APPLICATION_DB")}
+    with connect(read_postgres_settings(empty_database)) as owner:
+        for file in ("schema.sql", "reader.sql"):
+            owner.run((folder / file).read_text())
+        yield {**told, **here, "POSTGRES_HOSTNAME": "127.0.0.1"}
+        owner.run(f"ALTER ROLE {READER} NOLOGIN PASSWORD NULL")  # the cluster's, in which there are other tests
+
+
+def test_nothing_is_wrong_with_the_database_of_compose(of_compose: dict[str, str]) -> None:
+    assert {result.verdict for result in examine(of_compose)} == {"ok"}
 
 
 def assert_only(findings: Sequence[CheckResult], check: str, verdict: Verdict, *words: str) -> None:

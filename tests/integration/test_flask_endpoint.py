@@ -6,15 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask, Response, request
 
 from devtools.database import insert_rooms
-from rentomatic.repository.postgresrepo import PostgresRepo
-from rentomatic.requests.room_list import build_room_list_request
-from rentomatic.responses import ResponseTypes
-from rentomatic.serializers.room import RoomJsonEncoder
-from rentomatic.use_cases.room_list import room_list_use_case
 from tests.contracts.room_repository import OTHER_CODE, a_room
+from tests.support.book_endpoint import create_app
 from tests.support.commands import free_port
 from tests.support.events import an_event
 
@@ -24,28 +19,10 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
     from pg8000.native import Connection
 
-STATUS = {
-    ResponseTypes.SUCCESS: 200,
-    ResponseTypes.RESOURCE_ERROR: 404,
-    ResponseTypes.PARAMETERS_ERROR: 400,
-    ResponseTypes.SYSTEM_ERROR: 500,
-}
-
 
 @pytest.fixture
 def client(migrated: Mapping[str, str]) -> FlaskClient:
-    app = Flask(__name__)
-
-    @app.get("/rooms")
-    def rooms() -> Response:
-        filters = {
-            name.removeprefix("filter_"): value for name, value in request.args.items() if name.startswith("filter_")
-        }
-        response = room_list_use_case(PostgresRepo(migrated), build_room_list_request(filters=filters))
-        body = json.dumps(response.value, cls=RoomJsonEncoder)
-        return Response(body, mimetype="application/json", status=STATUS[response.type])
-
-    return app.test_client()
+    return create_app(migrated).test_client()
 
 
 @pytest.mark.parametrize("parameters", [{}, {"filter_price__lt": "60"}, {"filter_price__eq": "1"}])

@@ -14,6 +14,7 @@ from schema import upgrade
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
 from tests.support.canaries import HOST, PASSWORD
 from tests.support.events import FOLDER, OF_ITS_OWN, STATUS, an_event
+from tests.support.front_doors import header
 from tests.support.invocation import REQUEST_ID
 
 if TYPE_CHECKING:
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
 
 ROOMS = [a_room(price=39), a_room(code=OTHER_CODE, price=66)]
 CORS_ORIGIN = "https://www.example.com"
-
-
-def header(answer: dict[str, Any], name: str) -> str | None:
-    values: list[str] = answer["multiValueHeaders"].get(name, [])
-    assert len(values) <= 1
-    return values[0] if values else None
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -128,7 +123,7 @@ def test_an_event_may_lack_the_parameters_with_several_values(invoke: Invoke) ->
     assert json.loads(invoke(event)["body"])["message"].startswith("price__lt: Must be an integer")
 
 
-def test_health_is_that_of_the_function_alone_and_readiness_that_of_its_database(
+def test_health_is_the_functions_and_readiness_the_databases(
     invoke: Invoke, rooms: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def health() -> list[tuple[int, str, str | None]]:
@@ -152,9 +147,7 @@ def test_health_is_that_of_the_function_alone_and_readiness_that_of_its_database
         "UPDATE room SET longitude = '-infinity' WHERE code = '2'",
     ],
 )
-def test_a_room_that_cannot_be_read_does_not_make_the_function_unready(
-    invoke: Invoke, admin: Connection, change: str
-) -> None:
+def test_an_unreadable_room_does_not_make_the_function_unready(invoke: Invoke, admin: Connection, change: str) -> None:
     insert_rooms(admin, [a_room(code="1", latitude=None, longitude=None), a_room(code="2")])
     admin.run(change)
 
@@ -299,7 +292,7 @@ def test_a_bug_is_a_500_and_the_next_request_is_right(
 
 
 @pytest.mark.usefixtures("admin")
-def test_a_cold_start_and_what_goes_wrong_are_counted_and_all_else_writes_no_line(
+def test_only_cold_starts_and_failures_write_metrics(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("POSTGRES_TIMEOUT_S", "never")

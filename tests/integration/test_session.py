@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import time
+import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rentomatic.postgres import session as session_module
+from rentomatic.postgres.connection import connect
 from rentomatic.postgres.room_sql import build_check
 from rentomatic.postgres.session import PostgresSession, SessionEvent
 from tests.support.clock import Clock
+from tests.support.injectors import listener_that_says, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,3 +105,27 @@ def count_connections(admin: Connection) -> int:
     admin.run("SELECT pg_sleep(0.2)")
     ((count,),) = admin.run("SELECT count(*) FROM pg_stat_activity WHERE usename = 'visitor'")
     return int(count)
+
+
+def test_a_session_ends_at_once_after_a_server_was_starting(
+    migrated: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The book's endpoint makes one for each request; the garbage collector may not run for hours."""
+    with listener_that_says(refusal("57P03")) as port:
+        ports = [port, int(migrated["POSTGRES_PORT"])]
+        monkeypatch.setattr(
+            session_module,
+            "connect",
+            lambda settings, deadline: connect(replace(settings, port=ports.pop(0)), deadline),
+        )
+        events: list[SessionEvent] = []
+        session = PostgresSession(migrated, lambda: 8, events.append)
+        gc.disable()
+        try:
+            session.fetch(build_check(), lambda _row: None)
+            ended = weakref.ref(session)
+            del session
+            assert ended() is None
+        finally:
+            gc.enable()
+    assert events == [SessionEvent.RETRY]

@@ -81,10 +81,17 @@ def free_port() -> int:
         return port
 
 
-def get(url: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
-    """Return status, headers and body, of an error too."""
+def get(url: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
+    """Return status, headers and body, of an error too.
+
+    Args:
+        url: Of a server of the test's own.
+        method: Another method than GET.
+        headers: With `_` for `-` in their names.
+    """
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        with urlopen(Request(url, method=method), timeout=30) as answer:  # noqa: S310 - a server of the test's own
+        with urlopen(Request(url, headers=sent, method=method), timeout=30) as answer:  # noqa: S310 - see above
             status, headers, body = answer.status, dict(answer.headers), answer.read().decode()
     except HTTPError as error:
         with error:

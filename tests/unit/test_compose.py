@@ -211,6 +211,18 @@ def test_a_certificate_adds_tls(fresh: Path) -> None:
     assert asked(fresh) == [f"--file {fresh / 'containers/compose.tls.yaml'} config"]
 
 
+def test_an_override_comes_last(fresh: Path) -> None:
+    (fresh / ".data/compose/tls").mkdir(parents=True)
+    (fresh / ".data/compose/tls/certificate.pem").touch()
+    (fresh / "containers").mkdir()
+    (fresh / "containers/compose.override.yaml").touch()
+
+    compose(fresh, "config")
+
+    files = [fresh / f"containers/compose.{name}.yaml" for name in ("tls", "override")]
+    assert asked(fresh) == [f"--file {files[0]} --file {files[1]} config"]
+
+
 def test_without_docker_it_says_so(fresh: Path) -> None:
     (fresh / "bin/docker").unlink()
 

@@ -111,7 +111,7 @@ def test_the_base_path_is_in_the_urls(raw: str) -> None:
     assert request.url("/rooms") == f"https://{HOST}/v%201/rooms"
 
 
-def test_the_scheme_is_that_of_the_connection_unless_a_proxy_names_another() -> None:
+def test_a_proxy_may_name_another_scheme_than_the_connections() -> None:
     environ = an_environ(Sent("/rooms"), **{"wsgi.url_scheme": "http"})
 
     assert read_request(environ).url("/rooms") == f"https://{HOST}/rooms"
