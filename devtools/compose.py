@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from functools import cache
@@ -26,6 +27,7 @@ _CONTAINERS = _ROOT / "containers"
 _SECRETS = _ROOT / ".data" / "compose"
 _PASSWORDS = ("owner_password", "reader_password")
 _CERTIFICATE = _SECRETS / "tls" / "certificate.pem"
+_KEY = _CERTIFICATE.with_name("key.pem")
 _OVERRIDE = _CONTAINERS / "compose.override.yaml"
 _OLDEST_COMPOSE = (2, 20)  # `up --wait` accepts services that have completed
 _NEEDS_PASSWORDS = ("create", "restart", "run", "start", "up", "upgrade", "watch")
@@ -82,6 +84,8 @@ def _execute(command: str, options: Sequence[str]) -> int:
         return _compose(command, *options)
     if command in _NEEDS_PASSWORDS:
         _make_passwords()
+    if command in ("up", "upgrade"):
+        _ensure_key_is_readable()
     if command == "up":
         _ensure_ports_are_free()
         _ensure_image()
@@ -103,6 +107,12 @@ def _ensure_docker() -> None:
         raise ComposeError("You may not use the Docker engine: use sudo, or join the group docker and log in again")
     if engine.returncode:
         raise ComposeError("No Docker engine answers: start Docker Desktop, or `sudo systemctl start docker`")
+
+
+def _ensure_key_is_readable() -> None:
+    """Keep nginx, which is another user, from ending because of the key, as tools make it."""
+    if _CERTIFICATE.exists() and not (_KEY.exists() and _KEY.stat().st_mode & stat.S_IROTH):
+        raise ComposeError(f"nginx cannot read {_KEY}: put the key there, and run `chmod o+r` on it")
 
 
 def _ensure_ports_are_free() -> None:

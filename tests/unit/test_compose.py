@@ -242,6 +242,21 @@ def test_a_certificate_adds_tls(fresh: Path) -> None:
     assert asked(fresh) == [f"--file {fresh / 'containers/compose.tls.yaml'} config"]
 
 
+@pytest.mark.parametrize("mode", [0o600, None])
+@pytest.mark.parametrize("command", ["up", "upgrade"])
+def test_a_key_that_nginx_cannot_read_is_named(fresh: Path, command: str, mode: int | None) -> None:
+    folder = fresh / ".data/compose/tls"
+    folder.mkdir(parents=True)
+    (folder / "certificate.pem").touch()
+    if mode:
+        (folder / "key.pem").touch(mode=mode)
+
+    assert_one_clear_line(compose(fresh, command), str(folder / "key.pem"), "chmod o+r")
+    (folder / "key.pem").touch()
+    (folder / "key.pem").chmod(0o644)
+    assert compose(fresh, command).returncode == 0
+
+
 def test_an_override_comes_last(fresh: Path) -> None:
     (fresh / ".data/compose/tls").mkdir(parents=True)
     (fresh / ".data/compose/tls/certificate.pem").touch()
