@@ -16,7 +16,7 @@ timeout = 30  # seconds; a request ends after POSTGRES_TIMEOUT_S
 graceful_timeout = 30
 # What nginx lets through reaches the API, since gunicorn would answer in HTML.
 limit_request_line = 0
-limit_request_fields = 16_384
+limit_request_fields = 2_000  # nginx' limit is 1,000, and it adds some
 limit_request_field_size = 16_384
 permit_unconventional_http_method = True
 logconfig_dict = {
