@@ -119,11 +119,12 @@ def _is_in_box(box: Box | None, values: _Values) -> list[str]:
     meridians = [
         f"longitude BETWEEN {values.add(west)}::float8 AND {values.add(east)}::float8" for west, east in box.longitudes
     ]
-    return [
+    conditions = [
         f"{_PLACE} <@ {values.add(cuboid)}::cube",
         f"latitude BETWEEN {values.add(box.south)}::float8 AND {values.add(box.north)}::float8",
         f"({' OR '.join([*meridians, 'abs(latitude) = 90'])})",
     ]
+    return [f"({' AND '.join(conditions)} OR {_PLACE} IS NULL)"] if box.keeps_unplaced else conditions
 
 
 def _is_after(keys: Sequence[tuple[str, bool]], after: Position, values: _Values) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -60,7 +61,7 @@ orders = st.permutations(SORTABLE).flatmap(
 circles = st.builds(Circle, st.sampled_from(PLACES), st.sampled_from([0.5, 100.0, 900.0, 9000.0, 20016.0]))
 boxes = st.sampled_from(
     [Box(-180, -90, 180, 90), Box(9, 53, 10, 54), Box(179, 10, -179, 11), Box(170, -90, 100, 0), Box(-10, 89, 10, 90)]
-)
+).flatmap(lambda box: st.sampled_from([box, replace(box, keeps_unplaced=True)]))
 
 
 @st.composite
@@ -104,7 +105,7 @@ def is_found(room: Room, search: RoomSearch) -> bool:
     if not search.circle and not search.box:
         return True
     if room.latitude is None:
-        return False
+        return not search.circle and search.box is not None and search.box.keeps_unplaced
     radius_m = math.inf if not search.circle or search.circle.radius_km is None else search.circle.radius_km * 1000
     is_in_circle = not search.circle or value(room, DISTANCE, search) <= radius_m
     return is_in_circle and (not search.box or Place(room.latitude, room.longitude) in search.box)
@@ -257,6 +258,17 @@ class RoomSearchContract:
         assert repository.search(RoomSearch(box=Box(-180, -90, 180, 90))).rooms == []
         assert repository.search(RoomSearch(circle=Circle(HAMBURG, 20016))).rooms == []
         assert repository.search(RoomSearch(circle=Circle(HAMBURG), order=(SortKey(DISTANCE),))).rooms == []
+
+    @pytest.mark.parametrize(("latitude", "longitude"), [(None, 9.99), (53.55, None), (91.0, 9.99), (53.55, -180.5)])
+    def test_a_box_may_keep_a_room_whose_place_is_not_known(
+        self, searchable_of: SearchableOf, latitude: float | None, longitude: float | None
+    ) -> None:
+        rooms = [a_room(latitude=latitude, longitude=longitude), a_room(code=OTHER_CODE, latitude=10.0, longitude=9.99)]
+        repository = searchable_of(rooms)
+        box = Box(9, 53, 10, 54, keeps_unplaced=True)
+
+        assert repository.search(RoomSearch(box=box)).rooms == rooms[:1]
+        assert repository.search(RoomSearch(box=box, circle=Circle(HAMBURG, 20016))).rooms == []
 
     def test_a_count_covers_all_pages_even_after_the_last(self, searchable_of: SearchableOf) -> None:
         repository = searchable_of([a_room(), a_room(code=OTHER_CODE)])
