@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from devtools.api_documents.examples import ask
 from rentomatic.http.openapi import openapi
+from rentomatic.http.openapi30 import openapi_3_0
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,9 +27,14 @@ def documents() -> Mapping[Path, str]:
     """Return the text of each document by the file that the function serves."""
     document = openapi(ask)
     return {
-        FOLDER / "openapi.json": json.dumps(document, indent=1, ensure_ascii=False) + "\n",
+        FOLDER / "openapi.json": _json(document),
+        FOLDER / "openapi30.json": _json(openapi_3_0(document)),
         FOLDER / "docs.html": _page(document),
     }
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 def _page(document: Mapping[str, Any]) -> str:

@@ -108,7 +108,9 @@ def _read_payload_1(event: Mapping[str, Any], door: FrontDoor, request_id: str) 
         path=_encoded(path, is_exact=is_exact),
         parameters=parameters,
         headers=_with_host(headers, context),
-        base_path=_base_path(public_path.removesuffix(path) if public_path.endswith(path) else base),
+        base_path=_base_path(
+            public_path.removesuffix(path) if public_path and (path == "/" or public_path.endswith(path)) else base
+        ),
         id=request_id,
         correlation_id=context.get("requestId") or headers.get("x-amzn-trace-id", ""),
         is_path_exact=is_exact,
@@ -151,9 +153,13 @@ def _with_host(headers: dict[str, str], context: Mapping[str, Any]) -> dict[str,
 
 
 def _resource(pattern: str | None, event: Mapping[str, Any]) -> str:
-    """Return the path that API Gateway matched: a pattern such as `/{proxy+}`, with its parameters filled in."""
+    """Return the path that API Gateway matched: a pattern such as `/{proxy+}`, with its parameters filled in.
+
+    It is empty if they are missing.
+    """
     parameters = event.get("pathParameters") or {}
-    return re.sub(r"\{(\w+)\+?\}", lambda match: parameters.get(match[1]) or "", pattern or "")
+    resource = re.sub(r"\{(\w+)\+?\}", lambda match: parameters.get(match[1]) or "", pattern or "")
+    return resource if pattern == "/" or resource != "/" else ""
 
 
 def _split_base(path: str, resource: str, context: Mapping[str, Any]) -> tuple[str, str]:
@@ -165,9 +171,11 @@ def _split_base(path: str, resource: str, context: Mapping[str, Any]) -> tuple[s
         context: Of the event; the stage is part of the path where it is not the default one.
     """
     if resource == "$default":
-        resource = path.removeprefix(f"/{context.get('stage')}")
+        resource = path.removeprefix(f"/{context.get('stage')}") or "/"
     if not resource.startswith("/") or path == resource:
         return "", path
+    if resource == "/":
+        return path.rstrip("/"), "/"
     # Whether the parameters of the resource are decoded depends on the front door.
     for whole, rest in ((path, resource), (unquote(path), resource), (unquote(path), unquote(resource))):
         base = whole.rstrip("/").removesuffix(rest.rstrip("/"))

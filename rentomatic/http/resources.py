@@ -57,7 +57,7 @@ def list_rooms(service: Service, request: Request) -> Response | ResponseFailure
     base = service.settings.link_base
     url = f"{base}{request.path}" if base else request.url(request.path)
     body, headers = encode_page(response.value, format_, request, url)
-    return _representation(service, request, format_, body, headers)
+    return representation(service, request, format_, body, headers)
 
 
 def show_room(service: Service, request: Request, code: str) -> Response | ResponseFailure:
@@ -67,12 +67,10 @@ def show_room(service: Service, request: Request, code: str) -> Response | Respo
     response = room_detail_use_case(service.rooms(), code)
     if isinstance(response, ResponseFailure):
         return response
-    return _representation(service, request, format_, format_.encode_room(response.value), {})
+    return representation(service, request, format_, format_.encode_room(response.value), {})
 
 
-def _representation(
-    service: Service, request: Request, format_: Format, body: str, headers: dict[str, str]
-) -> Response:
+def representation(service: Service, request: Request, format_: Format, body: str, headers: dict[str, str]) -> Response:
     """Return a representation of rooms, or a 304 if the client has it already."""
     headers |= {
         "Cache-Control": service.settings.cache_control,
@@ -90,9 +88,14 @@ def _not_acceptable() -> ResponseFailure:
 
 
 def show_openapi(service: Service, request: Request) -> Response:
+    return openapi_document(service, request, "openapi.json", "application/json")
+
+
+def openapi_document(service: Service, request: Request, name: str, content_type: str) -> Response:
+    """Return a file that describes the API, with the URL of the API."""
     # Many importers take only an absolute URL.
     url = service.settings.link_base or request.url("") or SERVER
-    response = _file("openapi.json", "application/json")
+    response = _file(name, content_type)
     response.body = response.body.replace(f'"url": "{SERVER}"', f'"url": "{url}"', 1)
     return response
 

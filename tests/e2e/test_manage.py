@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from pg8000.native import Connection
 
-DOCUMENTS = ("openapi.json", "docs.html")
+DOCUMENTS = ("openapi.json", "openapi30.json", "docs.html")
 
 
 @contextmanager
