@@ -95,7 +95,8 @@ def list_items(service: Service, request: Request) -> Response | ResponseFailure
 
 
 def show_item(service: Service, request: Request, code: str) -> Response | ResponseFailure:
-    format_ = _unknown_parameter(request) or _item_format(request)
+    unknown = _unknown_parameter(request)
+    format_ = _item_format(request) if unknown is None else unknown
     if isinstance(format_, ResponseFailure):
         return format_
     response = room_detail_use_case(service.rooms(), code)
@@ -115,7 +116,8 @@ def show_item(service: Service, request: Request, code: str) -> Response | Respo
 
 
 def show_api(service: Service, request: Request) -> Response | ResponseFailure:
-    return _refusal(request) or openapi_document(service, request, "openapi30.json", OPENAPI_3_0)
+    refusal = _refusal(request)
+    return refusal if refusal is not None else openapi_document(service, request, "openapi30.json", OPENAPI_3_0)
 
 
 def _urls(service: Service, request: Request) -> Callable[[str], str]:
@@ -146,12 +148,14 @@ def _collection(url: Callable[[str], str]) -> dict[str, Any]:
 
 
 def _document(request: Request, content: object) -> Response | ResponseFailure:
-    return _refusal(request) or Response(200, dict(_HEADERS), _encode(content))
+    refusal = _refusal(request)  # which is falsy, as all failures are
+    return refusal if refusal is not None else Response(200, dict(_HEADERS), _encode(content))
 
 
 def _refusal(request: Request) -> ResponseFailure | None:
     """Return what is wrong with the parameters of a document that has only one format."""
-    if unknown := _unknown_parameter(request):
+    unknown = _unknown_parameter(request)
+    if unknown is not None:
         return unknown
     is_json = list(request.parameters.get(FORMAT, ["json"])) == ["json"]
     return None if is_json else _invalid(FORMAT, "Must be json", "json")

@@ -172,8 +172,12 @@ def _parameters() -> list[Schema]:
         ),
         "cursor": ("Where the page begins, as a link to a next page has it.", {"type": "string", "maxLength": 500}),
     }
+    form = {"required": False, "style": "form", "explode": False}  # as the standard has it, word for word
     return [
-        *(query_parameter(name, text, ALLOWED_OF_ITEMS[name], schema) for name, (text, schema) in described.items()),
+        *(
+            query_parameter(name, text, ALLOWED_OF_ITEMS[name], schema) | form
+            for name, (text, schema) in described.items()
+        ),
         _format(tuple(ITEM_FORMATS)),
     ]
 

@@ -61,7 +61,7 @@ orders = st.permutations(SORTABLE).flatmap(
 circles = st.builds(Circle, st.sampled_from(PLACES), st.sampled_from([0.5, 100.0, 900.0, 9000.0, 20016.0]))
 boxes = st.sampled_from(
     [Box(-180, -90, 180, 90), Box(9, 53, 10, 54), Box(179, 10, -179, 11), Box(170, -90, 100, 0), Box(-10, 89, 10, 90)]
-).flatmap(lambda box: st.sampled_from([box, replace(box, keeps_unplaced=True)]))
+)
 
 
 @st.composite
@@ -268,7 +268,18 @@ class RoomSearchContract:
         box = Box(9, 53, 10, 54, keeps_unplaced=True)
 
         assert repository.search(RoomSearch(box=box)).rooms == rooms[:1]
-        assert repository.search(RoomSearch(box=box, circle=Circle(HAMBURG, 20016))).rooms == []
+
+    @given(rooms=rooms, box=boxes, limit=st.integers(1, 5), is_counted=st.booleans())
+    def test_pages_of_a_box_that_keeps_unplaced_rooms_have_them(
+        self, searchable_of: SearchableOf, rooms: list[Room], box: Box, limit: int, *, is_counted: bool
+    ) -> None:
+        search = RoomSearch(box=replace(box, keeps_unplaced=True), limit=limit, is_counted=is_counted)
+
+        pages = list(walk(searchable_of(rooms), search))
+
+        found = expected(rooms, search)
+        assert [room for page in pages for room in page.rooms] == found
+        assert {page.count for page in pages} == {len(found) if is_counted else None}
 
     def test_a_count_covers_all_pages_even_after_the_last(self, searchable_of: SearchableOf) -> None:
         repository = searchable_of([a_room(), a_room(code=OTHER_CODE)])
