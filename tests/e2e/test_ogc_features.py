@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -413,3 +416,46 @@ def test_pages_of_csv_go_on_as_csv(api: str) -> None:
     assert [line.partition(",")[0] for line in (first + second).splitlines()] == [
         *("code", "in-0", "in-1", "in-2", "code", "far/away", "nowhere")
     ]
+
+
+@pytest.mark.skipif(not shutil.which("ogrinfo"), reason="GDAL is not here: Debian's gdal-bin has ogrinfo")
+class TestGdal:
+    """What GDAL's driver makes of the API, and what it asks for."""
+
+    def test_it_counts_without_reading_the_rooms(self, api: str) -> None:
+        said, asked = _ogrinfo(api, "-so", "-oo", "PAGE_SIZE=2")
+
+        assert "Feature Count: 5" in said
+        assert "Geometry: Point" in said
+        assert asked == ["?limit=2", "?resultType=hits"]
+
+    def test_it_reads_all_pages(self, api: str) -> None:
+        said, asked = _ogrinfo(api, "-oo", "PAGE_SIZE=2")
+
+        assert re.findall(r"code \(String\) = (.*)", said) == [str(room.code) for room in ROOMS]
+        assert sum("cursor=" in query for query in asked) == 2
+
+    def test_it_lets_the_api_filter_by_place(self, api: str) -> None:
+        said, asked = _ogrinfo(api, "-spat", "9", "53", "10", "54", "-nocount")
+
+        assert re.findall(r"code \(String\) = (.*)", said) == ["in-0", "in-1", "in-2"]
+        assert "bbox=9,53,10,54" in asked[-1]
+
+    def test_it_lets_the_api_filter_by_price(self, api: str) -> None:
+        said, asked = _ogrinfo(api, "-where", "price = 41", "-nocount")
+
+        assert re.findall(r"code \(String\) = (.*)", said) == ["in-1", "nowhere"]
+        assert "price=41" in asked[-1]
+
+    def test_it_reads_one_feature(self, api: str) -> None:
+        said, _ = _ogrinfo(api, "-fid", "2")
+
+        assert re.findall(r"code \(String\) = (.*)", said) == ["in-1"]
+        assert "POINT (9.9 53.5)" in said
+
+
+def _ogrinfo(api: str, *options: str) -> tuple[str, list[str]]:
+    """Return what ogrinfo prints of the rooms, and the queries with which it asked for them."""
+    command = ["ogrinfo", "--debug", "HTTP", "-ro", *options, f"OAPIF:{api}/", "rooms"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return result.stdout, re.findall(r"HTTP: Fetch\(.*/items(.*)\)", result.stderr)

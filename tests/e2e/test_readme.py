@@ -141,6 +141,25 @@ def test_a_gis_counts_the_rooms(catalogue: int) -> None:
     assert "Feature Count: 50" in result.stdout
 
 
+@pytest.mark.skipif(not shutil.which("ogrinfo"), reason="GDAL is not here: Debian's gdal-bin has ogrinfo")
+def test_a_gis_opens_the_rooms_as_a_layer(catalogue: int) -> None:
+    count, cheap = (command for command in COMMANDS if command.startswith("ogrinfo ") and "OAPIF" in command)
+
+    outputs = [
+        subprocess.run(
+            shlex.split(command.replace(":3000/", f":{catalogue}/")),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        for command in (count, cheap)
+    ]
+
+    assert "Feature Count: 2012" in outputs[0]
+    assert set(re.findall(r"price \(Integer\) = (.*)", outputs[1])) == {"40"}
+
+
 @pytest.mark.parametrize(
     "command",
     [
