@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import shutil
 import signal
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
 
 if __name__ == "__main__" and sys.argv[1:2] == ["compose"]:  # needs nothing installed, and runs on Python 3.9
     from devtools.compose import main as compose_main
@@ -20,11 +24,17 @@ if __name__ == "__main__" and sys.argv[1:2] == ["compose"]:  # needs nothing ins
 import click
 
 from rentomatic.domain.printable_text import printable
+from rentomatic.domain.room_fields import FIELDS
+from rentomatic.requests.numbers import STYLES
+from rentomatic.requests.room_import import PERIODS
 from rentomatic.serializers.files.formats import READABLE, WRITABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from io import BufferedReader
+
+    from rentomatic.requests.room_import import RoomImportRequest
+    from rentomatic.requests.room_replacement import Replacement
 
 # Each command imports what it needs: SAM CLI and SQLAlchemy together take over a second.
 # ruff: noqa: PLC0415
@@ -36,9 +46,12 @@ _NO_DATABASE = (
     "`make run` manages the embedded one"
 )
 _STOPPED = {  # the state after Ctrl-C or a signal
+    "add": ": either nothing or the room was added",
+    "change": ": either nothing or the room was changed",
     "export": ": no file was replaced; the standard output is incomplete",
     "generate": ": either nothing or everything was added",
     "import": ": no partial import remains; run it again",
+    "remove": ": either nothing or everything was removed",
     "migrate": ": no partial migration remains; run it again",
 }
 
@@ -109,7 +122,7 @@ def serve(host: str, port: int) -> None:
             f"Cannot listen on {host}:{port} ({error.strerror}): choose another port (PORT=, --port) or --host."
         ) from None
 
-    with _errors_in_one_line(), database(os.environ, DATA, click.echo) as configuration:
+    with _errors_in_one_line(), database(os.environ, DATA, click.echo, has_sample=True) as configuration:
         os.environ.update(configuration)
         click.echo(f"Listening on http://{host}:{port}/rooms, described at /docs (Ctrl-C stops)")
         with interrupt_when_stopped(DATA):
@@ -161,37 +174,239 @@ def generate(*, number: int, seed: int, yes: bool) -> None:
     click.echo(f"Generated {amount(number, 'room')} in {time.monotonic() - begun:.0f} s")
 
 
+def _use_settings(ctx: click.Context, _: click.Parameter, file: BufferedReader | None) -> None:
+    """Take the options in a file for those that the command line lacks."""
+    from rentomatic.requests.import_settings import SIZE_MAX, SettingsError, read_settings
+
+    if file is None:
+        return
+    options = {each.opts[-1].removeprefix("--"): each for each in ctx.command.params if each.opts[-1].startswith("--")}
+    names = options.keys() - {"preview", "settings", "help"}
+    try:
+        with file:
+            settings = read_settings(file.read(SIZE_MAX + 1), names)
+    except SettingsError as error:
+        raise click.BadParameter(f"{file.name}: {error}", param_hint="--settings") from None
+    ctx.default_map = {options[name].name or "": value for name, value in settings.items()}
+
+
+def _import_command(request: RoomImportRequest) -> str:
+    """Return the command that was given, with the options of a request, for a shell."""
+    from rentomatic.requests.room_import import entries_text, mapping_text
+
+    ctx = click.get_current_context()
+    proposed: dict[str, str | bool] = {
+        "mapping": mapping_text(request.mapped) if request.mapped else "",
+        "code_from": entries_text(request.code_from) if request.code_from else "",
+        "numbers": request.style.sample if request.style else "",
+        "null": entries_text(sorted(request.nulls)) if request.nulls else "",
+        "price_per": request.price_per,
+        "is_rounded": request.is_rounded,
+    }
+    python = os.path.relpath(sys.executable) if sys.executable.startswith(f"{Path.cwd()}{os.sep}") else sys.executable
+    words = [
+        python,
+        sys.argv[0],
+        "import",
+        ctx.params["file"].name if ctx.params["file"] is not sys.stdin.buffer else "-",
+    ]
+    for each in ctx.command.params:
+        value = proposed.get(each.name or "", ctx.params.get(each.name or ""))
+        if isinstance(each, click.Option) and each.name != "is_preview" and value:
+            words += [each.opts[-1]] if value is True else [each.opts[-1], str(value)]
+    return shlex.join(words)
+
+
 @main.command(name="import")
 @click.argument("file", type=click.File("rb", lazy=False))
 @click.option("--map", "mapping", default="", metavar="ATTRIBUTE=COLUMN,...", help="Columns to read attributes from.")
 @click.option(
-    "--code-from", default="", metavar="COLUMN,...", help="Columns to derive missing codes from; default all."
+    "--code-from",
+    default="",
+    metavar="COLUMN,...",
+    help="Columns to derive missing codes from; default all but the price's.",
+)
+@click.option("--numbers", default="", metavar="SAMPLE", help=f"How numbers are written: {', '.join(STYLES)}.")
+@click.option("--null", default="", metavar="TEXT,...", help="Texts for what is not known, such as NULL,n/a.")
+@click.option(
+    "--price-per",
+    type=click.Choice(tuple(PERIODS)),
+    help="What a price is for; it is stored, rounded, for PRICE_UNIT.",
 )
 @click.option("--round", "is_rounded", is_flag=True, help="Round decimals half away from zero instead of rejecting.")
-@click.option("--format", "format_", type=click.Choice(READABLE), help="The format, if FILE's name does not show it.")
+@click.option("--format", "format_", type=click.Choice(READABLE), help="The format, instead of what FILE looks like.")
+@click.option("--encoding", default="", metavar="NAME", help="The encoding of text that is not UTF-8, such as cp1252.")
+@click.option(
+    "--sheet", default="", metavar="NAME", help="The sheet of a spreadsheet, or its number; default the first."
+)
+@click.option("--centroid", "has_centroids", is_flag=True, help="Read polygons as a point inside them.")
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write rejected rows to this file.")
 @click.option("--dry-run", "is_dry_run", is_flag=True, help="Change nothing, only report.")
 @click.option("--strict", "is_strict", is_flag=True, help="Import nothing if any row is invalid.")
-def import_(
-    *, file: BufferedReader, mapping: str, code_from: str, format_: str | None, report: Path | None, **how: bool
+@click.option(
+    "--settings",
+    type=click.File("rb"),
+    callback=_use_settings,
+    is_eager=True,
+    expose_value=False,
+    help="Take options from this TOML file, by their names.",
+)
+@click.option(
+    "--preview", "is_preview", is_flag=True, help="Show the options that FILE needs, and the rooms; write none."
+)
+@click.option("--replace", "is_replacing", is_flag=True, help="Remove the rooms that FILE lacks, after a question.")
+@click.option("--max-removed", default="", metavar="NUMBER|PERCENT%", help="How many may be removed; default 20%.")
+@click.option("--yes", is_flag=True, help="Remove them without the question.")
+def import_(  # noqa: PLR0913 - an option each
+    *,
+    file: BufferedReader,
+    mapping: str,
+    code_from: str,
+    format_: str | None,
+    encoding: str,
+    sheet: str,
+    has_centroids: bool,
+    report: Path | None,
+    is_replacing: bool,
+    max_removed: str,
+    yes: bool,
+    is_preview: bool,
+    **how: Any,
 ) -> None:
     """Add and update rooms from a FILE.
 
-    It is CSV, NDJSON or GeoJSON, optionally compressed; - is the standard input. Rooms are written to the database that
-    POSTGRES_* name, or else to the embedded one, whether it is running or not. Errors in rows are written to
-    FILE.report.jsonl in this folder. The exit status is 0 if the valid rows were imported, 1 if nothing was, and 3 if
-    they were imported but the summary could not be written.
+    It is CSV, a spreadsheet, NDJSON, JSON or GeoJSON, optionally compressed; - is the standard input. Rooms are written
+    to the database that POSTGRES_* name, or else to the embedded one, whether it is running or not. Errors in rows are
+    written to FILE.report.jsonl in this folder. The exit status is 0 if the valid rows were imported, 1 if nothing was
+    or no row is valid, and 3 if they were imported but the summary could not be written.
     """
     from devtools.room_files import RoomFile, import_rooms, room_database
+    from devtools.room_preview import preview_rooms
+    from rentomatic.requests.column_names import header_names
     from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
+    from rentomatic.serializers.files.row_source import FileOptions
 
-    request = build_room_import_request(mapping, code_from, **how)
+    request = build_room_import_request(mapping, code_from, price_unit=os.environ.get("PRICE_UNIT", ""), **how)
     if not isinstance(request, RoomImportRequest):
         raise click.UsageError("; ".join(f"--{error['parameter']}: {error['message']}" for error in request.errors))
+    if is_replacing:
+        is_asked = not (yes or request.is_dry_run)
+        request = replace(request, replacement=_replacement(file, max_removed or "20%", is_asked=is_asked))
+    elif max_removed:
+        raise click.UsageError("--max-removed requires --replace")
     with _errors_in_one_line():
-        room_file = RoomFile.of(file, format_, report)
+        options = FileOptions(
+            format_, encoding, sheet, has_centroids, header_names((*request.mapped.values(), *request.code_from))
+        )
+        room_file = RoomFile.of(file, options, report)
+        if is_preview:
+            preview_rooms(room_file, request, _import_command, _echo)
+            return
         with room_database(os.environ, DATA, _echo) as configuration:
             import_rooms(configuration, room_file, request, _echo)
+
+
+def _replacement(file: BufferedReader, max_removed: str, *, is_asked: bool) -> Replacement:
+    from rentomatic.requests.room_replacement import Replacement, read_removal_limit
+
+    def confirm(removed: int, existing: int) -> bool:
+        question = f"{removed:,} of {existing:,} rooms are not in {file.name}. Remove them?"
+        return not is_asked or click.confirm(printable(question))
+
+    if is_asked and (file.name == "<stdin>" or not _has_terminal()):
+        raise click.UsageError("--replace asks before it removes rooms, and there is no terminal: use --yes")
+    try:
+        return Replacement(confirm, read_removal_limit(max_removed))
+    except ValueError as error:
+        raise click.UsageError(_printable_lines(f"--max-removed: {error}")) from None
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+@main.command()
+@click.argument("codes", nargs=-1, metavar="[CODE]...")
+@click.option("--sample", "has_sample", is_flag=True, help="Remove the sample rooms, which `make run` adds.")
+@click.option("--generated", "has_generated", is_flag=True, help="Remove rooms that `generate` made.")
+@click.option("--seed", default=1, show_default=True, help="The seed of those from before their codes had a mark.")
+@click.option("--yes", is_flag=True, help="Do not ask before removing from a database that POSTGRES_* name.")
+def remove(*, codes: tuple[str, ...], has_sample: bool, has_generated: bool, seed: int, yes: bool) -> None:
+    """Remove rooms by their CODE, the sample, or generated rooms.
+
+    They are removed from the database that POSTGRES_* name, or else from the embedded one. The exit status is 1 if
+    there are none.
+    """
+    from devtools.database import is_named
+    from devtools.room_files import room_database
+    from devtools.room_removal import Selection, remove_rooms
+    from devtools.text import amount
+
+    def confirm(number: int) -> None:
+        if is_asked:
+            click.confirm(f"Remove {amount(number, 'room')} from the database that the settings name?", abort=True)
+
+    is_asked = is_named(os.environ) and not yes
+    if not (codes or has_sample or has_generated):
+        raise click.UsageError("Name the codes of rooms, or use --sample or --generated")
+    if is_asked and not _has_terminal():
+        raise click.UsageError("remove asks before it removes rooms, and there is no terminal: use --yes")
+    with _errors_in_one_line(), room_database(os.environ, DATA, _echo) as configuration:
+        removed = remove_rooms(configuration, Selection(codes, has_sample, has_generated, seed), confirm, _echo)
+    for code in removed.unknown:
+        _echo(f"No room has the code {code}", err=True)
+    _echo(f"Removed {amount(removed.number, 'room')}")
+    if not removed.number:
+        sys.exit(1)
+
+
+def _attributes(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each attribute of a room but its code, and --round."""
+    command = click.option("--round", "is_rounded", is_flag=True, help="Round decimals half away from zero.")(command)
+    for name in ("longitude", "latitude", "size", "price"):
+        meaning = FIELDS[name].meaning if name in FIELDS else "Degrees"
+        command = click.option(f"--{name}", metavar="NUMBER", help=f"{meaning}; or unknown.")(command)
+    return command
+
+
+@main.command()
+@click.option("--code", default="", help="Its code; by default a new UUID.")
+@_attributes
+def add(*, code: str, is_rounded: bool, **values: str | None) -> None:
+    """Add a room.
+
+    It is added to the database that POSTGRES_* name, or else to the embedded one.
+    """
+    from devtools.single_rooms import add_room
+
+    _write_room(partial(add_room, is_rounded=is_rounded), code or str(uuid4()), values)
+
+
+@main.command()
+@click.argument("code")
+@_attributes
+def change(*, code: str, is_rounded: bool, **values: str | None) -> None:
+    """Change attributes of the room with this CODE; the others stay as they are.
+
+    The value `unknown` says that an attribute is not known any more.
+    """
+    from devtools.single_rooms import change_room
+
+    _write_room(partial(change_room, is_rounded=is_rounded), code, values)
+
+
+def _write_room(write: Callable[..., None], code: str, values: Mapping[str, str | None]) -> None:
+    from devtools.room_files import room_database
+    from devtools.single_rooms import RoomValueError
+
+    given = {name: text for name, text in values.items() if text is not None}
+    if not given:
+        raise click.UsageError(f"Give one of {', '.join(f'--{name}' for name in values)}")
+    with _errors_in_one_line(), room_database(os.environ, DATA, _echo) as configuration:
+        try:
+            write(configuration, code, given, _echo)
+        except RoomValueError as error:
+            raise click.UsageError(_printable_lines(str(error))) from None
 
 
 @main.command()
@@ -201,7 +416,8 @@ def import_(
 def export(*, file: str, format_: str | None, for_spreadsheets: bool) -> None:
     """Write all rooms to a FILE that `import` can read.
 
-    It is compressed if its name ends with .gz; - is the standard output. A spreadsheet may run codes that look like
+    It is CSV, NDJSON, GeoJSON or JSON, a list like that of GET /rooms. It is compressed if its name ends with .gz; - is
+    the standard output. A spreadsheet may run codes that look like
     formulas, unless you use --for-spreadsheets. Do not import such a file: its codes contain the apostrophes.
     """
     from devtools.room_files import RoomFileError, ensure_folder, export_rooms, named_format, room_database

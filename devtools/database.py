@@ -29,17 +29,19 @@ _INSERT = f"""
 
 
 @contextmanager
-def database(environ: Mapping[str, str], data: Path, report: Callable[[str], None]) -> Iterator[Mapping[str, str]]:
+def database(
+    environ: Mapping[str, str], data: Path, report: Callable[[str], None], *, has_sample: bool
+) -> Iterator[Mapping[str, str]]:
     """Provide a database with a room table for the block.
 
     It is the one that `POSTGRES_HOSTNAME` or `POSTGRES_SECRET_ID` names, or else an embedded one. An existing table in
-    a named database is not changed; a missing one is created. The embedded database is migrated. If the table is new
-    or embedded, and empty, sample rooms are added.
+    a named database is not changed; a missing one is created. The embedded database is migrated.
 
     Args:
         environ: The Postgres settings by variable.
         data: The directory of the embedded database.
         report: Called with a message for each step.
+        has_sample: Whether to add the sample rooms if the table is empty, and new or embedded.
 
     Yields:
         The Postgres settings by variable.
@@ -50,11 +52,11 @@ def database(environ: Mapping[str, str], data: Path, report: Callable[[str], Non
     """
     if is_named(environ):
         if not _has_table(environ):
-            _prepare(environ, report)
+            _prepare(environ, report, has_sample=has_sample)
         yield environ
         return
     with embedded_postgres_server(data, report=report) as configuration:
-        _prepare(configuration, report)
+        _prepare(configuration, report, has_sample=has_sample)
         yield configuration
 
 
@@ -62,12 +64,12 @@ def database(environ: Mapping[str, str], data: Path, report: Callable[[str], Non
 def shared_database(
     environ: Mapping[str, str], data: Path, report: Callable[[str], None]
 ) -> Iterator[Mapping[str, str]]:
-    """Provide the same as `database`, also while another process is using the embedded one."""
+    """Provide the same as `database` without a sample, also while another process is using the embedded one."""
     running = None if is_named(environ) else running_postgres_server(data)
     if running:
         yield running
         return
-    with database(environ, data, report) as configuration:
+    with database(environ, data, report, has_sample=False) as configuration:
         yield configuration
 
 
@@ -82,16 +84,29 @@ def _has_table(configuration: Mapping[str, str]) -> bool:
     return table is not None
 
 
-def _prepare(configuration: Mapping[str, str], report: Callable[[str], None]) -> None:
+def _prepare(configuration: Mapping[str, str], report: Callable[[str], None], *, has_sample: bool) -> None:
     from schema import upgrade  # noqa: PLC0415 - Alembic takes 0.7 s, and most commands do not migrate
 
     upgrade(configuration, report)
-    with connect(credentials_from_settings(configuration).read()) as connection:
-        ((is_empty,),) = connection.run("SELECT NOT EXISTS (SELECT FROM room)")
-        if is_empty:
-            rooms = [Room.from_dict(fields) for fields in json.loads(_SAMPLE.read_text(encoding="utf-8"))]
-            insert_rooms(connection, rooms)
-            report(f"Added {len(rooms)} sample rooms")
+    if has_sample:
+        with connect(credentials_from_settings(configuration).read()) as connection:
+            _add_sample(connection, report)
+
+
+def _add_sample(connection: Connection, report: Callable[[str], None]) -> None:
+    connection.run("BEGIN")
+    connection.run("LOCK TABLE room IN SHARE ROW EXCLUSIVE MODE")  # against an import that begins now
+    ((is_empty,),) = connection.run("SELECT NOT EXISTS (SELECT FROM room)")
+    rooms = sample_rooms() if is_empty else ()
+    insert_rooms(connection, rooms)
+    connection.run("COMMIT")
+    if rooms:
+        report(f"Added {len(rooms)} sample rooms: manage.py remove --sample removes them")
+
+
+def sample_rooms() -> Sequence[Room]:
+    """Return the rooms that `make run` adds to an empty table."""
+    return [Room.from_dict(fields) for fields in json.loads(_SAMPLE.read_text(encoding="utf-8"))]
 
 
 def insert_rooms(connection: Connection, rooms: Sequence[Room]) -> None:

@@ -11,6 +11,7 @@ from rentomatic.domain.errors import RepositoryError
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.credentials import credentials_from_settings
 from rentomatic.postgres.errors import ConnectionPhase, translate_errors
+from rentomatic.postgres.room_writer import lock_rooms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _INSERT = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
 _BATCH = 100_000  # rooms
+_MARK = b"genera".hex()  # the last group of each code
+# Of all codes that this program makes, only those of generated rooms end so, but for one in 2**48 that are derived.
+GENERATED_CODES = f"^[0-9a-f]{{8}}-[0-9a-f]{{4}}-8[0-9a-f]{{3}}-8[0-9a-f]{{3}}-{_MARK}$"
 _UNIQUE_VIOLATION = "23505"
 
 
@@ -62,6 +66,7 @@ def add_generated_rooms(
 
 def _add(connection: Connection, number: int, seed: int, report: Callable[[str], None]) -> None:
     connection.run("BEGIN")
+    lock_rooms(connection, "ROW EXCLUSIVE", report)
     for first in range(1, number + 1, _BATCH):
         last = min(first + _BATCH - 1, number)
         _insert(connection, first, last, seed)
@@ -75,6 +80,7 @@ def _insert(connection: Connection, first: int, last: int, seed: int) -> None:
         first=first,
         last=last,
         seed=str(seed),
+        mark=_MARK,
         cities=len(CITIES),
         norths=[round(latitude * 1_000_000) for _, latitude, _ in CITIES],
         easts=[round(longitude * 1_000_000) for _, _, longitude in CITIES],

@@ -1,12 +1,12 @@
--- Rooms from number :first to :last of a seed. Of a room's SHA-256 the first half is its code, a UUID of version 8
--- (RFC 9562, section 5.8). The second half is eight numbers below 65536, from which integer arithmetic makes the rest:
--- random() changes with Postgres' version and with the plan, transcendental functions with the machine.
+-- Rooms from number :first to :last of a seed. The first half of a room's SHA-256 and :mark at its end are its code, a
+-- UUID of version 8 (RFC 9562, section 5.8). The second half is eight numbers below 65536, from which integer arithmetic
+-- makes the rest: random() changes with Postgres' version and with the plan, transcendental functions with the machine.
 WITH hashed AS (
     SELECT number, sha256(convert_to(:seed || ' ' || number, 'UTF8')) AS hash
     FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS number
 ), drawn AS (
     SELECT number,
-           overlay(overlay(substr(encode(hash, 'hex'), 1, 32) PLACING '8' FROM 13) PLACING '8' FROM 17) AS code,
+           overlay(overlay(substr(encode(hash, 'hex'), 1, 20) PLACING '8' FROM 13) PLACING '8' FROM 17) || :mark AS code,
            CAST(get_byte(hash, 16) * 256 + get_byte(hash, 17) AS bigint) AS city,
            CAST(get_byte(hash, 18) * 256 + get_byte(hash, 19) AS bigint) AS north,
            CAST(get_byte(hash, 20) * 256 + get_byte(hash, 21) AS bigint) AS south,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import click
 
 from devtools.database import is_named, shared_database
+from devtools.import_summary import summary_lines
 from devtools.text import amount
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.postgres.room_writer import PostgresRoomWriter
@@ -25,10 +26,10 @@ from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.files.formats import READABLE, format_of
 from rentomatic.serializers.files.import_report import SUFFIX, serialize_count, serialize_row_error
-from rentomatic.serializers.files.readers import read_rows
+from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.serializers.files.writers import serialize_rooms
 from rentomatic.use_cases.room_export import room_export_use_case
-from rentomatic.use_cases.room_import import ROW_ERRORS_MAX, room_import_use_case
+from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from click._termui_impl import ProgressBar
 
     from rentomatic.domain.room import Room
-    from rentomatic.domain.room_import import ImportSummary, RowError, RowErrorCount
+    from rentomatic.domain.room_import import RowError, RowErrorCount
     from rentomatic.requests.room_import import RoomImportRequest, Row
 
     Say = Callable[[str], None]
@@ -77,28 +78,28 @@ class RoomFile:
     Attributes:
         name: The name for messages.
         stream: Its bytes.
-        format_: One of `READABLE`.
+        options: How to read it.
         report: The file for errors in rows, written only if there are any.
     """
 
     name: str
     stream: BufferedReader
-    format_: str
+    options: FileOptions
     report: Path
 
     @classmethod
-    def of(cls, stream: BufferedReader, format_: str | None, report: Path | None) -> Self:
-        """Describe an open file. By default its name gives the format, and the report is in the current folder.
+    def of(cls, stream: BufferedReader, options: FileOptions, report: Path | None) -> Self:
+        """Describe an open file, whose report is by default in the current folder.
 
         Raises:
-            RoomFileError: the name has no known format, or the report is the file itself or has no folder.
+            RoomFileError: the report is the file itself or has no folder.
         """
         name = "stdin" if stream.name == "<stdin>" else str(stream.name)
         report = report or Path(Path(name).name + SUFFIX)
         ensure_folder(report)
         if report.exists() and os.path.samestat(report.stat(), os.fstat(stream.fileno())):
             raise RoomFileError(f"{report} is the file to import: name another file with --report")
-        return cls(name, stream, format_ or named_format(name), report)
+        return cls(name, stream, options, report)
 
 
 def ensure_folder(file: Path) -> None:
@@ -130,28 +131,31 @@ def import_rooms(configuration: Mapping[str, str], file: RoomFile, request: Room
 
     Args:
         configuration: The Postgres settings of the table's owner by variable.
-        file: The file, which is read once.
+        file: The file, which is read twice, or copied if it can be read only once.
         request: How to import it.
         say: Called with messages on progress and the summary.
 
     Raises:
         SummaryError: the rooms were imported, but `say` failed afterwards.
-        RoomFileError: nothing was imported.
+        RoomFileError: nothing was imported, or no row was a room.
     """
     with ExitStack() as stack:
-        codes = stack.enter_context(_seen_codes())
+        codes = stack.enter_context(seen_codes())
         report = stack.enter_context(_Report(file.report))
-        progress = _with_progress(_rows(file), file.stream, say)
-        rows = stack.enter_context(closing(progress))  # ends the progress bar's line before other messages
+        source = stack.enter_context(RowSource(file.stream, file.options))
+        rows = stack.enter_context(closing(_ShownRows(source, file, say)))
         writer = PostgresRoomWriter(configuration, report=say)
         response = room_import_use_case(writer, codes, request, rows, report)
         if isinstance(response, ResponseFailure):
             raise _error(file, response)
     try:
-        _tell(response.value, request, file.report, say)
+        for line in summary_lines(response.value, request, file.report):
+            say(line)
     except OSError as error:
         done = "checked" if request.is_dry_run else "imported"
         raise SummaryError(f"{file.name} was {done}, but the summary cannot be written: {error.strerror}") from error
+    if response.value.failure:
+        raise RoomFileError(f"{file.name} was not imported. {response.value.failure}")
 
 
 def export_rooms(
@@ -190,16 +194,12 @@ def _file_errors(name: str) -> Iterator[None]:
     except BrokenPipeError:  # the reader has stopped; click exits quietly
         raise
     except OSError as error:
-        raise RoomFileError(f"{name}: {error}") from error
-
-
-def _rows(file: RoomFile) -> Iterator[Row]:
-    with _file_errors(file.name):
-        yield from read_rows(file.stream, file.format_)
+        raise RoomFileError(f"{name}: {error.strerror or error}") from error
 
 
 @contextmanager
-def _seen_codes() -> Iterator[SqliteSeenCodes]:
+def seen_codes() -> Iterator[SqliteSeenCodes]:
+    """Provide a store of codes."""
     try:
         with SqliteSeenCodes() as codes:
             yield codes
@@ -255,6 +255,38 @@ class _Report:
             ) from error
 
 
+class _ShownRows:
+    """The rows of a file, with messages on the progress of each iteration."""
+
+    def __init__(self, source: RowSource, file: RoomFile, say: Say) -> None:
+        self._source = source
+        self._file = file
+        self._say = say
+        self._iterations: list[Generator[Row]] = []
+
+    def __iter__(self) -> Generator[Row]:
+        rows = self._rows()
+        self._iterations.append(rows)
+        return rows
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        return self._source.passed_over
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        return self._source.repeated
+
+    def close(self) -> None:
+        """End iterations, so that the progress bar's line ends before other messages."""
+        for rows in self._iterations:
+            rows.close()
+
+    def _rows(self) -> Generator[Row]:
+        with _file_errors(self._file.name):
+            yield from _with_progress(self._source, self._file.stream, self._say)
+
+
 def _with_progress(rows: Iterable[Row], stream: BufferedReader, say: Say) -> Generator[Row]:
     if not sys.stdout.isatty() or not stream.seekable():
         for number, row in enumerate(rows, start=1):
@@ -284,28 +316,6 @@ def _error(file: RoomFile, response: ResponseFailure) -> Exception:
             return RoomFileError(f"Nothing was imported: the output cannot be written ({reason})")
         case error:
             return error
-
-
-def _tell(summary: ImportSummary, request: RoomImportRequest, report: Path, say: Say) -> None:
-    if not summary.read:
-        say("The file has no rows")
-        return
-    would = " would be" if request.is_dry_run else ""
-    say(
-        f"Read {amount(summary.read, 'row')}: {amount(summary.added, 'room')}{would} added, "
-        f"{summary.changed:,} changed, {summary.unchanged:,} unchanged; {amount(summary.refused, 'row')} refused"
-    )
-    if sum(reason.count for reason in summary.reasons) > ROW_ERRORS_MAX:
-        say(f"The first {ROW_ERRORS_MAX:,} errors are in {report}. All errors by reason:")
-        for reason in summary.reasons:
-            say(f"{reason.count:>13,} {f'column {reason.column}: ' if reason.column else ''}{reason.reason}")
-    elif summary.refused:
-        say(f"For the errors see {report}")
-    if summary.missing_columns:
-        say(
-            f"No row has a column for {', '.join(summary.missing_columns)}: unknown in new rooms, unchanged in others; "
-            f"name the columns with --map (the file has {', '.join(summary.columns)})"
-        )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import cache, partial
 from hashlib import sha256
@@ -23,11 +23,14 @@ from aws_lambda_powertools.utilities.data_classes import S3Event
 from rentomatic.domain.errors import RepositoryError
 from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
-from rentomatic.requests.room_import import UnusableFileError, build_room_import_request
+from rentomatic.requests.column_names import header_names
+from rentomatic.requests.import_settings import SIZE_MAX, SettingsError, read_settings
+from rentomatic.requests.import_settings import SUFFIX as SETTINGS_SUFFIX
+from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
 from rentomatic.responses import ResponseFailure
-from rentomatic.serializers.files.formats import format_of
+from rentomatic.serializers.files.formats import READABLE
 from rentomatic.serializers.files.import_report import SUFFIX, report_line, serialize_count, serialize_row_error
-from rentomatic.serializers.files.readers import read_rows
+from rentomatic.serializers.files.row_source import FileOptions, RowSource
 from rentomatic.use_cases.room_import import room_import_use_case
 
 if TYPE_CHECKING:
@@ -37,8 +40,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from rentomatic.domain.room_import import RowError, RowErrorCount
-    from rentomatic.requests.room_import import Row
 
+_OPTIONS = ("map", "code-from", "numbers", "null", "price-per", "round", "format", "encoding", "sheet", "centroid")
 _INCOMING = "incoming/"
 _REPORTS = "reports/"
 _KEY_MAX = 1_024  # bytes of UTF-8 (S3 User Guide, "Naming Amazon S3 objects")
@@ -64,7 +67,7 @@ def _import_all(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]
 
 
 def _is_file(key: str) -> bool:
-    return key.startswith(_INCOMING) and not key.endswith("/")
+    return key.startswith(_INCOMING) and not key.endswith(("/", SETTINGS_SUFFIX))
 
 
 def _import(bucket: str, key: str, context: LambdaContext) -> dict[str, Any]:
@@ -120,30 +123,61 @@ def report_key(key: str) -> str:
 
 def _outcome(bucket: str, key: str, report: _Report, context: LambdaContext) -> dict[str, Any]:
     """Return the summary, or an error if the file is unusable; report errors in rows."""
+    try:
+        settings = _settings(bucket, key)
+    except SettingsError as error:
+        return {"error": f"{key}{SETTINGS_SUFFIX}: {error}"}
     request = build_room_import_request(
-        os.environ.get("IMPORT_MAP", ""),
-        os.environ.get("IMPORT_CODE_FROM", ""),
-        is_rounded=os.environ.get("IMPORT_ROUND", "").lower() == "true",
+        settings["map"],
+        settings["code-from"],
+        numbers=settings["numbers"],
+        null=settings["null"],
+        price_per=settings["price-per"],
+        price_unit=os.environ.get("PRICE_UNIT", ""),
+        is_rounded=settings["round"].lower() == "true",
+    )
+    used = (*request.mapped.values(), *request.code_from) if isinstance(request, RoomImportRequest) else ()
+    options = FileOptions(
+        settings["format"] or None,
+        encoding=settings["encoding"],
+        sheet=settings["sheet"],
+        has_centroids=settings["centroid"].lower() == "true",
+        known_names=header_names(used),
     )
     writer = PostgresRoomWriter(os.environ, lambda: context.get_remaining_time_in_millis() / 1000 - _MARGIN_S)
-    with SqliteSeenCodes() as codes:
-        response = room_import_use_case(writer, codes, request, _rows(bucket, key), report)
+    try:
+        with _opened(bucket, key, options) as rows, SqliteSeenCodes() as codes:
+            response = room_import_use_case(writer, codes, request, rows, report)
+    except _s3().exceptions.NoSuchKey:
+        return {"error": "The file no longer exists"}
     if not isinstance(response, ResponseFailure):
-        return asdict(response.value)
+        failure = {"error": response.value.failure} if response.value.failure else {}
+        return {**asdict(response.value), **failure}
     if response.exception is None:
         return {"error": response.message}
     _log(key, response)
     raise response.exception
 
 
-def _rows(bucket: str, key: str) -> Iterator[Row]:
-    format_ = format_of(key)
+def _settings(bucket: str, key: str) -> dict[str, str]:
+    """Return the options by name: those of the object beside the file, or else of the environment."""
+    settings = {name: os.environ.get(f"IMPORT_{name.upper().replace('-', '_')}", "") for name in _OPTIONS}
     try:
-        body = _s3().get_object(Bucket=bucket, Key=key)["Body"]
+        body = _s3().get_object(Bucket=bucket, Key=key + SETTINGS_SUFFIX)["Body"]
     except _s3().exceptions.NoSuchKey:
-        raise UnusableFileError("The file no longer exists") from None
+        return settings
     with closing(body):
-        yield from read_rows(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER), format_)
+        beside = read_settings(body.read(SIZE_MAX + 1), _OPTIONS)
+    if beside.get("format", READABLE[0]) not in READABLE:
+        raise SettingsError(f"format must be one of {', '.join(READABLE)}")
+    return settings | {name: str(value) for name, value in beside.items()}
+
+
+@contextmanager
+def _opened(bucket: str, key: str, options: FileOptions) -> Iterator[RowSource]:
+    body = _s3().get_object(Bucket=bucket, Key=key)["Body"]
+    with closing(body), RowSource(io.BufferedReader(cast("io.RawIOBase", body), _BUFFER), options) as rows:
+        yield rows
 
 
 def _log(key: str, response: ResponseFailure) -> None:

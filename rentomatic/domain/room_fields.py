@@ -20,6 +20,16 @@ INTEGER_MAX = 2**31 - 1
 CODE_MAX = 36  # characters of the column `code`: a UUID's
 NEVER_NEGATIVE = ("price", "size")
 
+PRICE_UNITS = ("day", "night", "week", "month", "year")
+PRICE_CURRENCY_DEFAULT = "Euros"
+PRICE_UNIT_DEFAULT = "day"
+
+
+def price_meaning(currency: str = PRICE_CURRENCY_DEFAULT, unit: str = PRICE_UNIT_DEFAULT) -> str:
+    """Return what prices are, in words; documents have that of the defaults."""
+    return f"{currency} a {unit}"
+
+
 COMPARISONS = ("eq", "ne", "lt", "lte", "gt", "gte", "in")
 
 # int() also takes "1_000", " 12 " and the digits of other scripts, and refuses more than 4,300 digits.
@@ -88,6 +98,6 @@ class Field:
 
 FIELDS: Mapping[str, Field] = {
     "code": Field(Text(), ("eq", "in"), is_sortable=False, meaning="The room's code, case included"),
-    "price": Field(Integer(), COMPARISONS, is_sortable=True, meaning="Euros a day"),
+    "price": Field(Integer(), COMPARISONS, is_sortable=True, meaning=price_meaning()),
     "size": Field(Integer(), COMPARISONS, is_sortable=True, meaning="Square metres"),
 }

@@ -17,6 +17,12 @@ def entity_tag(body: str, headers: Mapping[str, str]) -> str:
     return f'"{digest.hexdigest()[:32]}"'
 
 
+def is_etag_of(if_match: str, tag: str) -> bool:
+    """Return whether an If-Match header names the tag, in strong comparison (RFC 9110, section 13.1.1)."""
+    tags = [each.strip() for each in if_match.split(",")]
+    return tag in tags or tags == ["*"]
+
+
 def matches_etag(if_none_match: str, tag: str) -> bool:
     """Return whether an If-None-Match header names the tag, in weak comparison (RFC 9110, section 13.1.2)."""
     tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]

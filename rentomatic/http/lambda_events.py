@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rentomatic.http.response import Response
 
 _LOAD_BALANCER_RESPONSE_MAX = 1_000_000 - 20_000  # of all of the response "1 MB"
+_PARAMETER = re.compile(r"\{(\w+)\+?\}")
 _SCHEDULERS = ("aws.events", "aws.scheduler", "serverless-plugin-warmup")
 
 
@@ -157,9 +158,11 @@ def _resource(pattern: str | None, event: Mapping[str, Any]) -> str:
 
     It is empty if they are missing.
     """
+    if not pattern or "{" not in pattern:
+        return pattern or ""
     parameters = event.get("pathParameters") or {}
-    resource = re.sub(r"\{(\w+)\+?\}", lambda match: parameters.get(match[1]) or "", pattern or "")
-    return resource if pattern == "/" or resource != "/" else ""
+    resource = _PARAMETER.sub(lambda match: parameters.get(match[1]) or "", pattern)
+    return "" if resource == "/" else resource
 
 
 def _split_base(path: str, resource: str, context: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,16 +1,37 @@
-"""Which format of rooms a client prefers."""
+"""Which format of rooms a client wants: by the parameter `f`, or else by the Accept header."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from rentomatic.http.problems import NOT_ACCEPTABLE
+from rentomatic.responses import ResponseFailure, ResponseTypes
 from rentomatic.serializers.formats import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rentomatic.http.request import Request
     from rentomatic.serializers.formats import Format
+
+FORMAT = "f"  # the parameter's name, as in OGC API
+_BY_NAME = {format_.name: format_ for format_ in FORMATS}
+
+
+def requested_format(request: Request) -> Format | ResponseFailure:
+    """Return the format that a request wants, or why there is none."""
+    if FORMAT in request.parameters:
+        names = request.parameters[FORMAT]
+        if len(names) == 1 and (format_ := _BY_NAME.get(names[0])):
+            return format_
+        message = f"Must be one of {', '.join(_BY_NAME)}, given once"
+        error = {"parameter": FORMAT, "message": message, "allowed": ", ".join(_BY_NAME)}
+        return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, f"{FORMAT}: {message}", [error])
+    if format_ := preferred_format(request.header("accept")):
+        return format_
+    supported = ", ".join(format_.media_type for format_ in FORMATS)
+    return ResponseFailure(NOT_ACCEPTABLE, f"Supported media types: {supported}")
 
 
 @lru_cache(maxsize=100)

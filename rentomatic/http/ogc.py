@@ -10,14 +10,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from rentomatic.http.negotiation import preferred_format
+from rentomatic.domain.room_fields import FIELDS
+from rentomatic.http.negotiation import FORMAT, preferred_format
 from rentomatic.http.pagination import encode_page
 from rentomatic.http.request import with_query
 from rentomatic.http.resources import openapi_document, representation
 from rentomatic.http.response import Response
 from rentomatic.requests.room_items import HITS, build_room_items_request
 from rentomatic.responses import ResponseFailure, ResponseTypes
-from rentomatic.serializers.formats import CSV, GEOJSON, feature
+from rentomatic.serializers.formats import CSV, GEOJSON, GEOJSON_SEQUENCE, feature
 from rentomatic.serializers.room import show, show_all
 from rentomatic.trimmed_msgspec import encode
 from rentomatic.use_cases.room_detail import room_detail_use_case
@@ -38,9 +39,11 @@ CONFORMANCE = tuple(
     f"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/{name}" for name in ("core", "geojson", "oas30")
 )
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-FORMAT = "f"  # the parameter that chooses a format, for clients that cannot send Accept
 # JSON is GeoJSON here, as clients of the standard expect.
-ITEM_FORMATS: Mapping[str, Format] = {"json": GEOJSON, "geojson": GEOJSON, "csv": CSV}
+ITEM_FORMATS: Mapping[str, Format] = {
+    "json": GEOJSON,
+    **{format_.name: format_ for format_ in (GEOJSON, CSV, GEOJSON_SEQUENCE)},
+}
 _JSON = "application/json"
 _HEADERS = {"Content-Type": _JSON, "Cache-Control": "no-cache", "Vary": "Accept, Origin"}
 _COLLECTIONS = "/collections"
@@ -69,11 +72,11 @@ def show_conformance(_service: Service, request: Request) -> Response | Response
 def list_collections(service: Service, request: Request) -> Response | ResponseFailure:
     url = _urls(service, request)
     links = [_link("self", _JSON, url(_COLLECTIONS), "This document")]
-    return _document(request, {"links": links, "collections": [_collection(url)]})
+    return _document(request, {"links": links, "collections": [_collection(service, request)]})
 
 
 def show_collection(service: Service, request: Request) -> Response | ResponseFailure:
-    return _document(request, _collection(_urls(service, request)))
+    return _document(request, _collection(service, request))
 
 
 def list_items(service: Service, request: Request) -> Response | ResponseFailure:
@@ -90,7 +93,8 @@ def list_items(service: Service, request: Request) -> Response | ResponseFailure
     others = [_link("collection", _JSON, url(_ROOMS), "The collection"), *_alternates(request, url(_ITEMS), format_)]
     if format_ is GEOJSON:
         format_ = replace(GEOJSON, encode_page=lambda page, links: _feature_collection(page, links, others))
-    body, headers = encode_page(page, format_, request, url(_ITEMS))
+    linked = request.parameters if format_.has_links else {**request.parameters, FORMAT: [format_.name]}
+    body, headers = encode_page(page, format_, url(_ITEMS), linked, request.response_max)
     return _representation(service, request, format_, body, headers)
 
 
@@ -102,8 +106,8 @@ def show_item(service: Service, request: Request, code: str) -> Response | Respo
     response = room_detail_use_case(service.rooms(), code)
     if isinstance(response, ResponseFailure):
         return response
-    if format_ is CSV:
-        return representation(service, request, CSV, CSV.encode_room(response.value), {})
+    if format_ is not GEOJSON:
+        return representation(service, request, format_, format_.encode_room(response.value), {})
     url = _urls(service, request)
     item = f"{url(_ITEMS)}/{quote(code, safe='')}"
     links = [
@@ -130,11 +134,12 @@ def _link(relation: str, media_type: str, url: str, title: str) -> Link:
     return {"rel": relation, "type": media_type, "href": url, "title": title}
 
 
-def _collection(url: Callable[[str], str]) -> dict[str, Any]:
+def _collection(service: Service, request: Request) -> dict[str, Any]:
+    url = _urls(service, request)
     return {
         "id": "rooms",
         "title": "Rooms",
-        "description": "Rooms for rent, with their price in euros a day and their size in square metres.",
+        "description": f"Rooms for rent. Price: {service.settings.price_meaning}. Size: {FIELDS['size'].meaning}.",
         "itemType": "feature",
         "crs": [CRS84],
         # To know where rooms are now would be to read all of them.
@@ -169,11 +174,12 @@ def _unknown_parameter(request: Request) -> ResponseFailure | None:
 def _item_format(request: Request) -> Format | ResponseFailure:
     """Return the format of items, or what is wrong with the parameter that chooses it.
 
-    Whatever is not CSV is GeoJSON, also if the client accepts neither, as RFC 9110, section 12.4.1, allows.
+    It is GeoJSON if the client accepts none of them, as RFC 9110, section 12.4.1, allows.
     """
     values = request.parameters.get(FORMAT)
     if values is None:
-        return CSV if preferred_format(request.header("accept")) is CSV else GEOJSON
+        preferred = preferred_format(request.header("accept"))
+        return preferred if preferred in (CSV, GEOJSON_SEQUENCE) else GEOJSON
     format_ = ITEM_FORMATS.get(values[0]) if len(values) == 1 else None
     allowed = " or ".join(ITEM_FORMATS)
     return format_ or _invalid(FORMAT, f"Must be {allowed}", allowed)
@@ -209,10 +215,10 @@ def _feature_collection(page: RoomPage, links: Mapping[str, str], others: list[L
 
 def _representation(
     service: Service, request: Request, format_: Format, body: str, headers: dict[str, str]
-) -> Response:
+) -> Response | ResponseFailure:
     """Return a page, in GeoJSON with the time; the time does not change its tag, which is therefore a weak one."""
     response = representation(service, request, format_, body, headers)
-    if format_.media_type == GEOJSON.media_type:
+    if isinstance(response, Response) and format_.media_type == GEOJSON.media_type:
         response.headers["ETag"] = f"W/{response.headers['ETag']}"
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         response.body = response.body and f'{response.body[:-1]},"timeStamp":"{now}"}}'

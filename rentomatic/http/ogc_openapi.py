@@ -17,16 +17,17 @@ from rentomatic.http.openapi_parts import (
     Schema,
     code_parameter,
     example,
+    format_parameter,
     path_item,
     problems,
     query_parameter,
     reference,
-    tag_parameter,
+    tag_parameters,
     text_answer,
     unchanged,
 )
 from rentomatic.requests.room_items import ALLOWED_OF_ITEMS
-from rentomatic.serializers.formats import CSV, GEOJSON, JSON
+from rentomatic.serializers.formats import CSV, GEOJSON, GEOJSON_SEQUENCE, JSON
 
 if TYPE_CHECKING:
     from rentomatic.http.openapi_parts import Ask
@@ -50,7 +51,7 @@ def ogc_paths(ask: Ask) -> Schema:
             "List rooms as features",
             "Answers a page of the rooms that meet all parameters, and a link to the next page if there is one.",
             _items(ask),
-            [*_parameters(), tag_parameter()],
+            [*_parameters(), *tag_parameters()],
             _TAG,
         ),
         "/collections/rooms/items/{code}": path_item(
@@ -58,7 +59,7 @@ def ogc_paths(ask: Ask) -> Schema:
             "Show one room as a feature",
             "Answers the room with this code.",
             _item(ask),
-            [code_parameter(), _format(tuple(ITEM_FORMATS)), tag_parameter()],
+            [code_parameter(), format_parameter(tuple(ITEM_FORMATS)), *tag_parameters()],
             _TAG,
         ),
         "/api": path_item(
@@ -66,7 +67,7 @@ def ogc_paths(ask: Ask) -> Schema:
             "Show this document in OpenAPI 3.0",
             "Answers the same description, for clients that do not read OpenAPI 3.1.",
             {**text_answer(OPENAPI_3_0, "object"), **problems(ask, 400)},
-            [_format(("json",))],
+            [format_parameter(("json",))],
             "documentation",
         ),
     }
@@ -120,7 +121,7 @@ def _document(ask: Ask, path: str, operation: str, summary: str, schema: str) ->
         summary,
         "Answers a document with links.",
         {**answers, **problems(ask, 400)},
-        [_format(("json",))],
+        [format_parameter(("json",))],
         _TAG,
     )
 
@@ -130,28 +131,26 @@ def _items(ask: Ask) -> Schema:
     count = {"description": "how many rooms match, if `count=exact`", "schema": {"type": "integer"}}
     target = "/collections/rooms/items?price=40&limit=1"
     answer = _features(ask, "A page of rooms", target, "Items", {"Link": link, "X-Total-Count": count})
-    return {"200": answer, **unchanged(), **problems(ask, 400, 500, 503, 504)}
+    return {"200": answer, **unchanged(), **problems(ask, 400, 412, 500, 503, 504)}
 
 
 def _item(ask: Ask) -> Schema:
     answer = _features(ask, "The room", f"/collections/rooms/items/{CODE}", "Item", {})
-    return {"200": answer, **unchanged(), **problems(ask, 400, 404, 500, 503, 504)}
+    return {"200": answer, **unchanged(), **problems(ask, 400, 404, 412, 500, 503, 504)}
 
 
 def _features(ask: Ask, text: str, target: str, schema: str, headers: Schema) -> Schema:
-    schemas: dict[str, Schema] = {GEOJSON.media_type: reference(schema), CSV.media_type: {"type": "string"}}
+    schemas: dict[str, Schema] = {
+        GEOJSON.media_type: reference(schema),
+        **{format_.media_type: {"type": "string"} for format_ in (CSV, GEOJSON_SEQUENCE)},
+    }
     content = {}
     for media_type, each in schemas.items():
         value = example(ask, target, media_type)
-        if "timeStamp" in value:
+        if isinstance(value, dict) and "timeStamp" in value:
             value["timeStamp"] = _TIME
         content[media_type] = {"schema": each, "examples": {f"GET {target}": {"value": value}}}
     return {"description": text, "headers": {**headers, "ETag": TAG}, "content": content}
-
-
-def _format(names: tuple[str, ...]) -> Schema:
-    text = "The format, for clients that cannot send `Accept`."
-    return query_parameter("f", text, " or ".join(names), {"type": "string", "enum": list(names)})
 
 
 def _parameters() -> list[Schema]:
@@ -178,7 +177,7 @@ def _parameters() -> list[Schema]:
             query_parameter(name, text, ALLOWED_OF_ITEMS[name], schema) | form
             for name, (text, schema) in described.items()
         ),
-        _format(tuple(ITEM_FORMATS)),
+        format_parameter(tuple(ITEM_FORMATS)),
     ]
 
 

@@ -20,11 +20,12 @@ from rentomatic.http.openapi_parts import (
     Schema,
     answer,
     code_parameter,
+    format_parameter,
     path_item,
     problems,
     query_parameter,
     reference,
-    tag_parameter,
+    tag_parameters,
     text_answer,
     unchanged,
 )
@@ -130,14 +131,14 @@ def openapi(ask: Ask) -> dict[str, Any]:
                 "Search for rooms",
                 "Answers a page of the rooms that meet all filters, and a link to the next page if there is one.",
                 _rooms_answers(ask),
-                [*_filters(), *_others(), tag_parameter()],
+                [*_filters(), *_others(), format_parameter(), *tag_parameters()],
             ),
             "/rooms/{code}": path_item(
                 "showRoom",
                 "Show one room",
                 "Answers the room with this code.",
                 _room_answers(ask),
-                [code_parameter(), tag_parameter()],
+                [code_parameter(), format_parameter(), *tag_parameters()],
             ),
             **ogc_paths(ask),
             "/openapi.json": path_item(
@@ -214,17 +215,20 @@ def _rooms_answers(ask: Ask) -> Schema:
             "numberMatched": {"type": "integer"},
         },
     }
-    link = {"description": 'the next page, with `rel="next"`; none on the last', "schema": {"type": "string"}}
+    link = {
+        "description": 'the next page, with `rel="next"`; none on the last; see the docs for `related`',
+        "schema": {"type": "string"},
+    }
     count = {"description": "how many rooms match, if `count=exact`", "schema": {"type": "integer"}}
     headers = {"Link": link, "X-Total-Count": count}
     page = answer(ask, "A page of rooms", target, headers, {JSON: rooms, GEOJSON: collection})
-    return {"200": page, **unchanged(), **problems(ask, 400, 406, 500, 503, 504)}
+    return {"200": page, **unchanged(), **problems(ask, 400, 406, 412, 500, 503, 504)}
 
 
 def _room_answers(ask: Ask) -> Schema:
     schemas = {JSON: reference("Room"), GEOJSON: reference("Feature")}
     room = answer(ask, "The room", f"/rooms/{CODE}", {}, schemas)
-    return {"200": room, **unchanged(), **problems(ask, 404, 406, 500, 503, 504)}
+    return {"200": room, **unchanged(), **problems(ask, 400, 404, 406, 412, 500, 503, 504)}
 
 
 def _status_answers(status: str) -> Schema:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from rentomatic.http.negotiation import FORMAT
 from rentomatic.http.problems import MEDIA_TYPE, STATUS_CODES, TITLES
-from rentomatic.serializers.formats import CSV, FORMATS, JSON
+from rentomatic.serializers.formats import FORMATS, GEOJSON, JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from rentomatic.serializers.formats import Format
 
@@ -61,9 +62,21 @@ def query_parameter(name: str, text: str, allowed: str, schema: Schema) -> Schem
     return {**parameter, "style": "form", "explode": False} if schema.get("type") == "array" else parameter
 
 
-def tag_parameter() -> Schema:
-    text = "The `ETag` of an earlier answer; the answer is a 304 without a body if nothing has changed."
-    return {"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}}
+def format_parameter(names: Iterable[str] = ()) -> Schema:
+    schema = {"type": "string", "enum": list(names) or [each.name for each in FORMATS]}
+    text = "The format, whatever the `Accept` header prefers. Links have it, too."
+    return {"name": FORMAT, "in": "query", "description": text, "schema": schema}
+
+
+def tag_parameters() -> list[Schema]:
+    texts = {
+        "If-None-Match": "The `ETag` of an earlier answer; the answer is a 304 without a body if nothing has changed.",
+        "If-Match": "The `ETag` of an earlier answer; the answer is a 412 if something has changed.",
+    }
+    return [
+        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+        for name, text in texts.items()
+    ]
 
 
 def code_parameter() -> Schema:
@@ -84,7 +97,7 @@ def answer(ask: Ask, text: str, target: str, headers: Schema, schemas: Mapping[F
 
 def example(ask: Ask, target: str, media_type: str) -> Any:
     body = ask(target, media_type)
-    return body if media_type == CSV.media_type else json.loads(body)
+    return json.loads(body) if media_type in (JSON.media_type, GEOJSON.media_type) else body
 
 
 def unchanged() -> Schema:

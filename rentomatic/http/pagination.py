@@ -5,42 +5,66 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from rentomatic.http.negotiation import FORMAT
 from rentomatic.http.request import with_query
 from rentomatic.requests.cursor import encode_cursor
+from rentomatic.requests.room_search import build_room_search_request
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from rentomatic.domain.room_search import RoomPage
-    from rentomatic.http.request import Request
     from rentomatic.serializers.formats import Format
 
+    Parameters = Mapping[str, Sequence[str]]
 
-def encode_page(page: RoomPage, format_: Format, request: Request, url: str) -> tuple[str, dict[str, str]]:
+_PLACES = ("near", "bbox")
+
+
+def encode_page(
+    page: RoomPage, format_: Format, url: str, parameters: Parameters, response_max: int
+) -> tuple[str, dict[str, str]]:
     """Return the body, with as many rooms of the page as fit into a response, and its headers.
 
     Args:
         page: What was found; maybe more than fits.
         format_: How the body represents rooms.
-        request: The next page has the same query, with another cursor.
         url: Where the rooms are, without a query.
+        parameters: The query of this page. The next page has the same one, with another cursor.
+        response_max: As in `Request`.
 
     Raises:
         OverflowError: not even one of the rooms fits.
     """
-    links = {"self": with_query(url, request.parameters)} if format_.has_links else {}
+    links = {"self": with_query(url, parameters)} if format_.has_links else {}
     while True:
         if end := page.end:
             cursor = encode_cursor(page.search, end)
-            links["next"] = with_query(url, {**request.parameters, "cursor": [cursor]})
+            links["next"] = with_query(url, {**parameters, "cursor": [cursor]})
         body = format_.encode_page(page, links)
-        if fits_response_limit(body, request.response_max):
+        if fits_response_limit(body, response_max):
             break
         if len(page.rooms) <= 1:
             raise OverflowError(f"One room has {len(body)} characters, more than a response may have")
         page = page.first(len(page.rooms) // 2)
     headers = {"Link": f'<{links["next"]}>; rel="next"'} if "next" in links else {}
+    if not page.rooms and (swapped := _swapped(parameters)):
+        title = "the same with latitude and longitude swapped"
+        headers["Link"] = f'<{with_query(url, swapped)}>; rel="related"; title="{title}"'
     if page.count is not None:
         headers["X-Total-Count"] = str(page.count)
     return body, headers
+
+
+def _swapped(parameters: Parameters) -> Parameters | None:
+    """Return the query with latitude and longitude swapped, which may have been meant; None if that is not valid."""
+    if not any(name in parameters for name in _PLACES):
+        return None
+    from rentomatic.requests.suggestions import swap_places  # noqa: PLC0415 - only needed for empty pages
+
+    places = {name: [swap_places(",".join(parameters[name]))] for name in _PLACES if name in parameters}
+    search = {name: values for name, values in parameters.items() if name not in ("cursor", FORMAT)}
+    return {**parameters, **places} if build_room_search_request({**search, **places}) else None
 
 
 def fits_response_limit(body: str, response_max: int) -> bool:

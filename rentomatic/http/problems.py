@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Of HTTP, not of any use case.
 METHOD_NOT_ALLOWED = "MethodNotAllowedError"
 NOT_ACCEPTABLE = "NotAcceptableError"
+PRECONDITION_FAILED = "PreconditionFailedError"
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -24,6 +25,7 @@ STATUS_CODES = {
     ResponseTypes.RESOURCE_ERROR: 404,
     METHOD_NOT_ALLOWED: 405,
     NOT_ACCEPTABLE: 406,
+    PRECONDITION_FAILED: 412,
     ResponseTypes.SYSTEM_ERROR: 500,
     ResponseTypes.UNAVAILABLE_ERROR: 503,
     ResponseTypes.TIMEOUT_ERROR: 504,
@@ -34,6 +36,7 @@ TITLES = {
     ResponseTypes.RESOURCE_ERROR: "Not Found",
     METHOD_NOT_ALLOWED: "Method Not Allowed",
     NOT_ACCEPTABLE: "Not Acceptable",
+    PRECONDITION_FAILED: "Precondition Failed",
     ResponseTypes.SYSTEM_ERROR: "Internal Server Error",
     ResponseTypes.UNAVAILABLE_ERROR: "Service Unavailable",
     ResponseTypes.TIMEOUT_ERROR: "Gateway Timeout",
@@ -63,11 +66,13 @@ def problem(failure: ResponseFailure, request_id: str) -> Response:
 
 def _details(failure: ResponseFailure, request_id: str) -> dict[str, Any]:
     message = _PUBLIC_MESSAGES.get(failure.type, failure.message)
+    # The message has the book's names of parameters.
+    lines = [f"{error.get('name', error['parameter'])}: {error['message']}" for error in failure.errors]
     details: dict[str, Any] = {
         "type": failure.type,
         "title": TITLES[failure.type],
         "status": STATUS_CODES[failure.type],
-        "detail": message,
+        "detail": "\n".join(lines) or message,
         "message": message,
         "request_id": request_id,
     }

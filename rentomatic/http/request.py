@@ -74,16 +74,21 @@ class Request:
         Raises:
             InvalidHeaderError: what the client sent cannot be part of a URL.
         """
-        # Each proxy appends its own value; the last one called the function.
-        schemes = [scheme.strip(" \t").lower() for scheme in self.header("x-forwarded-proto").split(",")]
-        if not {*schemes} <= {*_SCHEMES, ""}:
-            raise InvalidHeaderError("X-Forwarded-Proto", f"Must be {' or '.join(_SCHEMES)}")
-        host = self.header("host")
-        if not host:
-            return f"{self.base_path}{path}"
-        if not HOST.fullmatch(host):
-            raise InvalidHeaderError("Host", "Must be a host name or address, with an optional port")
-        return f"{schemes[-1] or 'https'}://{host}{self.base_path}{path}"
+        return f"{_origin(self.header('x-forwarded-proto'), self.header('host'))}{self.base_path}{path}"
+
+
+@lru_cache(maxsize=100)  # few names reach a function
+def _origin(forwarded_proto: str, host: str) -> str:
+    """Return the scheme and the host of a URL, empty without a host."""
+    # Each proxy appends its own value; the last one called the function.
+    schemes = [scheme.strip(" \t").lower() for scheme in forwarded_proto.split(",")]
+    if not {*schemes} <= {*_SCHEMES, ""}:
+        raise InvalidHeaderError("X-Forwarded-Proto", f"Must be {' or '.join(_SCHEMES)}")
+    if not host:
+        return ""
+    if not HOST.fullmatch(host):
+        raise InvalidHeaderError("Host", "Must be a host name or address, with an optional port")
+    return f"{schemes[-1] or 'https'}://{host}"
 
 
 def printable_path(path: str, encoding: str = "utf-8") -> str:

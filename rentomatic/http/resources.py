@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from rentomatic.http.etags import entity_tag, matches_etag
-from rentomatic.http.negotiation import preferred_format
+from rentomatic.domain.room_fields import price_meaning
+from rentomatic.http.etags import entity_tag, is_etag_of, matches_etag
+from rentomatic.http.negotiation import FORMAT, requested_format
 from rentomatic.http.pagination import encode_page
-from rentomatic.http.problems import NOT_ACCEPTABLE
+from rentomatic.http.problems import PRECONDITION_FAILED
 from rentomatic.http.response import Response
 from rentomatic.requests.room_search import build_room_search_request
 from rentomatic.responses import ResponseFailure
-from rentomatic.serializers.formats import FORMATS
+from rentomatic.serializers.formats import JSON
 from rentomatic.use_cases.readiness import ReadableRepository, readiness_use_case
 from rentomatic.use_cases.room_detail import RoomsByCode, room_detail_use_case
 from rentomatic.use_cases.room_search import SearchableRooms, room_search_use_case
@@ -48,43 +49,51 @@ class Service:
 
 
 def list_rooms(service: Service, request: Request) -> Response | ResponseFailure:
-    format_ = preferred_format(request.header("accept"))
-    if format_ is None:
-        return _not_acceptable()
-    response = room_search_use_case(service.rooms(), build_room_search_request(request.parameters))
+    format_ = requested_format(request)
+    if isinstance(format_, ResponseFailure):
+        return format_
+    parameters = request.parameters
+    if FORMAT in parameters:
+        parameters = {name: values for name, values in parameters.items() if name != FORMAT}
+    response = room_search_use_case(service.rooms(), build_room_search_request(parameters))
     if isinstance(response, ResponseFailure):
         return response
     base = service.settings.link_base
     url = f"{base}{request.path}" if base else request.url(request.path)
-    body, headers = encode_page(response.value, format_, request, url)
+    # Whoever follows a link gets the same format, whatever they accept.
+    linked = parameters if format_ is JSON else {**parameters, FORMAT: [format_.name]}
+    body, headers = encode_page(response.value, format_, url, linked, request.response_max)
     return representation(service, request, format_, body, headers)
 
 
 def show_room(service: Service, request: Request, code: str) -> Response | ResponseFailure:
-    format_ = preferred_format(request.header("accept"))
-    if format_ is None:
-        return _not_acceptable()
+    format_ = requested_format(request)
+    if isinstance(format_, ResponseFailure):
+        return format_
     response = room_detail_use_case(service.rooms(), code)
     if isinstance(response, ResponseFailure):
         return response
     return representation(service, request, format_, format_.encode_room(response.value), {})
 
 
-def representation(service: Service, request: Request, format_: Format, body: str, headers: dict[str, str]) -> Response:
-    """Return a representation of rooms, or a 304 if the client has it already."""
+def representation(
+    service: Service, request: Request, format_: Format, body: str, headers: dict[str, str]
+) -> Response | ResponseFailure:
+    """Return a representation of rooms, or what a precondition of the client makes of it (RFC 9110, section 13.2.2)."""
     headers |= {
         "Cache-Control": service.settings.cache_control,
         "ETag": entity_tag(body, headers),
         "Vary": "Accept, Origin",
     }
-    if matches_etag(request.header("if-none-match"), headers["ETag"]):
+    if_match = request.header("if-match")
+    if if_match and not is_etag_of(if_match, headers["ETag"]):
+        return ResponseFailure(PRECONDITION_FAILED, f"If-Match: the ETag is {headers['ETag']}")
+    if_none_match = request.header("if-none-match")
+    if if_none_match and matches_etag(if_none_match, headers["ETag"]):
         return Response(304, headers)
+    if format_.file_name:
+        headers["Content-Disposition"] = f'attachment; filename="{format_.file_name}"'
     return Response(200, {"Content-Type": format_.content_type, **headers}, body)
-
-
-def _not_acceptable() -> ResponseFailure:
-    supported = ", ".join(format_.media_type for format_ in FORMATS)
-    return ResponseFailure(NOT_ACCEPTABLE, f"Supported media types: {supported}")
 
 
 def show_openapi(service: Service, request: Request) -> Response:
@@ -95,20 +104,22 @@ def openapi_document(service: Service, request: Request, name: str, content_type
     """Return a file that describes the API, with the URL of the API."""
     # Many importers take only an absolute URL.
     url = service.settings.link_base or request.url("") or SERVER
-    response = _file(name, content_type)
+    response = _file(service, name, content_type)
     response.body = response.body.replace(f'"url": "{SERVER}"', f'"url": "{url}"', 1)
     return response
 
 
-def show_docs(_service: Service, _request: Request) -> Response:
-    response = _file("docs.html", "text/html; charset=utf-8")
+def show_docs(service: Service, _request: Request) -> Response:
+    response = _file(service, "docs.html", "text/html; charset=utf-8")
     # The page has the rest of its policy, with the hashes of its style and script.
     response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
     return response
 
 
-def _file(name: str, content_type: str) -> Response:
+def _file(service: Service, name: str, content_type: str) -> Response:
+    """Return a document, with what prices are here: text that neither JSON nor HTML has to escape."""
     body = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    body = body.replace(price_meaning(), service.settings.price_meaning)
     return Response(200, {"Content-Type": content_type, **_CACHEABLE}, body)
 
 

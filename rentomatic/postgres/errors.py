@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,19 +58,22 @@ class ConnectionPhase:
     phase: str = ""
 
 
-@contextmanager
-def translate_errors(progress: ConnectionPhase) -> Iterator[None]:
+class translate_errors:  # noqa: N801 - used like a function
     """Translate errors of the block into a RepositoryError."""
-    handled = sys.exception()  # the caller's: it ends the chain of contexts and is not part of this error
-    try:
-        yield
-    except RepositoryError:
-        raise
-    except Exception as error:
-        for cause in _causes(error, handled):
+
+    def __init__(self, progress: ConnectionPhase) -> None:
+        self._progress = progress
+
+    def __enter__(self) -> None:
+        self._handled = sys.exception()  # the caller's: it ends the chain of contexts and is not part of this error
+
+    def __exit__(self, _class: object, error: BaseException | None, _traceback: object) -> None:
+        if not isinstance(error, Exception) or isinstance(error, RepositoryError):
+            return
+        for cause in _causes(error, self._handled):
             if not isinstance(cause, Exception):
                 raise cause from None  # such as KeyboardInterrupt, which a library's clean-up had hidden
-        raise translate(error, progress, handled) from error
+        raise translate(error, self._progress, self._handled) from error
 
 
 def server_error(error: BaseException, shown: str = "SVCM") -> dict[str, str] | None:

@@ -1,19 +1,20 @@
-"""Builds the SQL of searches. Values are always parameters: `$2`, `$3`, ..."""
+"""Builds the SQL of searches. Values are parameters, `$2`, `$3`, ...; integers of a repeated search are constants."""
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import FIELDS, Integer
 from rentomatic.domain.room_search import DISTANCE, UNKNOWN
-from rentomatic.postgres.wire.column_codec import encode_columns_sql
+from rentomatic.postgres.wire.column_codec import encode_columns_sql, encode_room_sql
 from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rentomatic.domain.geography import Box, Circle, Vector
     from rentomatic.domain.room_filters import Criterion
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _SORTED = {
     name: f"COALESCE({name}, {UNKNOWN})" if isinstance(field.kind, Integer) else name for name, field in FIELDS.items()
 }
+# A row without aggregates, also if there is no room: 25 microseconds less than a page of one.
+_GET = f"SELECT {', '.join([ECHO, *encode_room_sql(), ECHO])} FROM (SELECT) AS one LEFT JOIN room ON code = $2 LIMIT 1"
 _PLACE = "room_place(latitude, longitude)"
 _UNPLACED = f"{_PLACE} IS NULL"
 _OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
@@ -36,6 +39,14 @@ class _Values(list[float | str]):
         """Add a value and return its parameter."""
         self.append(value)
         return f"${len(self) + 1}"  # $1 is the echo
+
+
+class _ValuesWithConstants(_Values):
+    """Values of which integers are constants of the SQL, so that Postgres plans for them once and keeps the plan."""
+
+    def add(self, value: float | str) -> str:
+        """Add a value and return its parameter, or an integer's literal; its type is inferred like a parameter's."""
+        return f"'{value:d}'" if isinstance(value, int) else super().add(value)
 
 
 def build_list(criteria: Sequence[Criterion]) -> Statement:
@@ -55,18 +66,32 @@ def build_check() -> Statement:
 
 
 def build_get(code: str) -> Statement:
-    """Return a statement for the room with this code; its row has the format of `build_list`."""
-    return Statement(_select(" WHERE code = $2"), [code], prepare=True)
+    """Return a statement for the room with this code; `column_codec.decode_room` reads its row."""
+    return Statement(_GET, [code], prepare=True)
 
 
-@lru_cache(maxsize=100)
 def build_search(search: RoomSearch) -> Statement:
     """Return a statement for a page and one more room, if there is one.
 
     Its row has the format of `build_list`, with chords from the centre of the circle if there is one. If the search
     counts, the number of matches follows, encoded by `int8send`.
     """
-    values = _Values()
+    # One plan for all values would be the same for a price that most rooms have and one that few have. But planning
+    # takes longer than running: 20 filtered rooms take the server 180 microseconds, 65 with a plan that it has kept.
+    # (An area has no constants: the plan would know the price, but not the place.)
+    has_constants = bool(search.criteria) and search.circle is None and search.box is None
+    return _search(search, is_repeated=has_constants and next(_requests(search)) > 0)
+
+
+@lru_cache(maxsize=100)
+def _requests(_search: RoomSearch) -> Iterator[int]:
+    """Return the counter of the requests for a search, as long as it is one of the latest."""
+    return count()
+
+
+@lru_cache(maxsize=100)
+def _search(search: RoomSearch, *, is_repeated: bool) -> Statement:
+    values = _ValuesWithConstants() if is_repeated else _Values()
     chord = f"{_PLACE} <-> {values.add(_cube(search.circle.centre.vector()))}::cube" if search.circle else ""
     matches = [_meets(criterion, values) for criterion in search.criteria]
     area = _is_in_circle(search.circle, chord, values) + _is_in_box(search.box, values)
@@ -78,8 +103,8 @@ def build_search(search: RoomSearch) -> Statement:
     if search.after is not None:
         matches = [*matches, _is_after(keys, search.after, values)]
     page = _placed_and_unplaced(matches, area, keys, search) if has_unplaced else _page([*matches, *area], keys, search)
-    # One plan for all values would be the same for a price that most rooms have and one that few have.
-    return Statement(_select(page, chord, more), values, prepare=True, has_generic_plan=not search.criteria)
+    has_generic_plan = is_repeated or not search.criteria
+    return Statement(_select(page, chord, more), values, prepare=True, has_generic_plan=has_generic_plan)
 
 
 def _page(conditions: Sequence[str], keys: Sequence[tuple[str, bool]], search: RoomSearch) -> str:

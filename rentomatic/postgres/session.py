@@ -168,9 +168,10 @@ class PostgresSession:
         """Return a connection to the pool; close excess and stale ones."""
         pooled.used_at = time.time()
         self._pool.append(pooled)
-        with suppress(IndexError):  # other threads may take connections meanwhile
-            while len(self._pool) > 1 and self._has_excess():
-                self._pool.popleft().end()
+        if len(self._pool) > 1:
+            with suppress(IndexError):  # other threads may take connections meanwhile
+                while len(self._pool) > 1 and self._has_excess():
+                    self._pool.popleft().end()
 
     def _has_excess(self) -> bool:
         return len(self._pool) > self._settings.pool_size or not self._pool[0].is_fresh(self._settings)

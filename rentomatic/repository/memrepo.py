@@ -15,10 +15,13 @@ from rentomatic.domain.room_import import WrittenRooms
 from rentomatic.domain.room_search import RoomPage, sort_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from rentomatic.domain.geography import Box, Circle
+    from rentomatic.domain.room_import import RoomUpdate
     from rentomatic.domain.room_search import Position, RoomSearch
+    from rentomatic.use_cases.room_import import Removal
 
 _OPERATORS = {
     "eq": operator.eq,
@@ -69,17 +72,30 @@ class MemRepo:
         pass
 
     def write(
-        self, rooms: Iterable[Room], missing_columns: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
+        self,
+        updates: Iterable[RoomUpdate],
+        removal: Removal | None = None,
+        *,
+        is_dry_run: bool = False,
     ) -> WrittenRooms:
         existing = {str(room.code): room for room in self._rooms()}
-        new = {str(room.code): room for room in rooms}
-        for code in new.keys() & existing.keys():
-            new[code] = replace(new[code], **{name: getattr(existing[code], name) for name in missing_columns()})
+        new = {str(room.code): _kept(existing.get(str(room.code)), room, absent) for room, absent in updates}
+        removed = self._removed(existing.keys() - new.keys(), removal, is_dry_run=is_dry_run)
         added = sum(code not in existing for code in new)
         unchanged = sum(existing.get(code) == room for code, room in new.items())
         if not is_dry_run:
-            self.data = [room.to_dict() for room in {**existing, **new}.values()]
-        return WrittenRooms(added, len(new) - added - unchanged, unchanged)
+            self.data = [room.to_dict() for code, room in {**existing, **new}.items() if code not in removed]
+        return WrittenRooms(added, len(new) - added - unchanged, unchanged, len(removed))
+
+    def _removed(self, codes: AbstractSet[str], removal: Removal | None, *, is_dry_run: bool) -> AbstractSet[str]:
+        spared = removal.spared() if removal else None
+        if removal is None or spared is None:
+            return frozenset()
+        removed = codes - set(spared)
+        if not is_dry_run:
+            removal.announce(len(removed), len(self.data))
+        removal.check(len(removed), len(self.data))
+        return removed
 
     def _rooms(self) -> Sequence[Room]:
         return [Room.from_dict({**fields, "code": str(fields["code"])}) for fields in self.data]
@@ -87,6 +103,11 @@ class MemRepo:
     def _position(self, room: Room, search: RoomSearch) -> Position:
         chord = _chord(room, search.circle) if search.circle else None
         return (*(sort_value(room, key, chord) for key in search.order), self._row_ids[str(room.code)])
+
+
+def _kept(existing: Room | None, room: Room, absent: Sequence[str]) -> Room:
+    """Return a room with the absent attributes of the existing one."""
+    return replace(room, **{name: getattr(existing, name) for name in absent}) if existing and absent else room
 
 
 def _meets_all(room: Room, criteria: Sequence[Criterion]) -> bool:

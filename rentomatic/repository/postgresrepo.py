@@ -9,7 +9,7 @@ from rentomatic.domain.room_filters import parse_filters
 from rentomatic.domain.room_search import RoomPage
 from rentomatic.postgres.room_sql import build_check, build_get, build_list, build_search
 from rentomatic.postgres.session import PostgresSession, SessionEvent
-from rentomatic.postgres.wire.column_codec import decode_columns
+from rentomatic.postgres.wire.column_codec import decode_columns, decode_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,8 +47,7 @@ class PostgresRepo:
         return self._session.fetch(build_search(search), lambda row: _page(search, row))
 
     def get(self, code: str) -> Room | None:
-        rooms = self._session.fetch(build_get(code), decode_columns).rooms
-        return rooms[0] if rooms else None
+        return self._session.fetch(build_get(code), decode_room)
 
     def check(self) -> None:
         self._session.fetch(build_check(), decode_columns)

@@ -6,6 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Self
 
 _CACHE_KIB = 16_384
@@ -24,6 +25,7 @@ class SqliteSeenCodes:
         self._connection.execute(
             "CREATE TABLE seen (code TEXT PRIMARY KEY, times INTEGER, number INTEGER) WITHOUT ROWID"
         )
+        self._connection.execute("CREATE TABLE spared (code TEXT PRIMARY KEY) WITHOUT ROWID")
         self._connection.execute("BEGIN")  # one transaction: one for each code takes longer
 
     def __enter__(self) -> Self:
@@ -39,3 +41,10 @@ class SqliteSeenCodes:
     def find(self, code: str) -> int | None:
         row = self._connection.execute("SELECT number FROM seen WHERE code = ?", (code,)).fetchone()
         return row[0] if row else None
+
+    def spare(self, code: str) -> None:
+        self._connection.execute("INSERT OR IGNORE INTO spared VALUES (?)", (code,))
+
+    def spared(self) -> Iterator[str]:
+        for (code,) in self._connection.execute("SELECT code FROM spared"):
+            yield code

@@ -24,12 +24,14 @@ _INVALID = "Invalid cursor: pass it back unchanged"
 _LENGTH_MAX = 500
 _CHECK_BYTES = 6
 _INTEGER_MAX = 2**63 - 1
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
+@lru_cache(maxsize=100)  # the first page is the most requested one, and seldom ends elsewhere
 def encode_cursor(search: RoomSearch, position: Position) -> str:
     """Return the cursor for the page after a position of a search."""
-    return _text(_ENCODER.encode([_VERSION, _fingerprint(search), *position]).encode())
+    # JSON, as Python writes numbers as `json` does: a third of its time.
+    values = "".join([f",{value!r}" for value in position])
+    return _text(f'[{_VERSION},"{_fingerprint(search)}"{values}]'.encode())
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def _text(content: bytes) -> str:
     return base64.urlsafe_b64encode(check + content).decode().rstrip("=")
 
 
+@lru_cache(maxsize=100)  # of a repeated search, whose parts are not compared then
 def _fingerprint(search: RoomSearch) -> str:
     """Return a hash of everything but the limit, which may change from page to page."""
     return _fingerprint_of(search.criteria, search.circle, search.box, search.order)

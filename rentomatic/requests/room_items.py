@@ -32,7 +32,7 @@ ALLOWED_OF_ITEMS: Mapping[str, str] = {
     "count": ALLOWED["count"],
     "resultType": "results or hits",
     "cursor": ALLOWED["cursor"],
-    "f": "geojson, json or csv",  # which is read where the answer is made
+    "f": "json, geojson, csv or geojsonseq",  # which is read where the answer is made
 }
 _WITH_HEIGHTS = 6
 _HEIGHTS = (2, 5)  # places in a bbox of six numbers

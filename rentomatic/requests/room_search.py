@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rentomatic.domain.geography import RADIUS_MAX_KM, Box, Circle, Place
@@ -46,8 +47,6 @@ ALLOWED: Mapping[str, str] = {
 # float() also accepts "1_0", "nan", "infinity" and the digits of other scripts.
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 _LIMIT = re.compile(r"0{0,9}([0-9]{1,5})")
-_LISTS = ("near", "bbox", "sort")  # which clients may also send as `sort=price&sort=size`
-_NAME_MAX = 50  # characters; a longer name is not a typing error
 _SUGGESTIONS_MAX = 5
 
 T = TypeVar("T")
@@ -71,9 +70,25 @@ def build_room_search_request(
     For each invalid parameter an invalid request has the reason and what is allowed. For an unknown one it suggests a
     similar name.
     """
-    reading = _Reading(parameters)
+    try:
+        return _valid_request(tuple([(name, tuple(values)) for name, values in parameters.items()]))
+    except _InvalidRequestError as error:
+        return error.request
+
+
+class _InvalidRequestError(Exception):
+    def __init__(self, request: RoomListInvalidRequest) -> None:
+        super().__init__()
+        self.request = request
+
+
+@lru_cache(maxsize=100)  # many requests are the same; an error is not cached, so nobody else gets the invalid request
+def _valid_request(parameters: tuple[tuple[str, tuple[str, ...]], ...]) -> RoomSearchRequest:
+    reading = _Reading(dict(parameters))
     search = reading.search()
-    return reading.invalid if search is None else RoomSearchRequest(search)
+    if search is None:
+        raise _InvalidRequestError(reading.invalid)
+    return RoomSearchRequest(search)
 
 
 class _Reading:
@@ -111,7 +126,7 @@ class _Reading:
                 raise ValueError("Must be given once")  # noqa: TRY301 - reported like the others
             return read(",".join(values))
         except ValueError as error:
-            self._reject(name, str(error))
+            self._reject(name, str(error), **(_suggested_value(name, ",".join(values)) if name in _LISTS else {}))
             return None
 
     def _reject(self, name: str, message: str, parameter: str = "", **more: str) -> None:
@@ -214,11 +229,30 @@ def _decimals(text: str, *named: tuple[str, int]) -> list[float]:
     return numbers
 
 
-def _suggestion(name: str) -> Mapping[str, str]:
-    """Return the parameter with the most similar name, or all parameters."""
-    from difflib import get_close_matches  # noqa: PLC0415 - 3 ms, only needed for errors
+# Clients may also send them value by value: `sort=price&sort=size`.
+_LISTS: Mapping[str, Callable[[str], object]] = {"near": _place, "bbox": _box, "sort": _order}
 
-    text = name.lower() if len(name) <= _NAME_MAX else ""
-    completions = [each for each in ALLOWED if text and each.startswith(text)]
-    matches = completions or get_close_matches(text, ALLOWED, n=1, cutoff=0.7)
-    return {"did_you_mean": matches[0]} if matches else {"allowed": ", ".join(ALLOWED)}
+
+def _suggestion(name: str) -> Mapping[str, str]:
+    """Return the parameter that may have been meant, or all parameters."""
+    from rentomatic.requests.suggestions import suggest_parameter  # noqa: PLC0415 - 3 ms, only needed for errors
+
+    meant = suggest_parameter(name, (*ALLOWED, "f"))  # by which HTTP chooses the format
+    return {"did_you_mean": meant} if meant else {"allowed": ", ".join(ALLOWED)}
+
+
+def _suggested_value(name: str, text: str) -> Mapping[str, str]:
+    """Return the value that may have been meant for a list that is invalid."""
+    from rentomatic.requests import suggestions  # noqa: PLC0415 - see above
+
+    if name == "sort":
+        meant = suggestions.suggest_sort(text, SORT_KEYS)
+    else:
+        meant = suggestions.swap_places(text)
+        try:
+            area = _LISTS[name](meant)
+        except ValueError:
+            area = None
+        if area is None or (isinstance(area, Box) and area.west > area.east):  # seldom meant to cross the antimeridian
+            meant = None
+    return {"did_you_mean": meant} if meant else {}

@@ -23,18 +23,22 @@ class Format:
     """A representation of rooms.
 
     Attributes:
-        media_type: What a client asks for in `Accept`.
+        name: What a client asks for in the parameter `f`.
+        media_type: What it asks for in `Accept`.
         content_type: What it gets in `Content-Type`.
         encode_page: Returns a page as text, given the URLs of its links by their relation.
         encode_room: Returns one room as text.
         has_links: Whether the text contains the links, which are in a header in any case.
+        file_name: Under which browsers save it; empty if they show it.
     """
 
+    name: str
     media_type: str
     content_type: str
     encode_page: Callable[[RoomPage, Mapping[str, str]], str]
     encode_room: Callable[[Room], str]
     has_links: bool = False
+    file_name: str = ""
 
 
 def _shown(page: RoomPage) -> list[ShownRoom]:
@@ -55,6 +59,15 @@ def _geojson(page: RoomPage, links: Mapping[str, str]) -> str:
     if page.count is not None:
         collection["numberMatched"] = page.count
     return _json(collection)
+
+
+def _geojson_sequence(page: RoomPage, _links: Mapping[str, str]) -> str:
+    return "".join(map(_record, _shown(page)))
+
+
+def _record(room: ShownRoom) -> str:
+    """Return one feature of a GeoJSON text sequence (RFC 8142, section 2)."""
+    return f"\x1e{_json(feature(room))}\n"
 
 
 def feature(room: ShownRoom) -> Mapping[str, Any]:
@@ -81,12 +94,14 @@ def _csv_page(page: RoomPage, _links: Mapping[str, str]) -> str:
 
 
 JSON = Format(
+    "json",
     "application/json",
     "application/json",
     encode_page=lambda page, _links: _json(_shown(page)),
     encode_room=lambda room: _json(show(room)),
 )
 GEOJSON = Format(
+    "geojson",
     "application/geo+json",
     "application/geo+json",
     encode_page=_geojson,
@@ -94,9 +109,18 @@ GEOJSON = Format(
     has_links=True,
 )
 CSV = Format(
+    "csv",
     "text/csv",
     "text/csv; charset=utf-8",
     encode_page=_csv_page,
     encode_room=lambda room: _csv(ShownRoom, [show(room)]),
+    file_name="rooms.csv",
 )
-FORMATS = (JSON, GEOJSON, CSV)
+GEOJSON_SEQUENCE = Format(
+    "geojsonseq",
+    "application/geo+json-seq",
+    "application/geo+json-seq",
+    encode_page=_geojson_sequence,
+    encode_room=lambda room: _record(show(room)),
+)
+FORMATS = (JSON, GEOJSON, CSV, GEOJSON_SEQUENCE)

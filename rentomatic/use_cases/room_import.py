@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from rentomatic.domain.likely_names import NAMES_MAX, likely_names
 from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
 from rentomatic.domain.room_columns import ATTRIBUTES
-from rentomatic.domain.room_import import ImportSummary, RowErrorCount
+from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowErrorCount
+from rentomatic.requests.column_names import suggested_columns
 from rentomatic.requests.room_import import UnusableFileError
 from rentomatic.requests.room_row import read_attributes
 from rentomatic.responses import (
@@ -19,37 +22,67 @@ from rentomatic.responses import (
     build_response_from_error,
     build_response_from_invalid_request,
 )
+from rentomatic.use_cases.room_survey import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rentomatic.domain.room_import import RowError, WrittenRooms
-    from rentomatic.requests.room_import import RoomImportRequest, Row
+    from rentomatic.requests.room_import import RoomImportRequest, Row, Rows
     from rentomatic.requests.room_list import RoomListInvalidRequest
+    from rentomatic.requests.room_replacement import Replacement
+    from rentomatic.use_cases.room_survey import Survey
 
 ROW_ERRORS_MAX = 10_000  # reported one by one
-_COLUMNS_NAMED_MAX = 20
-_COLUMN_NAME_MAX = 100  # characters
+NOTHING_TO_DERIVE_FROM = (
+    "Has no code, and nothing but a price to derive one from: name the column of the codes with --map code=... "
+    "(IMPORT_MAP), or columns to derive codes from with --code-from (IMPORT_CODE_FROM)"
+)
+_EXAMPLE_MAX = 60  # characters
+_OTHERS = [name for name in ATTRIBUTES if name != "code"]
+
+
+class Removal(Protocol):
+    """Removes rooms that are not written, if its user agrees; each method may raise an error to stop."""
+
+    def spared(self) -> Iterable[str] | None:
+        """Return the codes of further rooms that stay, each once; None if every room stays.
+
+        It is called once, after the last room.
+        """
+
+    def announce(self, removed: int, existing: int) -> None:
+        """Tell how many of the existing rooms would be removed; it may wait for an answer.
+
+        It is called before other writers have to wait, and not in a dry run.
+        """
+
+    def check(self, removed: int, existing: int) -> None:
+        """Check the same numbers when no other writer can change them any more."""
 
 
 class RoomWriter(Protocol):
-    """Rooms that can be added and updated."""
+    """Rooms that can be added, updated and removed."""
 
     def write(
-        self, rooms: Iterable[Room], missing_columns: Callable[[], Sequence[str]] = tuple, *, is_dry_run: bool = False
+        self,
+        updates: Iterable[RoomUpdate],
+        removal: Removal | None = None,
+        *,
+        is_dry_run: bool = False,
     ) -> WrittenRooms:
         """Add rooms whose code is new, after the existing ones and in this order; update those that differ.
 
-        The write is atomic, also for concurrent readers; if `rooms` raises, nothing is written. Equal rooms are not
-        touched.
+        The write is atomic, also for concurrent readers; if `updates` or `removal` raises, nothing is written. Equal
+        rooms are not touched.
 
         Args:
-            rooms: Rooms with unique codes, as text. There may be many, so they are consumed as a stream.
-            missing_columns: Called after the last room; returns the attributes that the source lacks. Existing rooms
-                keep theirs.
+            updates: Rooms with unique codes, as text. There may be many, so they are consumed as a stream.
+            removal: Whether and how to remove the rooms that are not among `updates`; None keeps them.
             is_dry_run: Whether to count only, without writing.
 
         Raises:
+            UnavailableError: another writer has the rooms, or the connection broke.
             RepositoryError: nothing was written, or everything if the connection broke at the very end. Writing the
                 same rooms again is always safe.
         """
@@ -63,6 +96,12 @@ class SeenCodes(Protocol):
 
     def find(self, code: str) -> int | None:
         """Return the number at the first entry of this code; None if there was none."""
+
+    def spare(self, code: str) -> None:
+        """Add the code of a row that is refused, whose room must not be removed."""
+
+    def spared(self) -> Iterator[str]:
+        """Yield these codes, each once."""
 
 
 class ImportReport(Protocol):
@@ -85,7 +124,7 @@ def room_import_use_case(
     writer: RoomWriter,
     codes: SeenCodes,
     request: RoomImportRequest | RoomListInvalidRequest,
-    rows: Iterable[Row],
+    rows: Rows,
     report: ImportReport,
 ) -> ResponseSuccess | ResponseFailure:
     """Return an `ImportSummary`, a ParametersError if the file cannot be used, or the writer's failure.
@@ -94,14 +133,15 @@ def room_import_use_case(
         writer: Writes the rooms.
         codes: Must be empty.
         request: How to read the rows.
-        rows: Consumed as a stream; an UnusableFileError that it raises becomes a ParametersError.
+        rows: Read twice, each time as a stream; an UnusableFileError that it raises becomes a ParametersError.
         report: Receives the first `ROW_ERRORS_MAX` errors, and the counts if there are more.
     """
     if not request:
         return build_response_from_invalid_request(request)
-    reading = _Reading(codes, request, report)
     try:
-        written = writer.write(reading.rooms(rows), reading.missing_columns, is_dry_run=request.is_dry_run)
+        reading = _Reading(codes, request, survey(rows, request), report)
+        removal = _Removal(reading, codes, request.replacement) if request.replacement else None
+        written = writer.write(reading.updates(rows), removal, is_dry_run=request.is_dry_run)
     except UnusableFileError as error:
         return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, str(error))
     except Exception as error:  # noqa: BLE001 - any error becomes a failure that carries it
@@ -109,21 +149,66 @@ def room_import_use_case(
     return ResponseSuccess(reading.summary(written))
 
 
-class _Reading:
-    """Turns rows into rooms and counts both."""
+class _Removal:
+    """Removes the rooms that a file lacks, but no more than its user agreed to."""
 
-    def __init__(self, codes: SeenCodes, request: RoomImportRequest, report: ImportReport) -> None:
+    def __init__(self, reading: _Reading, codes: SeenCodes, replacement: Replacement) -> None:
+        self._reading = reading
+        self._codes = codes
+        self._replacement = replacement
+        self._announced: int | None = None
+
+    def spared(self) -> Iterable[str] | None:
+        is_certain = self._reading.accepted and not self._reading.unidentified
+        return self._codes.spared() if is_certain else None
+
+    def announce(self, removed: int, existing: int) -> None:
+        self._check_limit(removed, existing)
+        self._announced = removed
+        if removed and not self._replacement.confirm(removed, existing):
+            raise UnusableFileError("Nothing was changed, as you answered")
+
+    def check(self, removed: int, existing: int) -> None:
+        if self._announced is not None and removed > self._announced:
+            raise UnusableFileError(
+                f"{removed:,} of {existing:,} rooms would be removed, and not {self._announced:,} as announced, since "
+                "others were added in the meantime: nothing was changed; run it again"
+            )
+        self._check_limit(removed, existing)
+
+    def _check_limit(self, removed: int, existing: int) -> None:
+        limit = self._replacement.limit
+        if not limit.allows(removed, existing):
+            raise UnusableFileError(
+                f"{removed:,} of {existing:,} rooms are not in the file and would be removed, more than {limit}: "
+                f"nothing was changed; if that is right, use --max-removed {removed}"
+            )
+
+
+class _Reading:
+    """Turns rows into rooms and counts both.
+
+    Attributes:
+        unidentified: If rooms are removed, the number of refused rows that may be about any room.
+    """
+
+    def __init__(self, codes: SeenCodes, request: RoomImportRequest, surveyed: Survey, report: ImportReport) -> None:
         self._codes = codes
         self._request = request
+        self._survey = surveyed
         self._report = report
         self._read = 0
         self._refused = 0
-        self._reasons: Counter[tuple[str, str]] = Counter()
-        self._columns: set[str] = set()  # of the first row
-        self._missing = {*request.columns.values(), *request.code_from}
+        self._blank = 0
+        self._code_only = 0
+        self.unidentified = 0
+        self._counts: Counter[tuple[str, str]] = Counter()  # of errors by column and reason
+        self._examples: dict[tuple[str, str], tuple[str, int, str]] = {}
+        self._columns = {column: name for name, column in surveyed.format.columns.items() if name != "code"}
+        self._missing = _without_half_a_place([name for name in _OTHERS if name not in surveyed.format.columns])
 
-    def rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
-        """Yield the rooms; finish the report after the last one or when the file turns out to be unusable."""
+    def updates(self, rows: Iterable[Row]) -> Iterator[RoomUpdate]:
+        """Yield the valid rooms; finish the report after the last one or when the file turns out to be unusable."""
         try:
             yield from self._valid_rooms(rows)
         except UnusableFileError:
@@ -131,57 +216,106 @@ class _Reading:
             raise
         self._finish_report()
 
-    def _valid_rooms(self, rows: Iterable[Row]) -> Iterator[Room]:
+    def _valid_rooms(self, rows: Iterable[Row]) -> Iterator[RoomUpdate]:
         for row in rows:
             self._read += 1
-            if self._missing:
-                self._missing.difference_update(row.values)
-                self._columns = self._columns or set(row.values)
             room, errors = self._room(row)
             if room:
-                yield room
+                yield RoomUpdate(room, self._absent(row))
+                continue
+            if not errors:
+                self._blank += 1
                 continue
             self._refused += 1
             for error in errors:
                 self._add_error(error)
             if self._request.is_strict:
                 raise UnusableFileError(f"In {errors[0]}")
-        self._check_columns()
 
-    def missing_columns(self) -> tuple[str, ...]:
-        """Return the attributes without a column; of latitude and longitude both or neither."""
-        columns = self._request.columns
-        names = [name for name in ATTRIBUTES if self._read and name != "code" and columns[name] in self._missing]
-        is_half = ("latitude" in names) != ("longitude" in names)
-        return tuple(name for name in names if not (is_half and name in ("latitude", "longitude")))
+    @property
+    def accepted(self) -> int:
+        """The number of rows that are rooms."""
+        return self._read - self._refused - self._blank
+
+    def _absent(self, row: Row) -> tuple[str, ...]:
+        """Return the attributes that a row says nothing about."""
+        if self._columns.keys() <= row.values.keys():
+            return self._missing
+        said = {name for column, name in self._columns.items() if column in row.values}
+        return _without_half_a_place([name for name in _OTHERS if name not in said])
 
     def summary(self, written: WrittenRooms) -> ImportSummary:
-        missing_columns = self.missing_columns()
-        columns = self._some_columns() if missing_columns else ()
-        counts = (self._read, written.added, written.changed, written.unchanged, self._refused)
-        return ImportSummary(*counts, missing_columns, columns, self._reason_counts())
+        missing = self._missing if self._read else ()
+        likely = suggested_columns(self._survey.names, set(missing)).values()
+        columns = likely_names(self._survey.names, [*likely, *missing]) if missing else ()
+        return ImportSummary(
+            self._read,
+            written.added,
+            written.changed,
+            written.unchanged,
+            self._refused,
+            missing,
+            columns[:NAMES_MAX],
+            max(0, len(columns) - NAMES_MAX),
+            self._reason_counts(),
+            blank=self._blank,
+            code_only=self._code_only,
+            removed=written.removed,
+            unidentified=self.unidentified,
+            notes=self._survey.notes,
+            warnings=self._survey.warnings,
+        )
 
     def _add_error(self, error: RowError) -> None:
-        if self._reasons.total() < ROW_ERRORS_MAX:
+        if self._counts.total() < ROW_ERRORS_MAX:
             self._report.add(error)
-        self._reasons[error.column, error.counted_as or error.reason] += 1
+        key = (error.column, error.counted_as or error.reason)
+        if not self._counts[key]:
+            self._examples[key] = (error.unit, error.number, _shortened(error.value))
+        self._counts[key] += 1
 
     def _finish_report(self) -> None:
-        self._report.finish(self._reason_counts() if self._reasons.total() > ROW_ERRORS_MAX else ())
+        self._report.finish(self._reason_counts() if self._counts.total() > ROW_ERRORS_MAX else ())
 
     def _reason_counts(self) -> tuple[RowErrorCount, ...]:
-        reasons = self._reasons.most_common()
-        return tuple(RowErrorCount(column or None, reason, count) for (column, reason), count in reasons)
+        return tuple(
+            RowErrorCount(column or None, reason, count, *self._examples[column, reason])
+            for (column, reason), count in self._counts.most_common()
+        )
 
     def _room(self, row: Row) -> tuple[Room | None, list[RowError]]:
-        attributes, errors = read_attributes(row, self._request)
-        code = attributes.get("code")
-        column = self._request.columns["code"]
-        if code is not None:
-            errors += self._duplicate_errors(row, code, is_valid=not errors)
-        elif not row.parse_error and column not in {error.column for error in errors}:
-            attributes["code"] = self._derived_code(row)
-        return (None, errors) if errors else (Room.from_dict(attributes), [])
+        """Return the room of a row, or its errors; neither if it is blank."""
+        attributes, errors = read_attributes(row, self._survey.format)
+        known = len(attributes) - list(attributes.values()).count(None)
+        if not known and not errors:
+            return None, []
+        is_derived = attributes.get("code") is None
+        if not is_derived:
+            errors += self._duplicate_errors(row, attributes["code"], is_valid=not errors)
+        elif not row.parse_error and self._code_column not in {error.column for error in errors}:
+            self._derive_code(row, attributes, errors)
+        if errors:
+            self._spare(row, attributes.get("code"), errors if is_derived else [])
+            return None, errors
+        self._code_only += known == 1 and not is_derived
+        return Room.from_dict(attributes), []
+
+    def _spare(self, row: Row, code: str | None, errors: Sequence[RowError]) -> None:
+        """Keep the room of a refused row, or all rooms if its code is not certain, such as one from a wrong value."""
+        if not self._request.replacement:
+            return
+        if code is None or not self._survey.code_values(row).keys().isdisjoint(error.column for error in errors):
+            self.unidentified += 1
+        else:
+            self._codes.spare(code)
+
+    def _derive_code(self, row: Row, attributes: dict[str, Any], errors: list[RowError]) -> None:
+        values = self._survey.code_values(row)
+        if self._survey.code_from or any(value not in (None, "") for value in values.values()):
+            # Even for an invalid row, so that correcting it does not change the codes of later rows.
+            attributes["code"] = self._unused(derived_code(values), row)
+        elif not errors:
+            errors.append(row.error(self._code_column, None, NOTHING_TO_DERIVE_FROM))
 
     def _duplicate_errors(self, row: Row, code: str, *, is_valid: bool) -> list[RowError]:
         """Return an error if an earlier valid row has the same code."""
@@ -189,31 +323,24 @@ class _Reading:
         if times == 1 or number is None:
             return []
         expected = "Must be unique in the file"
-        return [row.error(self._request.columns["code"], code, f"{expected}: {row.unit} {number} has it too", expected)]
-
-    def _derived_code(self, row: Row) -> str:
-        # Entered even for an invalid row, so that correcting it does not change the codes of later rows.
-        names = self._request.code_from
-        return self._unused(derived_code({name: row.values.get(name) for name in names} if names else row.values), row)
+        return [row.error(self._code_column, code, f"{expected}: {row.unit} {number} has it too", expected)]
 
     def _unused(self, code: str, row: Row) -> str:
         times, _ = self._codes.enter(code, row.number)
         return code if times == 1 else self._unused(repeated_code(code, times), row)
 
-    def _check_columns(self) -> None:
-        """Reject a file that lacks a column named in the request, or every column."""
-        if not self._read:
-            return
-        named = [*self._request.mapped.values(), *self._request.code_from]
-        missing = [name for name in named if name in self._missing]
-        has_none = self._missing >= set(self._request.columns.values())
-        if missing or has_none:
-            what = ", ".join(missing or self._request.columns.values())
-            present = ", ".join(self._some_columns())
-            raise UnusableFileError(
-                f"No row has {'the column' if missing else 'any of the columns'} {what}: name the right ones with "
-                f"--map (IMPORT_MAP) or --code-from (IMPORT_CODE_FROM). Columns in the file: {present or 'none'}"
-            )
+    @property
+    def _code_column(self) -> str:
+        return self._survey.format.columns.get("code", "code")
 
-    def _some_columns(self) -> tuple[str, ...]:
-        return tuple(printable(name, _COLUMN_NAME_MAX) for name in sorted(self._columns)[:_COLUMNS_NAMED_MAX])
+
+def _without_half_a_place(names: Sequence[str]) -> tuple[str, ...]:
+    is_half = ("latitude" in names) != ("longitude" in names)
+    return tuple(name for name in names if not (is_half and name in ("latitude", "longitude")))
+
+
+def _shortened(value: Any) -> str:
+    if isinstance(value, list):  # the cells of a row
+        value = ",".join(map(str, value))
+    text = value or "" if isinstance(value, str | None) else json.dumps(value, default=str, ensure_ascii=False)
+    return printable(text, _EXAMPLE_MAX)

@@ -74,6 +74,8 @@ def test_the_function_gets_its_settings_from_the_parameters(stack: dict[str, Any
         "CACHE_CONTROL": "",
         "CORS_ALLOW_ORIGIN": "*",
         "PUBLIC_URL": "",
+        "PRICE_CURRENCY": "Euros",
+        "PRICE_UNIT": "day",
         **dict.fromkeys(
             [
                 "POSTGRES_HOSTNAME",

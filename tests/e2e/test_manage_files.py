@@ -10,34 +10,30 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
-from schema import upgrade
 from tests.e2e.test_manage import serving
 from tests.support.commands import clean_environ, get
 from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
 from tests.support.paths import SHARED
+from tests.support.room_files import xlsx_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from pg8000.native import Connection
 
 CSV = "code,size,price,latitude,longitude\r\na,20,40,53.55,9.99\r\nb,21,,,\r\n"
 MAPPED = ("--map", "price=cold_rent,size=living_space", "--round")
 
 
-@pytest.fixture
-def database(empty_database: Mapping[str, str]) -> Mapping[str, str]:
-    """The settings of a database with a room table, which is empty."""
-    upgrade(empty_database, print)
-    return empty_database
-
-
-def rooms_of(database: Mapping[str, str]) -> object:
+def rooms_of(database: Mapping[str, str]) -> Any:
     return run_sql(database, "SELECT code, size, price, latitude, longitude FROM room ORDER BY id")
 
 
@@ -57,7 +53,7 @@ def test_a_file_is_imported_and_exported_as_it_was(tmp_path: Path, database: Map
     assert not list(tmp_path.glob("*.report.jsonl"))
 
 
-@pytest.mark.parametrize("name", ["rooms.ndjson.gz", "rooms.geojson"])
+@pytest.mark.parametrize("name", ["rooms.ndjson.gz", "rooms.geojson", "rooms.json"])
 def test_what_one_database_exports_another_imports(
     tmp_path: Path, database: Mapping[str, str], server: Mapping[str, str], name: str
 ) -> None:
@@ -78,6 +74,20 @@ def test_what_one_database_exports_another_imports(
     run_sql(server, f"DROP DATABASE {other['APPLICATION_DB']} WITH (FORCE)")
 
 
+def test_a_sheet_is_imported_and_what_was_passed_over_said(tmp_path: Path, database: Mapping[str, str]) -> None:
+    table: list[list[object]] = [["Our rooms", None], ["code", "price"], [1001.0, 40], ["Total", 40]]
+    (tmp_path / "rooms.xls").write_bytes(xlsx_of(table))  # not what it is
+
+    result = run_manage(tmp_path, "import", "rooms.xls", "--sheet", "Sheet", environ=database)
+    other = run_manage(tmp_path, "import", "rooms.xls", "--sheet", "Rooms", environ=database)
+
+    assert (
+        "Passed over row 1 above the header: Our rooms\nPassed over row 4 below the rows: Total, 40\n" in result.stdout
+    )
+    assert rooms_of(database) == [["1001", None, 40, None, None]]
+    assert_one_clear_line(other, "There is no sheet Rooms: --sheet (IMPORT_SHEET) takes a name or number of Sheet")
+
+
 def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(
     tmp_path: Path, database: Mapping[str, str]
 ) -> None:
@@ -89,9 +99,13 @@ def test_bad_rows_are_in_the_report_and_the_good_ones_in_the_database(
     result = run_manage(tmp_path, "import", "data/rooms.csv", environ=database)
 
     assert result.returncode == 0
-    assert result.stdout.splitlines()[-2:] == [
+    assert result.stdout.splitlines()[-6:] == [
         "Read 3 rows: 2 rooms added, 0 changed, 0 unchanged; 1 row refused",
-        "For the errors see rooms.csv.report.jsonl",
+        '        1 column size: Must be an integer; --round (IMPORT_ROUND) rounds it, such as "1.5" in line 4',
+        '        1 column price: Must not be negative, such as "-2" in line 4',
+        '        1 column longitude: Required, since there is a latitude, such as "" in line 4',
+        '        1 column latitude: Must be from -90 to 90 degrees, such as "91" in line 4',
+        "Every error is in rooms.csv.report.jsonl",
     ]
     refusals = [json.loads(line) for line in report.read_text().splitlines()]
     assert [(each["line"], each["column"], each["value"]) for each in refusals] == [
@@ -108,21 +122,96 @@ def test_an_attribute_without_a_column_lists_the_columns(tmp_path: Path, databas
 
     result = run_manage(tmp_path, "import", "rooms.csv", environ=database)
 
-    summary, unknown = result.stdout.splitlines()[-2:]
+    _, summary, *_, unknown = result.stdout.splitlines()
+    assert "Not read, but looks right: rent like price: --map price=rent" in result.stdout.splitlines()
     assert summary == "Read 1 row: 1 room added, 0 changed, 0 unchanged; 0 rows refused"
     assert unknown == (
         "No row has a column for price: unknown in new rooms, unchanged in others; "
-        "name the columns with --map (the file has code, latitude, longitude, rent, size)"
+        "name the columns with --map (the file has rent, code, latitude, longitude, size)"
     )
 
 
-@pytest.mark.parametrize(("name", "text"), [("a.csv", "code,price\n"), ("a.ndjson", ""), ("a.json", "[]")])
+@pytest.mark.parametrize(("name", "text"), [("a.csv", "code,price\n"), ("a.json", "[]")])
 def test_a_file_without_rows_is_reported(tmp_path: Path, database: Mapping[str, str], name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
 
     result = run_manage(tmp_path, "import", name, environ=database)
 
-    assert (result.returncode, result.stdout.splitlines()[-1], result.stderr) == (0, "The file has no rows", "")
+    assert (result.returncode, result.stderr) == (1, f"Error: {name} was not imported. The file has no rows\n")
+
+
+def test_a_file_of_which_no_row_is_accepted_is_a_failure(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "a.csv").write_text("code,price\na,free\nb,on request\n,\n")
+
+    result = run_manage(tmp_path, "import", "a.csv", environ=database)
+
+    assert (result.returncode, result.stderr) == (1, "Error: a.csv was not imported. No row was accepted\n")
+    assert result.stdout.splitlines()[1:3] == [
+        "Read 3 rows: 0 rooms added, 0 changed, 0 unchanged; 2 rows refused, 1 blank",
+        '        2 column price: Must be a number: digits, and a point before decimals, such as "free" in line 2',
+    ]
+
+
+def test_unchanged_rooms_are_accepted_rows(tmp_path: Path, database: Mapping[str, str]) -> None:
+    (tmp_path / "a.csv").write_text("code,price\na,1\nb,free\n")
+
+    statuses = [run_manage(tmp_path, "import", "a.csv", environ=database).returncode for _ in range(2)]
+
+    assert statuses == [0, 0]
+
+
+def test_the_rarest_of_many_reasons_are_only_counted(tmp_path: Path, database: Mapping[str, str]) -> None:
+    lines = ['{"code": "a", "price": "?"}'] * 2
+    lines += ["[]", *(f'{{"code": {code}}}' for code in ('"\\u0000"', "1.5", f'"{"x" * 37}"'))]
+    lines += [f'{{"size": {size}}}' for size in (-1, '"?"', 0.5, "1e99")]
+    lines += ['{"price": -1}', '{"price": 0.5}', '{"latitude": 91, "longitude": 181}', '{"latitude": 1}']
+    (tmp_path / "a.ndjson").write_text("\n".join(lines))
+
+    said = run_manage(tmp_path, "import", "a.ndjson", environ=database).stdout.splitlines()
+
+    assert said[2].startswith("        2 ")
+    assert said[12] == "          and 5 more reasons, which are rarer"
+
+
+def test_a_stock_replaces_the_rooms_after_a_question(
+    tmp_path: Path, database: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "all.csv").write_text("code,price\n" + "".join(f"{code},1\n" for code in "abcdefghij"))
+    (tmp_path / "stock.csv").write_text("code,price\n" + "".join(f"{code},2\n" for code in "abcdefghi"))
+    run_manage(tmp_path, "import", "all.csv", environ=database)
+    command = ("import", "stock.csv", "--replace")
+
+    unasked = run_manage(tmp_path, *command, environ=database)
+    dry = run_manage(tmp_path, *command, "--dry-run", environ=database)
+    too_many = run_manage(tmp_path, *command, "--yes", "--max-removed", "0", environ=database)
+    monkeypatch.setattr("manage._has_terminal", lambda: True)
+    refused = run_manage(tmp_path, *command, environ=database, answer="n\n")
+    before = rooms_of(database)
+    agreed = run_manage(tmp_path, *command, environ=database, answer="y\n")
+
+    assert (unasked.returncode, "there is no terminal: use --yes" in unasked.stderr) == (2, True)
+    assert dry.stdout.startswith("Read 9 rows: 0 rooms would be added, 9 changed, 0 unchanged, 1 removed; 0 rows")
+    assert_one_clear_line(too_many, "1 of 10 rooms are not in the file", "more than 0", "--max-removed 1")
+    assert (refused.returncode, "1 of 10 rooms are not in stock.csv. Remove them?" in refused.stdout) == (1, True)
+    assert refused.stderr == "Error: stock.csv was not imported. Nothing was changed, as you answered\n"
+    assert (len(before), {price for _, _, price, *_ in before}) == (10, {1})
+    assert "Read 9 rows: 0 rooms added, 9 changed, 0 unchanged, 1 removed; 0 rows refused" in agreed.stdout
+    assert [code for code, *_ in rooms_of(database)] == list("abcdefghi")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--max-removed", "5"], "--max-removed requires --replace"),
+        (["--replace", "--yes", "--max-removed", "many"], "--max-removed: 'many' is neither a number of rooms"),
+    ],
+)
+def test_a_wrong_limit_of_removals_is_explained(tmp_path: Path, arguments: list[str], said: str) -> None:
+    (tmp_path / "rooms.csv").write_text(CSV)
+
+    result = run_manage(tmp_path, "import", "rooms.csv", *arguments)
+
+    assert (result.returncode, said in result.stderr) == (2, True)
 
 
 def test_a_dry_run_and_a_strict_one_change_nothing(tmp_path: Path, database: Mapping[str, str]) -> None:
@@ -150,9 +239,8 @@ def test_a_dry_run_and_a_strict_one_change_nothing(tmp_path: Path, database: Map
         (["rooms.csv", "--report", "rooms.csv"], 1, "name another file with --report"),
         (["rooms.csv", "--report", "nowhere/x"], 1, "Error: There is no folder nowhere\n"),
         (["rooms.csv", "--report", "rooms.txt/x"], 1, "Error: There is no folder rooms.txt\n"),
-        (["rooms.txt"], 1, "or give --format"),
+        (["rooms.txt", "--format", "geojson"], 1, "The file is neither a FeatureCollection nor"),
         (["rooms.csv", "--map", "price=rent"], 1, "No row has the column rent"),
-        (["rooms.csv", "--map", "price=rent"], 1, "; for errors in rows see rooms.csv.report.jsonl\n"),
         (["broken.csv.gz"], 1, "The compressed data is cut off or damaged"),
     ],
 )
@@ -181,13 +269,12 @@ def test_a_database_without_the_table_is_left_as_it_is(tmp_path: Path, empty_dat
     assert run_sql(empty_database, "SELECT to_regclass('room')") == [[None]]
 
 
-@pytest.mark.parametrize("name", ["x.json", "x.json.gz", "x.JSON", "x.xlsx"])
+@pytest.mark.parametrize("name", ["x.txt", "x.ods.gz", "x.XLSX", "json"])
 def test_an_export_names_the_formats_that_it_writes(tmp_path: Path, name: str) -> None:
     result = run_manage(tmp_path, "export", name)
 
-    said = (
-        f"Error: The name must end with one of .csv, .ndjson, .jsonl, .geojson, optionally with .gz: {name!r}; or give"
-    )
+    names = ".csv, .ndjson, .jsonl, .geojsonl, .geojson, .json"
+    said = f"Error: The name must end with one of {names}, optionally with .gz: {name!r};"
     assert (result.returncode, said in result.stderr, "Traceback" in result.stderr) == (2, True, False)
     assert list(tmp_path.iterdir()) == []
 
@@ -205,31 +292,26 @@ def test_an_export_that_fails_leaves_the_older_file(tmp_path: Path, empty_databa
     assert not list(tmp_path.glob("*.part"))
 
 
-def reading(tmp_path: Path, database: Mapping[str, str]) -> subprocess.Popen[str]:
-    """Import from the standard input, wait until the transaction has begun."""
-    command = [sys.executable, MANAGE, "import", "-", "--format", "ndjson"]
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env={**clean_environ(), **database},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin
-    process.stdin.write('{"code": "a"}\n' + '{"code": 1}\n' * 10)
-    process.stdin.flush()
-    with connect(read_postgres_settings({**database, "APPLICATION_DB": "postgres"})) as admin:
-        for _ in range(400):
-            ((count,),) = admin.run(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = :name AND state = 'idle in transaction'",
-                name=database["APPLICATION_DB"],
-            )
-            if count:
-                return process
-            admin.run("SELECT pg_sleep(0.05)")
-    pytest.fail(f"it never began: {process.communicate()}")
+@contextmanager
+def waiting(tmp_path: Path, database: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str], Connection]]:
+    """An import that waits in its transaction, and the connection of the writer that it waits for."""
+    (tmp_path / "rooms.ndjson").write_text('{"code": "a"}\n' + '{"code": 1}\n' * 10)
+    with connect(read_postgres_settings(database)) as other:
+        other.run("BEGIN")
+        other.run("LOCK TABLE room IN SHARE MODE")
+        process = subprocess.Popen(
+            [sys.executable, MANAGE, "import", "rooms.ndjson"],
+            cwd=tmp_path,
+            env={**clean_environ(), **database},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        said = [process.stdout.readline() for _ in range(2)]
+        assert said == ["Writing\n", "Waiting until other writers, such as an import, have finished\n"]
+        yield process, other
+        other.run("ROLLBACK")
 
 
 def test_what_is_not_a_file_is_neither_deleted_nor_replaced(tmp_path: Path, database: Mapping[str, str]) -> None:
@@ -249,22 +331,21 @@ def test_what_is_not_a_file_is_neither_deleted_nor_replaced(tmp_path: Path, data
 def test_ctrl_c_is_one_line_and_nothing_is_imported(
     tmp_path: Path, database: Mapping[str, str], number: signal.Signals
 ) -> None:
-    process = reading(tmp_path, database)
-    process.send_signal(number)
-    output, errors = process.communicate()
+    with waiting(tmp_path, database) as (process, _):
+        process.send_signal(number)
+        output, errors = process.communicate()
 
     assert (process.returncode, output, errors) == (130, "", "Stopped: no partial import remains; run it again\n")
     assert rooms_of(database) == []
 
 
 def test_a_lost_connection_is_one_line_and_imports_nothing(tmp_path: Path, database: Mapping[str, str]) -> None:
-    process = reading(tmp_path, database)
-    with connect(read_postgres_settings({**database, "APPLICATION_DB": "postgres"})) as admin:
-        admin.run(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name",
-            name=database["APPLICATION_DB"],
+    with waiting(tmp_path, database) as (process, other):
+        other.run(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    _, errors = process.communicate()
+        _, errors = process.communicate()
 
     assert process.returncode == 1
     assert len(errors.splitlines()) == 1
@@ -311,7 +392,7 @@ def test_imported_listings_of_hamburg_are_served_at_once(clone: Path) -> None:
         ]
         server.press_ctrl_c()
 
-    assert result.stdout.endswith("Read 12,500 rows: 12,500 rooms added, 0 changed, 0 unchanged; 0 rows refused\n")
+    assert "Read 12,500 rows: 12,500 rooms added, 0 changed, 0 unchanged; 0 rows refused\n" in result.stdout
     distances_m = [room["distance_m"] for room in json.loads(body)]
     assert (status, len(distances_m), distances_m) == (200, 20, sorted(distances_m))
     assert totals == [12_500 + 12, 12_500 + 12 - 80]  # 80 have no place

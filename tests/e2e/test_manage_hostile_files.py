@@ -13,7 +13,7 @@ import pytest
 
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
-from tests.e2e.test_manage_files import CSV, database, rooms_of
+from tests.e2e.test_manage_files import CSV, rooms_of
 from tests.support.commands import clean_environ
 from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["database"]  # a fixture
 BAD = "c,?,,,\n"
 
 
@@ -94,7 +93,8 @@ def test_a_summary_that_cannot_be_written_has_a_status_of_its_own(tmp_path: Path
             text=True,
         )
         assert process.stdout
-        assert process.stdout.readline() == "Writing, after other writers have finished\n"
+        assert process.stdout.readline() == "Writing\n"
+        assert process.stdout.readline().startswith("Waiting until other writers")
         process.stdout.close()
         other.run("COMMIT")
         with process:
@@ -109,7 +109,7 @@ def test_a_summary_that_cannot_be_written_has_a_status_of_its_own(tmp_path: Path
 def test_an_export_to_a_full_disk_fails(tmp_path: Path, database: Mapping[str, str]) -> None:
     result = shell(tmp_path, "exec > /dev/full", "export", environ=database)
 
-    assert (result.returncode, result.stderr) == (1, "Error: stdout: [Errno 28] No space left on device\n")
+    assert (result.returncode, result.stderr) == (1, "Error: stdout: No space left on device\n")
 
 
 @pytest.mark.parametrize(
@@ -129,22 +129,22 @@ def test_names_are_escaped_on_the_terminal(
 
     result = start_manage(tmp_path, "import", name, environ={**database, "PYTHONIOENCODING": "latin-1"})
 
-    assert (result.returncode, result.stderr) == (0, "")
+    assert result.returncode == (1 if "?" in text else 0)  # 1 if no row is a room
     assert shown in result.stdout
-    assert "\x1b" not in result.stdout
+    assert "\x1b" not in result.stdout + result.stderr
 
 
 def test_names_are_escaped_in_errors(tmp_path: Path, database: Mapping[str, str]) -> None:
-    (tmp_path / "\x1b[31m.csv").write_text("code,\x1b[32m,\x1b[32m\n")
+    (tmp_path / "\x1b[31m.csv").write_text("a,\x1b[32m\n1,2\n")
 
     result = run_manage(tmp_path, "import", "\x1b[31m.csv", environ=database)
 
-    assert_one_clear_line(result, "\\x1b[31m.csv was not imported", "repeats \\x1b[32m")
+    assert_one_clear_line(result, "\\x1b[31m.csv was not imported", "Columns in the file: \\x1b[32m, a")
     assert "\x1b" not in result.stderr
 
 
 def test_very_many_refusals_are_counted_by_their_reasons(tmp_path: Path, database: Mapping[str, str]) -> None:
-    (tmp_path / "rooms.csv").write_text("code,price\n" + ",x\n" * 9_000 + "1\n" * 1_500)
+    (tmp_path / "rooms.csv").write_text("code,price\n" + "a,x\n" * 9_000 + "1\n" * 1_500)
 
     result = run_manage(tmp_path, "import", "rooms.csv", environ=database)
 
@@ -154,9 +154,9 @@ def test_very_many_refusals_are_counted_by_their_reasons(tmp_path: Path, databas
     ]
     assert result.stdout.splitlines()[1:5] == [
         "Read 10,500 rows: 0 rooms added, 0 changed, 0 unchanged; 10,500 rows refused",
-        "The first 10,000 errors are in rooms.csv.report.jsonl. All errors by reason:",
-        f"        9,000 column price: {reasons[0][1]}",
-        f"        1,500 {reasons[1][1]}",
+        f'    9,000 column price: {reasons[0][1]}, such as "x" in line 2',
+        f'    1,500 {reasons[1][1]}, such as "1" in line 9002',
+        "The first 10,000 of 10,500 errors, and the number of each, are in rooms.csv.report.jsonl",
     ]
     lines = [json.loads(line) for line in (tmp_path / "rooms.csv.report.jsonl").read_text().splitlines()]
     assert [line["line"] for line in lines[:-2]] == list(range(2, 10_002))

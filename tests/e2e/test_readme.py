@@ -14,10 +14,12 @@ from uuid import uuid4
 
 import pytest
 
+from devtools.database import insert_rooms, sample_rooms
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from schema.reader_login import READER
+from tests.contracts.room_repository import a_room
 from tests.support.commands import clean_environ, free_port, get, running
 from tests.support.engine import docker, ensure_docker
 from tests.support.paths import ROOT
@@ -174,8 +176,12 @@ def test_a_gis_opens_the_rooms_as_a_layer(catalogue: int) -> None:
 def test_the_commands_of_the_virtual_environment_run(clone: Path, command: str, empty_database: dict[str, str]) -> None:
     environ = {**clean_environ(), **empty_database}
     (clone / "rooms.csv").write_text("code,size,price,latitude,longitude\na,20,40,53.55,9.99\n")
-    if "manage.py import " in command or "manage.py export " in command:
+    if re.search("manage.py (import|export|add|change|remove) ", command):
         upgrade(empty_database, print)
+    if re.search("manage.py (change|remove) ", command):
+        with connect(read_postgres_settings(empty_database)) as owner:
+            insert_rooms(owner, [a_room(code="garden"), *sample_rooms()])
+    command = command.replace("manage.py remove ", "manage.py remove --yes ")  # there is no terminal
 
     subprocess.run(command, shell=True, cwd=clone, env=environ, capture_output=True, timeout=60, check=True)  # noqa: S602 - the README's own
 

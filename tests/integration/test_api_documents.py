@@ -75,6 +75,31 @@ def test_a_document_is_served_as_it_was_written(invoke: Invoke, path: str, conte
     assert head == {**answer, "body": ""}
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
+def test_a_document_says_what_prices_are_here(invoke: Invoke, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setenv("PRICE_CURRENCY", "Swiss francs")
+    monkeypatch.setenv("PRICE_UNIT", "month")
+
+    body = invoke({**an_event(), "path": path})["body"]
+
+    assert "rooms whose price is less than this. Swiss francs a month." in body
+    assert "Euros a day" not in body
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [*(("PRICE_CURRENCY", value) for value in ("<b>", 'a"', "a\\", "x" * 41)), ("PRICE_UNIT", "minute")],
+)
+def test_a_wrong_meaning_of_prices_is_in_the_log(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+
+    answer = invoke({**an_event(), "path": "/docs"})
+
+    assert (answer["statusCode"], f"{variable} is not " in capsys.readouterr().out) == (500, True)
+
+
 def test_the_page_is_shown_in_no_frame(invoke: Invoke) -> None:
     answer = invoke({**an_event(), "path": "/docs"})
 

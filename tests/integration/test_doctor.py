@@ -24,6 +24,7 @@ from rentomatic.repository.postgresrepo import PostgresRepo
 from schema import upgrade
 from schema.reader_login import READER
 from tests.contracts.room_repository import a_room
+from tests.contracts.room_writer import updates
 from tests.support.commands import free_port
 from tests.support.events import an_event
 from tests.support.injectors import (
@@ -616,13 +617,13 @@ def test_rooms_are_imported_once_a_deferrable_constraint_is_gone(
     writer = PostgresRoomWriter(empty_database)
 
     with pytest.raises(SettingsError, match=r"run manage.py doctor"):
-        writer.write(ROOMS)
+        writer.write(updates(ROOMS))
     findings = examine(patient)
     assert_only(findings, "indexes", Verdict.WRONG, 'ALTER TABLE room DROP CONSTRAINT "own"')
     follow(findings[CHECKS.index("indexes")].remedy, owner, empty_database, patient)
 
     assert {result.verdict for result in examine(patient)} == {Verdict.OK}
-    assert writer.write(ROOMS).added == len(ROOMS)
+    assert writer.write(updates(ROOMS)).added == len(ROOMS)
 
 
 def test_an_index_in_the_opposite_direction_is_as_good(patient: dict[str, str], owner: Connection) -> None:

@@ -19,12 +19,15 @@ from rentomatic.repository.postgresrepo import PostgresRepo
 from tests.contracts.room_repository import a_room
 from tests.support.canaries import assert_no_canary
 from tests.support.events import an_event
+from tests.support.paths import ROOT
+from tests.support.room_files import xlsx_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from mypy_boto3_s3 import S3Client
+    from openpyxl import Workbook
     from pg8000.native import Connection
 
     Land = Callable[..., dict[str, Any]]
@@ -105,7 +108,9 @@ def report_of(s3: S3Client, key: str) -> list[Any]:
 
 def outcome(read: int = 1, added: int = 1, unchanged: int = 0, reasons: Sequence[Any] = ()) -> dict[str, Any]:
     counts = {"read": read, "added": added, "changed": 0, "unchanged": unchanged, "refused": len(reasons)}
-    return {**counts, "missing_columns": [], "columns": [], "reasons": list(reasons)}
+    apart = {"blank": 0, "code_only": 0, "removed": 0, "unidentified": 0}
+    columns = {"missing_columns": [], "columns": [], "more_columns": 0}
+    return {**counts, **columns, "reasons": list(reasons), **apart, "notes": [], "warnings": []}
 
 
 def test_a_file_that_lands_is_imported_and_reported_of(
@@ -114,7 +119,15 @@ def test_a_file_that_lands_is_imported_and_reported_of(
     answer = land({KEY: ROOM + b"b,20,-1,,\n"})
 
     refusal = {"line": 3, "column": "price", "value": "-1", "reason": "Must not be negative"}
-    expected = outcome(read=2, reasons=[{"column": "price", "reason": "Must not be negative", "count": 1}])
+    reason = {
+        "column": "price",
+        "reason": "Must not be negative",
+        "count": 1,
+        "unit": "line",
+        "number": 3,
+        "value": "-1",
+    }
+    expected = outcome(read=2, reasons=[reason])
     assert answer == {"imports": [{"key": KEY, **expected}]}
     assert PostgresRepo(server).list() == [a_room(code="a")]
     assert report_of(s3, KEY) == [refusal, expected]
@@ -150,12 +163,82 @@ def test_the_environment_says_how_columns_become_rooms(
     assert (room.price, room.size) == (41, 20)
 
 
+def test_settings_beside_a_file_win_over_the_environment(
+    land: Land, s3: S3Client, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPORT_MAP", "price=rent")
+    monkeypatch.setenv("IMPORT_ROUND", "true")
+    settings = 'numbers = "1.200,50"\nformat = "csv"\n[map]\nprice = "Miete, täglich"\n'.encode()
+    file = 'code;"Miete, täglich"\na;1.234,56\n'.encode()
+
+    s3.put_object(Bucket=BUCKET, Key=f"{KEY}.settings.toml", Body=settings)
+    answer = land({KEY: file, f"{KEY}.settings.toml": settings})
+
+    assert [each["key"] for each in answer["imports"]] == [KEY]
+    assert [room.price for room in PostgresRepo(server).list()] == [1235]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (b"price_per = 'month'", "price_per is not an option: do you mean price-per?"),
+        (b"format = 'exe'", "format must be one of csv, "),
+        (b"map = 1.5", "map must be text, a number, true or false, a list of texts, or a table of texts"),
+        (b"map", "must be TOML: "),
+        (b"\xff", "must be UTF-8"),
+        (b"#" * 65_537, "must have at most 65,536 bytes"),
+    ],
+)
+def test_wrong_settings_beside_a_file_are_in_its_report(land: Land, s3: S3Client, settings: bytes, said: str) -> None:
+    (answer,) = land({f"{KEY}.settings.toml": settings, KEY: ROOM})["imports"]
+
+    assert answer["error"].startswith(f"{KEY}.settings.toml: {said}")
+    assert report_of(s3, KEY) == [{"error": answer["error"]}]
+
+
+def test_a_sheet_that_lands_is_read_as_the_settings_say(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add(book: Workbook) -> None:
+        book.create_sheet("Rooms")
+        for row in (["Our rooms"], ["code", "price"], ["a", 40]):
+            book["Rooms"].append(row)
+
+    monkeypatch.setenv("IMPORT_SHEET", "Rooms")
+    (answer,) = land({"incoming/rooms": xlsx_of([["no rooms"]], add)})["imports"]
+
+    assert answer["added"] == 1
+    assert "Passed over row 1 above the header: Our rooms" in answer["notes"]
+    assert PostgresRepo(server).list() == [a_room(code="a", price=40, size=None, latitude=None, longitude=None)]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_polygons_that_land_are_places_if_a_setting_says_so(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch, *, is_told: bool
+) -> None:
+    monkeypatch.setenv("IMPORT_CENTROID", str(is_told).lower())
+
+    (answer,) = land({"incoming/rooms": (ROOT / "tests/cases/import/polygon.geojson").read_bytes()})["imports"]
+
+    assert answer.get("added", 0) == is_told
+    assert len(PostgresRepo(server).list()) == is_told
+
+
+def test_an_encoding_is_that_of_a_setting(
+    land: Land, server: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPORT_ENCODING", "cp1252")
+
+    land({"incoming/rooms": ROOM.replace(b"a,", b"\xfc,")})
+
+    assert PostgresRepo(server).list() == [a_room(code="ü")]
+
+
 @pytest.mark.parametrize(
     ("key", "content", "said"),
     [
-        ("incoming/rooms.csv", b"code\n\xff\n", "Line 2 is not UTF-8, it has byte 0xff: convert the file"),
+        ("incoming/rooms.csv", b"code\n\xff\n", "Line 2 is not UTF-8 (byte 0xff). If it should read"),
         ("incoming/rooms.csv.gz", gzip.compress(ROOM, mtime=0)[:-4], "The compressed data is cut off or damaged"),
-        ("incoming/rooms.xlsx", ROOM, "The name must end with one of .csv, .ndjson, .jsonl, .geojson, .json"),
         ("incoming/rooms.geojson", b"{", "The file is not valid JSON after item 0: Expecting value"),
     ],
 )
@@ -249,11 +332,13 @@ def test_a_report_that_lacks_its_end_gets_it_when_lambda_tries_again(
 
 
 def test_very_many_refusals_are_counted_at_the_end_of_the_report(land: Land, s3: S3Client) -> None:
-    (answer,) = land({"incoming/a.csv.gz": gzip.compress(b"code,price\n" + b",x\n" * 10_001)})["imports"]
+    (answer,) = land({"incoming/a.csv.gz": gzip.compress(b"code,price,street\n" + b",x,A\n" * 10_001)})["imports"]
 
     *refusals, counts, summary = report_of(s3, "incoming/a.csv.gz")
     assert [refusal["line"] for refusal in refusals] == list(range(2, 10_002))
-    assert (counts["column"], counts["count"], [counts]) == ("price", 10_001, summary["reasons"])
+    assert (counts["column"], counts["count"]) == ("price", 10_001)
+    assert summary["reasons"] == [{**counts, "unit": "line", "number": 2, "value": "x"}]
+    assert summary["error"] == "No row was accepted"
     assert {"key": "incoming/a.csv.gz", **summary} == answer
 
 

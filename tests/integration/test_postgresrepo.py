@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import closing
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +14,7 @@ from devtools.database import insert_rooms
 from rentomatic import __version__
 from rentomatic.domain.errors import RepositoryError, SettingsError, UnavailableError
 from rentomatic.domain.room_filters import parse_filters
+from rentomatic.postgres import room_sql
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
 from rentomatic.postgres.wire import pipelined_connection as one_round_trip
@@ -89,6 +91,12 @@ class TestPostgresRepoByThePublicInterface(ByThePublicInterface, TestPostgresRep
 
 class TestPostgresRepoSearchedByThePublicInterface(ByThePublicInterface, TestPostgresRepoSearched):
     pass
+
+
+class TestPostgresRepoSearchedRepeatedly(TestPostgresRepoSearched):
+    @pytest.fixture(autouse=True)
+    def as_if_asked_before(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(room_sql, "_requests", lambda _search: count(1))
 
 
 class TestPostgresRepoOnTheFirstRevision(TestPostgresRepo):

@@ -11,7 +11,7 @@ import pytest
 from pg8000.native import literal
 
 from devtools.database import insert_rooms
-from rentomatic.domain.errors import RepositoryError, SettingsError
+from rentomatic.domain.errors import RepositoryError, SettingsError, UnavailableError
 from rentomatic.domain.room_import import WrittenRooms
 from rentomatic.postgres import room_writer as postgres_room_writer
 from rentomatic.postgres.connection import connect
@@ -20,7 +20,7 @@ from rentomatic.postgres.settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
 from schema import upgrade
 from tests.contracts.room_repository import a_room
-from tests.contracts.room_writer import RoomWriterContract, WritableOf
+from tests.contracts.room_writer import AgreedRemoval, RoomWriterContract, WritableOf, updates
 from tests.support.canaries import PASSWORD
 from tests.support.injectors import Proxy
 
@@ -91,19 +91,19 @@ def test_what_is_equal_is_not_even_touched(importer: Mapping[str, str], admin: C
         )
 
     writer = PostgresRoomWriter(importer)
-    writer.write(COMING)
+    writer.write(updates(COMING))
     before = traces()
 
-    assert writer.write(COMING) == WrittenRooms(0, 0, 3)
+    assert writer.write(updates(COMING)) == WrittenRooms(0, 0, 3)
     assert traces() == before
 
 
 def test_only_a_room_that_is_new_takes_a_number(importer: Mapping[str, str], admin: Connection) -> None:
     writer = PostgresRoomWriter(importer)
-    writer.write([a_room(price=1)])
+    writer.write(updates([a_room(price=1)]))
     for price in range(2, 5):
-        assert writer.write([a_room(price=price)]) == WrittenRooms(0, 1, 0)
-    writer.write([a_room(code="another")])
+        assert writer.write(updates([a_room(price=price)])) == WrittenRooms(0, 1, 0)
+    writer.write(updates([a_room(code="another")]))
 
     before, after = admin.run("SELECT id FROM room ORDER BY id")[-2:]
     assert after[0] == before[0] + 1
@@ -122,12 +122,12 @@ def test_a_broken_connection_writes_all_rooms_or_none(
         insert_rooms(admin, THERE)
         proxy.break_after = bytes_
         try:
-            proxied.write(COMING)
+            proxied.write(updates(COMING))
         except RepositoryError:
             rooms = PostgresRepo(importer).list()
             seen.add(str(rooms))
             assert rooms in (THERE, AFTER)
-            PostgresRoomWriter(importer).write(COMING)
+            PostgresRoomWriter(importer).write(updates(COMING))
             assert PostgresRepo(importer).list() == AFTER
         else:
             break
@@ -142,7 +142,7 @@ def test_a_server_that_dies_leaves_nothing_written(
 ) -> None:
     statements: list[str] = []
     before_each_statement(lambda _connection, sql: statements.append(sql))
-    PostgresRoomWriter(importer).write(COMING, is_dry_run=True)
+    PostgresRoomWriter(importer).write(updates(COMING), is_dry_run=True)
     number = len(statements) + 2  # those that a dry run leaves out: to lock, and to write
 
     for fatal in range(1, number):
@@ -154,7 +154,7 @@ def test_a_server_that_dies_leaves_nothing_written(
 
         before_each_statement(kill)
         with pytest.raises(RepositoryError):
-            PostgresRoomWriter(importer).write(COMING)
+            PostgresRoomWriter(importer).write(updates(COMING))
         assert PostgresRepo(importer).list() == THERE
 
 
@@ -165,7 +165,7 @@ def test_readers_see_the_rooms_as_they_were_until_all_are_written(
     before_each_statement(lambda _connection, _sql: seen.append(reader.list()))
     seen: list[Sequence[Room]] = []
 
-    PostgresRoomWriter(importer).write(COMING)
+    PostgresRoomWriter(importer).write(updates(COMING))
 
     assert len(seen) > 8
     assert all(rooms == THERE for rooms in seen)
@@ -189,7 +189,7 @@ def test_an_import_has_no_time_limit_but_notices_a_dead_server(
             found.add((*shown, connection.socket.deadline, *on_socket))
 
     before_each_statement(look)
-    PostgresRoomWriter(importer).write(COMING)
+    PostgresRoomWriter(importer).write(updates(COMING))
 
     # But once only the server has work to do: then a client that sleeps is not to keep the table.
     limited = [("0", "0", idle, "0", float("inf"), 1, 60_000) for idle in ("0", "1min")]
@@ -205,10 +205,10 @@ def test_two_imports_at_once_wait_for_each_other(importer: Mapping[str, str]) ->
         may_go_on.wait(30)
         yield a_room(code="y", price=1)
 
-    first = Thread(target=lambda: PostgresRoomWriter(importer).write(slow()))
+    first = Thread(target=lambda: PostgresRoomWriter(importer).write(updates(slow())))
     first.start()
     assert is_staging.wait(30)
-    PostgresRoomWriter(importer).write([a_room(code="y", price=2), a_room(code="x", price=2)])
+    PostgresRoomWriter(importer).write(updates([a_room(code="y", price=2), a_room(code="x", price=2)]))
     may_go_on.set()
     first.join()
 
@@ -225,7 +225,7 @@ def test_many_imports_of_the_same_rooms_in_other_orders_all_succeed(
     def write(number: int) -> None:
         ordered = codes if number % 2 else codes[::-1]
         try:
-            PostgresRoomWriter(importer).write([a_room(code=code, price=number) for code in ordered])
+            PostgresRoomWriter(importer).write(updates([a_room(code=code, price=number) for code in ordered]))
         except RepositoryError as error:
             errors.append(error)
 
@@ -240,7 +240,7 @@ def test_many_imports_of_the_same_rooms_in_other_orders_all_succeed(
 
 
 def test_the_planner_knows_of_many_new_rooms_at_once(server: Mapping[str, str], admin: Connection) -> None:
-    PostgresRoomWriter(server).write(a_room(code=str(number)) for number in range(1_000))
+    PostgresRoomWriter(server).write(updates(a_room(code=str(number)) for number in range(1_000)))
 
     assert admin.run("SELECT reltuples FROM pg_class WHERE relname = 'room'") == [[1_000]]
 
@@ -255,7 +255,7 @@ def test_memory_does_not_depend_on_how_many_rooms_there_are(
         gc.collect()
         tracemalloc.start()
         rooms = (a_room(code=str(each)) for each in range(number))
-        PostgresRoomWriter(server).write(rooms, is_dry_run=True)
+        PostgresRoomWriter(server).write(updates(rooms), is_dry_run=True)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return peak
@@ -266,7 +266,7 @@ def test_memory_does_not_depend_on_how_many_rooms_there_are(
 
 def test_a_missing_table_is_reported_with_the_remedy(empty_database: Mapping[str, str]) -> None:
     with pytest.raises(SettingsError, match=r"run manage.py migrate$"):
-        PostgresRoomWriter(empty_database).write(COMING)
+        PostgresRoomWriter(empty_database).write(updates(COMING))
 
 
 @pytest.mark.parametrize("revision", ["4d4c19952a36", "head"])
@@ -277,14 +277,14 @@ def test_a_table_without_a_unique_code_is_for_the_doctor(
     connection.run("DROP INDEX IF EXISTS room_code_key")
 
     with pytest.raises(SettingsError, match=r"no unique index on code.*: run manage.py doctor for a fix$"):
-        PostgresRoomWriter(empty_database).write(COMING)
+        PostgresRoomWriter(empty_database).write(updates(COMING))
 
 
 def test_a_role_that_may_not_write_gets_an_error(migrated: Mapping[str, str], admin: Connection) -> None:
     insert_rooms(admin, THERE)
 
     with pytest.raises(SettingsError, match="permission denied for table room"):
-        PostgresRoomWriter(migrated).write(COMING)
+        PostgresRoomWriter(migrated).write(updates(COMING))
     assert PostgresRepo(migrated).list() == THERE
 
 
@@ -292,7 +292,7 @@ def test_an_import_waits_for_writers_and_lets_readers_go_on(
     importer: Mapping[str, str], server: Mapping[str, str], migrated: Mapping[str, str], admin: Connection
 ) -> None:
     said: list[str] = []
-    writing = Thread(target=lambda: PostgresRoomWriter(importer, report=said.append).write(COMING))
+    writing = Thread(target=lambda: PostgresRoomWriter(importer, report=said.append).write(updates(COMING)))
     with connect(read_postgres_settings(server)) as other:
         other.run("BEGIN")
         other.run("UPDATE room SET price = 5 WHERE code = 'b'")
@@ -308,4 +308,41 @@ def test_an_import_waits_for_writers_and_lets_readers_go_on(
     writing.join()
 
     assert PostgresRepo(migrated).list() == AFTER
-    assert said == ["Writing, after other writers have finished"]
+    assert said == ["Writing", "Waiting until other writers, such as an import, have finished"]
+
+
+def test_a_writer_with_a_time_limit_is_told_to_come_back(
+    importer: Mapping[str, str], server: Mapping[str, str]
+) -> None:
+    with connect(read_postgres_settings(server)) as other:
+        other.run("BEGIN; LOCK TABLE room IN SHARE ROW EXCLUSIVE MODE")
+        with pytest.raises(UnavailableError, match=r"had the rooms for 0\.01 s$"):
+            PostgresRoomWriter(importer, lock_timeout_s=0.01).write(updates(COMING))
+        other.run("COMMIT")
+
+    assert PostgresRepo(importer).list() == THERE
+    assert PostgresRoomWriter(importer, lock_timeout_s=0.01).write(updates(COMING)) == WrittenRooms(1, 1, 1)
+
+
+def test_a_refused_number_of_rooms_writes_nothing(importer: Mapping[str, str]) -> None:
+    def refuse(written: WrittenRooms) -> None:
+        raise ZeroDivisionError(written.added)
+
+    with pytest.raises(ZeroDivisionError, match="1"):
+        PostgresRoomWriter(importer, approve=refuse).write(updates(COMING))
+    assert PostgresRepo(importer).list() == THERE
+
+
+def test_others_may_write_while_the_user_reads_the_question(server: Mapping[str, str], admin: Connection) -> None:
+    insert_rooms(admin, THERE)
+
+    class Question(AgreedRemoval):
+        def announce(self, removed: int, existing: int) -> None:
+            super().announce(removed, existing)
+            admin.run("SET lock_timeout = '1s'; LOCK TABLE room; SET lock_timeout = 0")  # as a migration does
+            insert_rooms(admin, [a_room(code="late")])
+
+    removal = Question([])
+    PostgresRoomWriter(server).write(updates(COMING), removal)
+
+    assert removal.calls == [("announce", 0, 2), ("check", 1, 3)]

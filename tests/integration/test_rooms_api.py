@@ -197,7 +197,11 @@ def test_geojson_is_a_collection_with_its_links(invoke: Invoke) -> None:
     collection = json.loads(answer["body"])
     links = {link["rel"]: link["href"] for link in collection.pop("links")}
     assert links["next"] == next_url(answer)
-    assert parse_qs(urlsplit(links["self"]).query) == {"count": ["exact"], **{k: [v] for k, v in NEAR.items()}}
+    assert parse_qs(urlsplit(links["self"]).query) == {
+        "count": ["exact"],
+        "f": ["geojson"],
+        **{k: [v] for k, v in NEAR.items()},
+    }
     assert collection["features"][1] == {
         "type": "Feature",
         "id": OTHER_CODE,
@@ -296,6 +300,91 @@ def test_what_a_client_has_already_is_not_sent_again(
     assert invoke(with_headers(event, If_None_Match=tag))["statusCode"] == 200
 
 
+@pytest.mark.parametrize("event", [an_event(limit="2"), a_room_event()])
+def test_an_if_match_that_does_not_hold_is_a_412(invoke: Invoke, event: dict[str, Any]) -> None:
+    tag = header(invoke(event), "ETag") or ""
+
+    for tags in (tag, f'"other", {tag}', "*"):
+        assert invoke(with_headers(event, If_Match=tags))["statusCode"] == 200
+    for tags in ('"other"', f"W/{tag}", "other"):
+        refused = invoke(with_headers(event, If_Match=tags, If_None_Match=tag))
+        assert (refused["statusCode"], json.loads(refused["body"])["type"]) == (412, "PreconditionFailedError")
+    assert invoke(with_headers(a_room_event("nobody-s"), If_Match="*"))["statusCode"] == 404
+
+
+def test_f_chooses_the_format_whatever_is_accepted(invoke: Invoke) -> None:
+    for name, media_type in {
+        "json": "application/json",
+        "geojson": "application/geo+json",
+        "csv": "text/csv; charset=utf-8",
+        "geojsonseq": "application/geo+json-seq",
+    }.items():
+        for event in (
+            an_event(f=name, limit="2"),
+            {**a_room_event(), "multiValueQueryStringParameters": {"f": [name]}},
+        ):
+            answer = invoke(with_headers(event, Accept="image/png"))
+            assert (answer["statusCode"], header(answer, "Content-Type")) == (200, media_type)
+
+
+def test_an_unknown_f_is_a_400_that_lists_the_formats(invoke: Invoke) -> None:
+    for event in (an_event(f="xml"), an_event(f=["csv", "json"])):
+        answer = invoke(event)
+        (error,) = json.loads(answer["body"])["errors"]
+        assert (answer["statusCode"], error["name"]) == (400, "f")
+        assert error["allowed"] == "json, geojson, csv, geojsonseq"
+
+
+@pytest.mark.parametrize("media_type", ["application/geo+json", "text/csv", "application/geo+json-seq"])
+def test_the_next_page_has_the_format_of_this_one(invoke: Invoke, media_type: str) -> None:
+    answer = invoke(with_headers(an_event(limit="1"), Accept=media_type))
+
+    following = invoke(followed(next_url(answer) or ""))
+
+    assert (header(following, "Content-Type") or "").partition(";")[0] == media_type
+
+
+def test_csv_is_saved_under_a_name(invoke: Invoke) -> None:
+    answer = invoke(an_event(f="csv"))
+
+    assert header(answer, "Content-Disposition") == 'attachment; filename="rooms.csv"'
+    assert header(invoke(an_event(f="json")), "Content-Disposition") is None
+
+
+def test_a_geojson_sequence_has_a_feature_in_each_record(invoke: Invoke) -> None:
+    features = json.loads(invoke(an_event(f="geojson"))["body"])["features"]
+
+    records = invoke(an_event(f="geojsonseq"))["body"].split("\x1e")
+
+    assert records[0] == ""
+    assert [json.loads(record) for record in records[1:]] == features
+    assert all(record.endswith("\n") for record in records[1:])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "meant"),
+    [
+        ({"near": "9.99,53.55", "radius_km": "1"}, {"near": ["53.55,9.99"], "radius_km": ["1"]}),
+        ({"bbox": "53.4,9.7,53.7,10.3", "f": "csv"}, {"bbox": ["9.7,53.4,10.3,53.7"], "f": ["csv"]}),
+    ],
+)
+def test_an_empty_page_links_to_the_swapped_place(
+    invoke: Invoke, parameters: dict[str, str], meant: dict[str, list[str]]
+) -> None:
+    answer = invoke(an_event("list_rooms", **parameters))
+
+    link = header(answer, "Link") or ""
+    assert 'rel="related"; title="the same with latitude and longitude swapped"' in link
+    assert parse_qs(urlsplit(link.partition("<")[2].partition(">")[0]).query) == meant
+    assert header(invoke(an_event(near="0,150", radius_km="1")), "Link") is None
+
+
+def test_the_detail_names_a_parameter_as_it_was_sent(invoke: Invoke) -> None:
+    problem = json.loads(invoke(an_event(filter_price__lt="cheap", max_price="1"))["body"])
+
+    assert [line.partition(":")[0] for line in problem["detail"].splitlines()] == ["max_price", "filter_price__lt"]
+
+
 def test_a_page_that_has_a_next_one_now_has_another_tag(invoke: Invoke, admin: Connection) -> None:
     before = header(invoke(an_event(limit="3")), "ETag")
 
@@ -335,7 +424,7 @@ def test_head_has_no_length_where_get_has_none(invoke: Invoke) -> None:
         ({"sort": "distance"}, {"sort": None}),
         ({"sort": ""}, {"sort": None}),
         ({"count": "estimated"}, {"count": None}),
-        ({"near": "91,0", "radius_km": "1"}, {"near": None}),
+        ({"near": "91,0", "radius_km": "1"}, {"near": "0,91"}),
         ({"near": "NaN,0", "radius_km": "1"}, {"near": None}),
         ({"near": "1", "radius_km": "1"}, {"near": None}),
         ({"near": "1,2,3", "radius_km": "1"}, {"near": None}),
@@ -346,6 +435,28 @@ def test_head_has_no_length_where_get_has_none(invoke: Invoke) -> None:
         ({"radius_km": "1"}, {"radius_km": None}),
         ({"bbox": "0,10,1,9"}, {"bbox": None}),
         ({"bbox": "0,0,181,1"}, {"bbox": None}),
+        ({"bbox": "53.4,9.7,53.7,-9.3"}, {"bbox": None}),
+        ({"bbox": "-34,151,-33,150"}, {"bbox": None}),
+        ({"bbox": "35.6,139.6,35.8,139.9"}, {"bbox": "139.6,35.6,139.9,35.8"}),
+        ({"near": "139.7,35.7", "radius_km": "1"}, {"near": "35.7,139.7"}),
+        ({"sort": "Price,size desc"}, {"sort": "price,-size"}),
+        (
+            {"price": "40", "max_size": "9", "per_page": "5"},
+            {
+                "price": "filter_price__eq",
+                "max_size": "filter_size__lte",
+                "per_page": "limit",
+            },
+        ),
+        (
+            {"rent": "40", "lat": "5", "order_by": "x", "format": "csv"},
+            {
+                "rent": "filter_price__eq",
+                "lat": "near",
+                "order_by": "sort",
+                "format": "f",
+            },
+        ),
         ({"bbox": "0,0,1"}, {"bbox": None}),
         ({"filter_code__in": ",".join(["x"] * 10_000)}, {"filter_code__in": None}),
         ({"filter_price__in": "1,,2"}, {"filter_price__in": None}),

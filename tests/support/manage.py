@@ -26,14 +26,19 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_manage(
-    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
+    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, answer: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command in this process, which saves the second that a new one takes to import what it needs."""
+    """Run a command in this process, which saves the second that a new one takes to import what it needs.
+
+    `answer` is what its standard input has.
+    """
     handlers = {number: signal.getsignal(number) for number in _SIGNALS}
     settings: dict[str, str | None] = dict.fromkeys(os.environ) | clean_environ() | dict(environ or {})
     try:
         with chdir(folder):
-            result = CliRunner(mix_stderr=False).invoke(manage.main, arguments, env=settings, prog_name="manage.py")
+            result = CliRunner(mix_stderr=False).invoke(
+                manage.main, arguments, input=answer, env=settings, prog_name="manage.py"
+            )
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -10,6 +10,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
 from devtools.api_documents import FOLDER, documents
+from rentomatic.http.negotiation import FORMAT
 from rentomatic.http.problems import METHOD_NOT_ALLOWED, STATUS_CODES
 from rentomatic.http.routes import ROUTES
 from rentomatic.requests.room_items import ALLOWED_OF_ITEMS
@@ -46,7 +47,7 @@ def test_the_other_one_is_openapi_3_0() -> None:
 def test_every_parameter_that_is_read_is_in_it_and_no_other() -> None:
     for method in ("get", "head"):
         parameters = DOCUMENT["paths"]["/rooms"][method]["parameters"]
-        assert {each["name"] for each in parameters if each["in"] == "query"} == set(ALLOWED)
+        assert {each["name"] for each in parameters if each["in"] == "query"} == {*ALLOWED, FORMAT}
 
 
 def test_every_parameter_of_the_items_is_in_it_and_no_other() -> None:

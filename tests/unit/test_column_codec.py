@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rentomatic.domain.errors import CorruptDataError, UnavailableError
 from rentomatic.domain.room import Room
-from rentomatic.postgres.wire.column_codec import decode_columns, encode_columns_sql
+from rentomatic.postgres.wire.column_codec import decode_columns, decode_room, encode_columns_sql, encode_room_sql
 from tests.contracts.room_repository import a_room
 
 if TYPE_CHECKING:
@@ -117,3 +117,61 @@ def test_text_that_is_neither_utf8_nor_whole_is_not_an_answer() -> None:
 
     with pytest.raises(UnavailableError):
         decode_columns(row)
+
+
+def packed_room(room: Room) -> list[bytes | None]:
+    """Do what Postgres does with the expressions for one room."""
+    row: list[bytes | None] = []
+    for expression in encode_room_sql():
+        function, name = re.findall(r"(json_|int8|float8)send\(.*?(\w+)[^(\w]*(?:::float8)?\)$", expression)[0]
+        value = getattr(room, name)
+        if value is None:
+            row.append(None)
+        elif function == "json_":
+            row.append(json.dumps(value).encode())
+        else:
+            row.append(struct.pack({"int8": "!q", "float8": "!d"}[function], value))
+    return row
+
+
+@given(rooms)
+def test_one_room_that_is_packed_is_unpacked(room: Room) -> None:
+    assert decode_room(packed_room(room)) == room
+
+
+def test_a_row_of_nulls_is_no_room() -> None:
+    assert decode_room([None] * len(encode_room_sql())) is None
+
+
+@pytest.mark.parametrize("name", ["longitude", "latitude"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_the_coordinate_of_one_room_that_json_has_not_is_named(name: str, value: float) -> None:
+    with pytest.raises(CorruptDataError, match=f"room 'bad' cannot be read: its {name} is {value}"):
+        decode_room(packed_room(a_room(code="bad", **{name: value})))
+
+
+@given(
+    at=st.integers(0, 4),
+    sent=st.sampled_from([b"", b'"', b"{", b'"a","b"', b'"\xc3'])
+    | st.binary(min_size=8, max_size=40).map(b"\0".__add__),
+)
+def test_a_value_that_the_server_cannot_have_sent_is_not_an_answer(at: int, sent: bytes) -> None:
+    row = packed_room(a_room())
+    row[at] = sent
+
+    with pytest.raises(UnavailableError):
+        decode_room(row)
+
+
+@pytest.mark.parametrize("columns", [0, 4, 6])
+def test_one_room_of_another_width_is_not_an_answer(columns: int) -> None:
+    with pytest.raises(UnavailableError):
+        decode_room([*packed_room(a_room()), b""][:columns])
+
+
+def test_the_code_of_one_room_that_is_not_utf8_is_corrupt_data() -> None:
+    row = packed_room(a_room())
+    row[0] = b'"\xe9"'
+
+    with pytest.raises(CorruptDataError):
+        decode_room(row)

@@ -36,6 +36,15 @@ def test_a_cursor_is_read_as_it_was_written(chord: float, price: int, number: in
     assert decode_cursor(encode_cursor(SEARCH, position), SEARCH) == position
 
 
+@given(st.floats(0, 2), st.integers(-(2**31), 2**31))
+def test_a_cursor_holds_compact_json_as_it_always_did(chord: float, price: int) -> None:
+    text = encode_cursor(SEARCH, (chord, price, 7))
+
+    fingerprint = read_cursor(text).fingerprint
+    content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[6:]
+    assert content.decode() == json.dumps([1, fingerprint, chord, price, 7], separators=(",", ":"))
+
+
 def test_a_page_may_have_another_size_and_filter_order() -> None:
     filters = tuple(parse_filters({"code__in": ["a", "b"], "price__lt": 60}))
     other = SEARCH._replace(limit=5, is_counted=True, after=POSITION, criteria=filters)

@@ -17,10 +17,11 @@ from rentomatic.domain.room_import import ImportSummary, RowErrorCount
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import COLUMNS_MAX, RoomImportRequest, UnusableFileError
+from rentomatic.serializers.files import json_files
 from rentomatic.serializers.files.import_report import report_line, serialize_count, serialize_row_error
-from rentomatic.serializers.files.readers import read_rows
 from rentomatic.use_cases.room_import import room_import_use_case
 from tests.support.import_reports import ListedReport
+from tests.support.room_files import rows_of, source_of
 
 if TYPE_CHECKING:
     from rentomatic.domain.room_import import RowError
@@ -41,7 +42,7 @@ class CountingBytes(io.BytesIO):
 
 def import_of(data: bytes, format_: str = "csv", **how: Any) -> tuple[Any, list[RowError]]:
     report = ListedReport()
-    rows = read_rows(io.BufferedReader(CountingBytes(data)), format_)
+    rows = source_of(data, format_)
     with SqliteSeenCodes() as codes:
         response = room_import_use_case(MemRepo([]), codes, RoomImportRequest(**how), rows, report)
     return response, report.refusals
@@ -72,8 +73,8 @@ def test_brackets_inside_of_text_are_text(texts: list[str], description: str, *,
     }
 
     for format_, document in documents.items():
-        rows = list(read_rows(io.BufferedReader(io.BytesIO(document.encode())), format_))
-        assert [row.values for row in rows] == [{"text": text} for text in texts]
+        rows = rows_of(document, format_)
+        assert [row.values["text"] for row in rows] == texts
 
 
 @pytest.mark.parametrize("format_", ["json", "ndjson"])
@@ -102,18 +103,20 @@ def test_a_header_of_too_many_columns_is_refused(columns: int) -> None:
 
 
 def test_a_row_of_very_many_cells_is_refused_alone() -> None:
-    response, (refusal,) = import_of(b"code,price\na,1\n" + b"," * 1_000_000 + b"\nb,2\n")
+    response, (refusal,) = import_of(b"code,price\na,1\n" + b"x," * 500_000 + b"\nb,2\n")
 
     assert response.value.added == 2
-    assert refusal.reason == "Must have 2 cells, as line 1 has, but has 1000001"
+    assert refusal.reason == "Must have 2 cells, as line 1 has, but has 500001"
     assert len(serialize_row_error(refusal)) < 1_000
 
 
 def test_a_row_has_a_maximum_number_of_lines() -> None:
     stream = CountingBytes(b'a\n"' + b'\n","' * 3_000_000)
 
-    with pytest.raises(UnusableFileError, match=r"The row that extends to line [0-9]+ is longer than 2,097,152 bytes"):
-        list(read_rows(io.BufferedReader(stream), "csv"))
+    with pytest.raises(
+        UnusableFileError, match=r"The row that extends to line [0-9]+ is longer than 2,097,152 characters"
+    ):
+        list(source_of(stream, "csv"))
     assert stream.count < 2_200_000
 
 
@@ -186,7 +189,7 @@ def test_any_json_values_give_a_summary_and_a_report(format_: str, objects: list
         summary = response.value
         assert (summary.read, summary.added + summary.changed + summary.unchanged) == (
             len(objects),
-            len(objects) - summary.refused,
+            len(objects) - summary.refused - summary.blank,
         )
     else:
         assert response.value["message"].startswith("No row has any of the columns ")
@@ -220,16 +223,15 @@ def test_text_is_printed_so_that_a_terminal_does_not_obey_it() -> None:
     assert json.loads(report_line({"a": hostile})) == {"a": hostile}
 
 
-@pytest.mark.parametrize("header", ["code,\x1b[31m,\x1b[31m\n", "code,\x1b[31m\na,1\n"])
-def test_names_of_columns_in_errors_are_escaped(header: str) -> None:
-    response, _ = import_of(header.encode(), mapped={"price": "rent"})
+def test_names_of_columns_in_errors_are_escaped() -> None:
+    response, _ = import_of(b"code,\x1b[31m\na,1\n", mapped={"price": "rent"})
 
     assert "\\x1b[31m" in response.value["message"]
     assert response.value["message"].isprintable()
 
 
 def test_a_count_of_refusals_is_a_line_of_json() -> None:
-    assert json.loads(serialize_count(RowErrorCount("price", "Must be a number", 12))) == {
+    assert json.loads(serialize_count(RowErrorCount("price", "Must be a number", 12, "line", 2, "free"))) == {
         "column": "price",
         "reason": "Must be a number",
         "count": 12,
@@ -250,7 +252,7 @@ def test_a_file_that_unpacks_to_a_thousand_times_its_size_is_refused(format_: st
     numbers = [0]
 
     with pytest.raises(UnusableFileError, match="expands to more than 100 times its size"):
-        numbers.extend(row.number for row in read_rows(io.BufferedReader(io.BytesIO(packed)), format_))
+        numbers.extend(row.number for row in source_of(packed, format_))
 
     assert numbers[-1] < len(packed) + 2_000  # of 100 bytes each, and what is buffered
 
@@ -259,28 +261,13 @@ def test_a_file_that_unpacks_to_a_thousand_times_its_size_is_refused(format_: st
 def test_a_regular_file_is_read_if_it_is_small_or_not_all_the_same(line: bytes, number: int) -> None:
     packed = gzip.compress(b"code,price\n" + b"".join(line.replace(b"%d", b"%d" % each) for each in range(number)))
 
-    assert sum(1 for _ in read_rows(io.BufferedReader(io.BytesIO(packed)), "csv")) == number
+    assert sum(1 for _ in source_of(packed, "csv")) == number
 
 
-def test_numbers_keep_their_digits_wherever_a_document_is_cut() -> None:
+def test_numbers_keep_their_digits_wherever_a_document_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     prices = [Decimal("1234.5678"), 12345678, Decimal("1.5E-7"), -12]
     document = "[" + ", ".join(f'{{"price": {price}, "ü": "\\u00fc"}}' for price in prices) + "]"
 
     for size in range(1, 60):
-        stream = Piecemeal(document.encode(), size)
-        rows = list(read_rows(stream, "json"))  # type: ignore[arg-type] # what is read of it is all there
-        assert [row.values["price"] for row in rows] == prices
-
-
-class Piecemeal(io.BytesIO):
-    """A stream that gives few bytes at a time."""
-
-    def __init__(self, data: bytes, size: int) -> None:
-        super().__init__(data)
-        self._size = size
-
-    def peek(self, _size: int) -> bytes:
-        return self.getvalue()[:3]
-
-    def read(self, _size: int | None = -1, /) -> bytes:
-        return super().read(self._size)
+        monkeypatch.setattr(json_files, "_CHUNK", size)
+        assert [row.values["price"] for row in rows_of(document, "json")] == prices

@@ -56,8 +56,11 @@ def anchors(page: Path) -> set[str]:
 
 
 def is_there(name: str) -> bool:
-    return (ROOT / name).exists() or any(
-        any(ROOT.glob(f"{folder}/**/{name}")) for folder in ("rentomatic", "functions", "tests")
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()  # among them, what a user writes
+    return (
+        (ROOT / name).exists()
+        or name in ignored
+        or any(any(ROOT.glob(f"{folder}/**/{name}")) for folder in ("rentomatic", "functions", "tests"))
     )
 
 

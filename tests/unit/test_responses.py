@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rentomatic.domain.errors import CorruptDataError, RepositoryError, SettingsError, TimedOutError, UnavailableError
-from rentomatic.http.problems import METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, STATUS_CODES, problem
+from rentomatic.http.problems import METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, PRECONDITION_FAILED, STATUS_CODES, problem
 from rentomatic.requests.room_list import RoomListInvalidRequest
 from rentomatic.responses import (
     ResponseFailure,
@@ -87,7 +87,7 @@ def test_no_error_of_a_repository_is_missed_above() -> None:
 def test_every_type_of_response_has_a_status() -> None:
     types = {value for name, value in vars(ResponseTypes).items() if name.isupper()}
 
-    assert set(STATUS_CODES) == types | {METHOD_NOT_ALLOWED, NOT_ACCEPTABLE}
+    assert set(STATUS_CODES) == types | {METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, PRECONDITION_FAILED}
 
 
 def test_a_failure_is_encoded_with_the_request_s_id() -> None:

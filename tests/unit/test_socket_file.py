@@ -1,12 +1,23 @@
 """What pg8000 reads by, whatever pieces the network makes of a stream."""
 
+from __future__ import annotations
+
 import math
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rentomatic.postgres.wire.deadline_socket import SocketFile
+from rentomatic.postgres.wire.deadline_socket import DeadlineSocket, SocketFile, connect_unix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 class Pieces:
@@ -70,6 +81,43 @@ def test_headers_count_as_what_may_be_read() -> None:
         file.read_message()
 
 
+def test_a_message_is_read_with_what_is_around_it() -> None:
+    file = SocketFile(Pieces([b"2....D\0\0\0\7rowC..Z.", b"next"]))  # type: ignore[arg-type]
+
+    assert file.read_between(b"2....D", b"C..Z.") == b"row"
+    assert file.read(4) == b"next"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"N....D\0\0\0\7rowC..Z.",
+        b"2....D\0\0\0\7rowC..Z.N",
+        b"2....D\0\0\0\7rowC..Z!",
+        b"2....D\0\0\0\6rowC..Z.",
+        b"2....D\0\0\0\7ro",
+        b"2....D",
+        b"C..Z.",
+        b"2",
+    ],
+)
+def test_any_other_messages_are_left_to_be_read(sent: bytes) -> None:
+    file = SocketFile(Pieces([sent]))  # type: ignore[arg-type]
+
+    assert file.read_between(b"2....D", b"C..Z.") is None
+    assert file.read(len(sent)) == sent
+
+
+@pytest.mark.parametrize(("allowance", "body"), [(18, b"row"), (17, None)])
+def test_what_is_around_a_message_counts_as_read(allowance: int, body: bytes | None) -> None:
+    socket = Pieces([b"2....D\0\0\0\7rowC..Z."])
+    socket.allowance = allowance
+    file = SocketFile(socket)  # type: ignore[arg-type]
+
+    assert file.read_between(b"2....D", b"C..Z.") == body
+    assert socket.allowance == (0 if body else allowance)
+
+
 @pytest.mark.parametrize(
     ("sent", "types"),
     [
@@ -116,3 +164,58 @@ def test_no_more_is_read_than_is_allowed(size: int, is_allowed: bool) -> None:  
     else:
         with pytest.raises(ValueError, match="longer than any valid one"):
             file.read(size)
+
+
+@pytest.fixture
+def ends(tmp_path: Path) -> Iterator[tuple[DeadlineSocket, socket.socket]]:
+    """A socket as connections use it, and its peer."""
+    with closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen()
+        with connect_unix(str(tmp_path / "socket"), time.monotonic() + 10) as connected:
+            connected.makefile()
+            peer, _ = listener.accept()
+            with peer:
+                yield connected, peer
+
+
+def test_more_than_the_system_buffers_is_sent_whole(ends: tuple[DeadlineSocket, socket.socket]) -> None:
+    sender, receiver = ends
+    data = bytes(range(256)) * 20_000
+
+    with ThreadPoolExecutor() as pool:
+        received = pool.submit(receiver.makefile("rb").read, len(data))
+        sender.sendall(data)
+
+    assert received.result() == data
+
+
+def test_what_nobody_receives_is_given_up_at_the_deadline(ends: tuple[DeadlineSocket, socket.socket]) -> None:
+    sender, _ = ends
+    sender.deadline = time.monotonic() + 0.1
+
+    with pytest.raises(TimeoutError):
+        sender.sendall(bytes(5_000_000))
+
+    assert 0 <= time.monotonic() - sender.deadline < 1
+
+
+def test_what_never_arrives_is_given_up_at_the_deadline(ends: tuple[DeadlineSocket, socket.socket]) -> None:
+    receiver, _ = ends
+    receiver.deadline = time.monotonic() + 0.1
+
+    with pytest.raises(TimeoutError):
+        receiver.recv_into(bytearray(1))
+
+    assert 0 <= time.monotonic() - receiver.deadline < 1
+
+
+def test_nothing_is_sent_after_the_deadline(ends: tuple[DeadlineSocket, socket.socket]) -> None:
+    sender, receiver = ends
+    sender.deadline = time.monotonic() - 1
+
+    with pytest.raises(TimeoutError):
+        sender.sendall(b"late")
+
+    sender.close()
+    assert receiver.recv(1) == b""

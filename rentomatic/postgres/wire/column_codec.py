@@ -18,7 +18,7 @@ from rentomatic.domain.room_columns import ATTRIBUTES, RoomColumns
 from rentomatic.trimmed_msgspec import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # Attributes annotated with `int` or `float` are encoded in binary, others in JSON.
 _INTEGERS = ("id", *(name for name in ATTRIBUTES if Room.__annotations__[name].startswith("int")))
@@ -29,7 +29,8 @@ _CHORD = "chord"
 _NUMBER_BYTES = 8
 # Sentinels for NULL: an integer that the columns cannot hold, and a float that is not a coordinate.
 _NO_INTEGER, _NO_FLOAT = 2**63 - 1, sys.float_info.max
-_NULLS = (struct.pack("!q", _NO_INTEGER), struct.pack("!d", _NO_FLOAT))
+_INTEGER, _FLOAT = struct.Struct("!q"), struct.Struct("!d")
+_NULLS = (_INTEGER.pack(_NO_INTEGER), _FLOAT.pack(_NO_FLOAT))
 
 
 @cache
@@ -45,6 +46,12 @@ def encode_columns_sql(*, with_chords: bool = False) -> tuple[str, ...]:
         *(f"string_agg(int8send(COALESCE({name}, {_NO_INTEGER})), '')" for name in _INTEGERS),
         *(f"string_agg(float8send(COALESCE({name}::float8, '{_NO_FLOAT}')), '')" for name in floats),
     )
+
+
+@cache
+def encode_room_sql() -> tuple[str, ...]:
+    """Return the expressions that encode one room, or NULL for each of its attributes if there is none."""
+    return tuple(_CODECS[name][0].format(name) for name in ATTRIBUTES)
 
 
 class DecodedRooms(NamedTuple):
@@ -75,9 +82,33 @@ def decode_columns(row: Sequence[bytes | None], limit: int = sys.maxsize, *, wit
     for at, name in enumerate((*_INTEGERS, *_FLOATS, _CHORD)):  # without chords their slice is empty
         values[name] = numbers[at * size : at * size + end]
     if not math.isfinite(sum(filter(None, numbers[len(_INTEGERS) * size :]))):
-        _reject_infinite(values)
+        for name in _FLOATS:
+            for code, value in zip(values["code"], values[name], strict=True):
+                _require_finite(code, name, value)
     rooms = RoomColumns([values[name] for name in ATTRIBUTES])
     return DecodedRooms(rooms, values["id"], values[_CHORD], has_more=end < size)
+
+
+def decode_room(row: Sequence[bytes | None]) -> Room | None:
+    """Return the room of a row that `encode_room_sql` encodes, if there is one.
+
+    Raises:
+        As `decode_columns`.
+    """
+    if len(row) != len(ATTRIBUTES):
+        raise _corrupted(f"{len(row)} columns")
+    if row.count(None) == len(row):
+        return None
+    try:
+        values: list[Any] = [
+            None if column is None else read(column) for read, column in zip(_READERS, row, strict=True)
+        ]
+    except struct.error:
+        raise _corrupted("a number of another length") from None
+    room = Room(*values)
+    for name in _FLOATS:
+        _require_finite(room.code, name, getattr(room, name))
+    return room
 
 
 def _loads(column: bytes) -> list[Any]:
@@ -122,9 +153,31 @@ def _decode_numbers(columns: Sequence[bytes], size: int) -> list[Any]:
     return numbers
 
 
-def _reject_infinite(values: dict[str, list[Any]]) -> None:
-    for name in _FLOATS:
-        for code, value in zip(values["code"], values[name], strict=True):
-            if value is not None and not math.isfinite(value):
-                reason = f"The row of the room {code!r} cannot be read: its {name} is {value}"
-                raise CorruptDataError(reason, phase="read")
+def _require_finite(code: object, name: str, value: float | None) -> None:
+    if value is not None and not math.isfinite(value):
+        reason = f"The row of the room {code!r} cannot be read: its {name} is {value}"
+        raise CorruptDataError(reason, phase="read")
+
+
+def _read_json(column: bytes) -> Any:
+    values = _loads(b"[%b]" % column)
+    if len(values) != 1:
+        raise _corrupted("a column that is not one JSON value")
+    return values[0]
+
+
+def _read_integer(column: bytes) -> Any:
+    return _INTEGER.unpack(column)[0]
+
+
+def _read_float(column: bytes) -> Any:
+    return _FLOAT.unpack(column)[0]
+
+
+# How the attributes of one room are encoded, and decoded.
+_CODECS: Mapping[str, tuple[str, Callable[[bytes], Any]]] = {
+    **dict.fromkeys(_IN_JSON, ("json_send(to_json({}))", _read_json)),
+    **dict.fromkeys(_INTEGERS, ("int8send({})", _read_integer)),
+    **dict.fromkeys(_FLOATS, ("float8send({}::float8)", _read_float)),
+}
+_READERS = tuple(_CODECS[name][1] for name in ATTRIBUTES)

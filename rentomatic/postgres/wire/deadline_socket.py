@@ -60,38 +60,60 @@ class DeadlineSocket(socket.socket):
     def _apply_deadline(self) -> None:
         self.settimeout(None if self.deadline == math.inf else seconds_until(self.deadline))
 
+    def connect(self, address: Any) -> None:
+        self._apply_deadline()
+        super().connect(address)
+
+    def makefile(self, *_args: object, **_named: object) -> SocketFile:  # type: ignore[override] # needed for pg8000 only
+        # Waits by itself from here on: a system call for the timeout of each call would take 4 microseconds.
+        self.settimeout(0)
+        return SocketFile(self)
+
     def recv(self, *args: Any) -> bytes:
         self._apply_deadline()
         return super().recv(*args)
-
-    def recv_into(self, *args: Any) -> int:
-        self._apply_deadline()
-        return super().recv_into(*args)
 
     def send(self, *args: Any) -> int:
         self._apply_deadline()
         return super().send(*args)
 
-    def sendall(self, *args: Any) -> None:
-        self._apply_deadline()
-        super().sendall(*args)
+    def recv_into(self, *args: Any) -> int:
+        while True:
+            self._wait(self._incoming)
+            try:
+                return super().recv_into(*args)
+            except BlockingIOError:  # what had arrived was discarded
+                continue
+
+    def sendall(self, data: bytes) -> None:  # type: ignore[override] # needed for pg8000 only
+        seconds_until(self.deadline)
+        unsent = memoryview(data)
+        while unsent:
+            try:
+                unsent = unsent[super().send(unsent) :]
+            except BlockingIOError:
+                self._wait(self._outgoing)
 
     def has_arrived(self) -> bool:
         """Return whether there is something to read, including the end of the stream."""
-        return bool(self._poll.poll(0))
+        return bool(self._incoming.poll(0))
+
+    def _wait(self, poll: select.poll) -> None:
+        if not poll.poll(None if self.deadline == math.inf else 1000 * seconds_until(self.deadline)):
+            raise TimeoutError("timed out")
 
     @cached_property
-    def _poll(self) -> select.poll:
+    def _incoming(self) -> select.poll:
+        return self._poll(select.POLLIN)
+
+    @cached_property
+    def _outgoing(self) -> select.poll:
+        return self._poll(select.POLLOUT)
+
+    def _poll(self, events: int) -> select.poll:
         poll = select.poll()
-        poll.register(self, select.POLLIN)
+        poll.register(self, events)
         return poll
-
-    def makefile(self, *_args: object, **_named: object) -> SocketFile:  # type: ignore[override] # needed for pg8000 only
-        return SocketFile(self)
-
-    def connect(self, address: Any) -> None:
-        self._apply_deadline()
-        super().connect(address)
 
 
 class SocketFile:
@@ -139,9 +161,38 @@ class SocketFile:
         if self._end - self._start < _HEADER.size:
             self._refill(_HEADER.size)
         code, length = _HEADER.unpack_from(self._buffer, self._start)
+        start, end = self._start + _HEADER.size, self._start + 1 + length
+        if start <= end <= self._end and end - self._start <= self._socket.allowance:  # the usual case
+            self._socket.allowance -= end - self._start
+            self._start = end
+            return code, self._buffer[start:end].tobytes()
         self._start += _HEADER.size
         self._socket.allowance -= _HEADER.size
         return code, self.read(length - 4)
+
+    def read_between(self, prefix: bytes, suffix: bytes) -> bytes | None:
+        """Return the body of a message, if it has arrived with nothing but these bytes around it; wait for any.
+
+        Args:
+            prefix: What precedes its length.
+            suffix: What follows it.
+        """
+        if self._start == self._end:
+            self._refill(1)
+        arrived = self._buffer[self._start : self._end]
+        start, end = len(prefix) + _LENGTH_MIN, len(arrived) - len(suffix)
+        is_as_expected = (
+            start <= end
+            and arrived[: len(prefix)] == prefix
+            and arrived[end:] == suffix
+            and int.from_bytes(arrived[len(prefix) : start]) == end - len(prefix)
+            and len(arrived) <= self._socket.allowance
+        )
+        if not is_as_expected:
+            return None
+        self._socket.allowance -= len(arrived)
+        self._start = self._end
+        return arrived[start:end].tobytes()
 
     def unread_types(self) -> list[bytes]:
         """Return the types of the unread messages that have arrived, without blocking.
@@ -194,6 +245,19 @@ class SocketFile:
 
 
 class _TlsDeadlineSocket(DeadlineSocket, ssl.SSLSocket):
+    # OpenSSL decides what to wait for.
+
+    def makefile(self, *_args: object, **_named: object) -> SocketFile:  # type: ignore[override] # needed for pg8000 only
+        return SocketFile(self)
+
+    def recv_into(self, *args: Any) -> int:
+        self._apply_deadline()
+        return ssl.SSLSocket.recv_into(self, *args)
+
+    def sendall(self, data: bytes) -> None:  # type: ignore[override] # needed for pg8000 only
+        self._apply_deadline()
+        ssl.SSLSocket.sendall(self, data)
+
     def has_arrived(self) -> bool:
         # Undecrypted bytes may be TLS's own messages, with nothing to read.
         return self.pending() > 0

@@ -17,8 +17,8 @@ _BY_SUFFIX = {
     ".geojson": "geojson",
     ".json": "json",
 }
-READABLE = tuple(dict.fromkeys(_BY_SUFFIX.values()))
-WRITABLE = tuple(format_ for format_ in READABLE if format_ != "json")
+READABLE = (*dict.fromkeys(_BY_SUFFIX.values()), "spreadsheet")
+WRITABLE = ("csv", "ndjson", "geojson", "json")
 
 
 def format_of(name: str, formats: Collection[str] = READABLE) -> str:

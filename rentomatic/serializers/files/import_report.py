@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def serialize_row_error(error: RowError) -> str:
 
 def serialize_count(count: RowErrorCount) -> str:
     """Return the line of a count, including the line break."""
-    return report_line(asdict(count))
+    return report_line({"column": count.column, "reason": count.reason, "count": count.count})
 
 
 def report_line(members: dict[str, Any]) -> str:

@@ -1,77 +1,104 @@
-"""Reads rows from one JSON document: a GeoJSON FeatureCollection, or an array like the answer of `GET /rooms`."""
+"""Reads rows from JSON: a GeoJSON FeatureCollection, an array like the answer of `GET /rooms`, or an object a line."""
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from rentomatic.requests.room_import import Row, UnusableFileError
-from rentomatic.serializers.files.json_values import TOO_DEEP, decode_value, json_row
+from rentomatic.requests.room_import import UnusableFileError
+from rentomatic.serializers.files.features import feature_row, object_row, reject_other_crs
+from rentomatic.serializers.files.json_values import RECORD_SEPARATOR, decode_value
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
-    from io import BufferedReader
 
-_CHUNK = 65_536  # bytes
+    from rentomatic.requests.room_import import Row
+    from rentomatic.serializers.files.text_files import TextFile
+
+_CHUNK = 65_536  # characters
 _VALUE_MAX = 1_048_576  # characters
 _SPACE = re.compile(r"[ \t\n\r]*")
+_MEMBERS = ("type", "id", "properties", "geometry")
 _HINT = "for an object in each line use --format ndjson"
 
 
-def document_rows(stream: BufferedReader) -> Iterator[Row]:
+def ndjson_rows(text: TextFile, *, has_centroids: bool = False) -> Iterator[Row]:
+    """Yield the rows of lines, or of a sequence (RFC 8142) whose values may have several lines.
+
+    Raises:
+        UnusableFileError: a line is not JSON.
+    """
+    for number, line in _values(text):
+        value_text = line.rstrip()
+        start = len(value_text) - len(value_text.lstrip())
+        if not value_text:
+            continue
+        try:
+            value, end = decode_value(value_text, start)
+            if end < len(value_text):
+                raise json.JSONDecodeError("Extra data", value_text, end)  # noqa: TRY301 - reported like the decoder's
+        except json.JSONDecodeError as error:
+            where = f"Line {number + error.lineno - 1}"
+            raise UnusableFileError(f"{where} is not JSON: {error.msg}, at column {error.colno}") from error
+        yield object_row(number, value, "line", has_centroids=has_centroids)
+
+
+def _values(text: TextFile) -> Iterator[tuple[int, str]]:
+    begun = 0
+    lines: list[str] = []
+    for line in text.lines():
+        if line.startswith(RECORD_SEPARATOR):
+            if lines:
+                yield begun, "".join(lines)
+            begun, lines, text.size = text.number, [line], len(line)
+        elif lines:
+            lines.append(line)
+        else:
+            text.size = 0
+            yield text.number, line
+    if lines:
+        yield begun, "".join(lines)
+
+
+def document_rows(text: TextFile, *, has_centroids: bool = False) -> Iterator[Row]:
     """Yield the rows of a document.
 
     Raises:
         UnusableFileError: the document is invalid, or neither of the two.
     """
-    document = _Document(stream)
+    document = _Document(text)
     is_list = document.peek() == "["
-    type_: object = None
+    is_geojson = False
     if is_list:
         for item in document.items():
-            yield json_row(document.count, item, "item")
+            yield object_row(document.count, item, "item", has_centroids=has_centroids)
     elif document.peek() == "{":
-        type_ = yield from _collection_rows(document)
-    if not is_list and type_ != "FeatureCollection":
+        is_geojson = yield from _geojson_rows(document, has_centroids=has_centroids)
+    if not is_list and not is_geojson:
         raise UnusableFileError(f"The file is neither a FeatureCollection nor a list of rooms; {_HINT}")
     document.end()
 
 
-def _collection_rows(document: _Document) -> Generator[Row, None, object]:
-    """Yield the rows of an object's `features`; return its `type`, which may follow them, or None without features."""
-    type_: object = None
+def _geojson_rows(document: _Document, *, has_centroids: bool) -> Generator[Row, None, bool]:
+    """Yield the rows of an object's `features`, or of a Feature; return whether it is GeoJSON."""
+    members: dict[str, Any] = {}
     has_features = False
     for name in document.names():
         if name == "features" and document.peek() == "[":
             has_features = True
             for feature in document.items():
-                yield _feature_row(document.count, feature)
+                yield feature_row(document.count, feature, "item", has_centroids=has_centroids)
             continue
         value = document.value(",}")
-        if name == "type":
-            type_ = value
-    return type_ if has_features else None
-
-
-def _feature_row(number: int, feature: Any) -> Row:
-    """Return the row of a feature (RFC 7946, section 3.2) from its properties, id and geometry."""
-    if feature is TOO_DEEP:
-        return json_row(number, feature, "item")
-    if not isinstance(feature, dict) or not isinstance(feature.get("properties"), dict | None):
-        return Row(number, {}, "item", parse_error=("", feature, "Must be a Feature"))
-    values = {**({"id": feature["id"]} if "id" in feature else {}), **(feature.get("properties") or {})}
-    match feature.get("geometry"):
-        case None:
-            pass
-        case {"type": "Point", "coordinates": [longitude, latitude, *_]}:
-            values |= {"longitude": longitude, "latitude": latitude}
-        case {"type": "Point", "coordinates": []}:  # null (RFC 7946, section 3.1)
-            pass
-        case geometry:
-            return Row(number, {}, "item", parse_error=("geometry", geometry, "Must be a Point, or null"))
-    return json_row(number, values, "item")
+        if name == "crs":
+            reject_other_crs(value)
+        if name in _MEMBERS:
+            members[name] = value
+    if members.get("type") == "Feature":
+        yield feature_row(1, members, "item", has_centroids=has_centroids)
+        return True
+    return has_features and members.get("type") == "FeatureCollection"
 
 
 class _Document:
@@ -81,10 +108,9 @@ class _Document:
         count: The number of array items that have been read.
     """
 
-    def __init__(self, stream: BufferedReader) -> None:
+    def __init__(self, text: TextFile) -> None:
         self.count = 0
-        self._stream = stream
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._pieces = text.pieces(_CHUNK)
         self._text = ""
         self._at = 0
         self._is_object = False
@@ -161,14 +187,13 @@ class _Document:
         rest = self._text[self._at :]
         if len(rest) > _VALUE_MAX:
             raise self._error(f"a value is invalid or longer than {_VALUE_MAX:,} characters")
-        data = self._stream.read(max(_CHUNK, len(rest)))
-        try:
-            self._text = rest + self._decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            wrong = error.object[error.start]
-            raise self._error(f"Byte 0x{wrong:02x} is not UTF-8: convert the file") from error
+        pieces, size = [rest], 0
+        while size <= len(rest) and (piece := next(self._pieces, "")):
+            pieces.append(piece)
+            size += len(piece)
+        self._text = "".join(pieces)
         self._at = 0
-        return bool(data)
+        return bool(size)
 
     def _error(self, reason: str) -> UnusableFileError:
         hint = f"; {_HINT}" if self._is_object and not self.count else ""

@@ -10,6 +10,7 @@ from typing import Any
 from rentomatic.requests.room_import import COLUMNS_MAX, Row
 
 DEPTH_MAX = 100
+RECORD_SEPARATOR = "\x1e"  # RFC 8142, section 2.1
 TOO_DEEP = object()
 _DIGITS_MAX = 4_000  # int() reads 4,300, the sign included
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)

@@ -35,7 +35,7 @@ def serialize_rooms(
     """
     if format_ == "csv":
         return _csv(batches, is_for_spreadsheets=is_for_spreadsheets)
-    return {"ndjson": _ndjson, "geojson": _geojson}[format_](batches)
+    return {"ndjson": _ndjson, "geojson": _geojson, "json": _json}[format_](batches)
 
 
 def _csv(batches: Iterable[Sequence[Room]], *, is_for_spreadsheets: bool) -> Iterator[bytes]:
@@ -58,11 +58,20 @@ def _ndjson(batches: Iterable[Sequence[Room]]) -> Iterator[bytes]:
         yield b"".join(encode(room) + b"\n" for room in show_all(rooms))
 
 
+def _json(batches: Iterable[Sequence[Room]]) -> Iterator[bytes]:
+    yield b"["
+    yield from _items(encode(room) for rooms in batches for room in show_all(rooms))
+    yield b"\n]\n"
+
+
 def _geojson(batches: Iterable[Sequence[Room]]) -> Iterator[bytes]:
     yield b'{"type":"FeatureCollection","features":['
-    separator = b"\n"
-    for rooms in batches:
-        for room in show_all(rooms):
-            yield separator + encode(feature(room))
-            separator = b",\n"
+    yield from _items(encode(feature(room)) for rooms in batches for room in show_all(rooms))
     yield b"\n]}\n"
+
+
+def _items(items: Iterable[bytes]) -> Iterator[bytes]:
+    separator = b"\n"
+    for item in items:
+        yield separator + item
+        separator = b",\n"

@@ -1,0 +1,101 @@
+"""Shows what an import would do, for `manage.py import --preview`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from devtools.room_files import RoomFileError, seen_codes
+from devtools.text import amount
+from rentomatic.domain.printable_text import printable
+from rentomatic.domain.room_columns import ATTRIBUTES
+from rentomatic.requests.import_settings import settings_text
+from rentomatic.responses import ResponseFailure
+from rentomatic.serializers.files.row_source import RowSource
+from rentomatic.use_cases.room_preview import ROOMS_SHOWN, room_preview_use_case
+from rentomatic.use_cases.survey_notes import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from devtools.room_files import RoomFile
+    from rentomatic.domain.room import Room
+    from rentomatic.requests.room_import import RoomImportRequest
+    from rentomatic.use_cases.room_preview import Preview
+
+_VALUE_MAX = 40  # characters
+
+
+def preview_rooms(
+    file: RoomFile, request: RoomImportRequest, command: Callable[[RoomImportRequest], str], say: Callable[[str], None]
+) -> None:
+    """Print what an import would do; nothing is written, and no database is needed.
+
+    Args:
+        file: The file.
+        request: The options that are known.
+        command: Returns the command for a request.
+        say: Called with each part of the text.
+
+    Raises:
+        RoomFileError: the file cannot be used.
+    """
+    with RowSource(file.stream, file.options) as rows:
+        response = room_preview_use_case(seen_codes, request, rows)
+    match response:
+        case ResponseFailure(exception=OSError() as error):
+            raise RoomFileError(f"{file.name}: {error}") from error
+        case ResponseFailure(exception=Exception() as error):
+            raise error
+        case ResponseFailure():
+            raise RoomFileError(f"{file.name}: {response.message}")
+    preview: Preview = response.value
+    for part in _parts(preview):
+        say(part)
+    say(f"\nThe whole command:\n  {command(preview.request)}")
+    if settings := settings_text(preview.request):
+        say(f"\nOr with --settings FILE, and in FILE:\n{settings}")
+
+
+def _parts(preview: Preview) -> Iterator[str]:
+    yield f"Columns: {', '.join(map(shown, preview.names))}"
+    yield "\n" + _table([("Room's", "from column", "for example"), *_mapping(preview)])
+    yield f"\nThe first {ROOMS_SHOWN} rooms as they would be:\n" + _table([ATTRIBUTES, *map(_cells, preview.rooms)])
+    summary = preview.summary
+    yield (
+        f"\nOf {amount(summary.read, 'row')} {amount(summary.added, 'room')} would go in, "
+        f"and {amount(summary.refused, 'row')} would be refused"
+    )
+    examples = {(error.column, error.counted_as or error.reason): error for error in preview.errors}
+    for reason in summary.reasons:
+        error = examples.get((reason.column or "", reason.reason))
+        where = f"column {shown(reason.column)}: " if reason.column else ""
+        example = f" ({error.unit} {error.number}: {_short(error.value)})" if error else ""
+        yield f"{reason.count:>9,} {where}{reason.reason}{example}"
+    yield from (*summary.notes, *summary.warnings)
+    if preview.reasons:
+        yield "\nProposed:"
+    yield from (f"  {reason}" for reason in preview.reasons)
+
+
+def _mapping(preview: Preview) -> Iterator[tuple[str, str, str]]:
+    for name in ATTRIBUTES:
+        example = preview.examples.get(name)
+        if example:
+            yield name, shown(example.column), "" if example.value is None else _short(example.value)
+        else:
+            yield name, "(derived)" if name == "code" else "(none)", ""
+
+
+def _cells(room: Room) -> tuple[str, ...]:
+    values = (getattr(room, name) for name in ATTRIBUTES)
+    return tuple("" if value is None else printable(str(value), _VALUE_MAX) for value in values)
+
+
+def _short(value: object) -> str:
+    return printable(str(value), _VALUE_MAX)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(f"  {line.rstrip()}" for line in lines)

@@ -1,0 +1,85 @@
+"""Says how a file is read, to the person who has it."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from rentomatic.domain.likely_names import listed
+from rentomatic.domain.printable_text import printable
+from rentomatic.requests.numbers import COMMA, POINT, read
+from rentomatic.requests.room_import import PERIODS, mapping_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rentomatic.domain.far_places import FarPlaces
+    from rentomatic.requests.numbers import NumberColumn
+    from rentomatic.requests.room_import import RoomImportRequest
+
+_COLUMN_NAME_MAX = 100  # characters
+
+
+def shown(name: str) -> str:
+    """Return the name of a column, safe to print."""
+    return printable(name, _COLUMN_NAME_MAX)
+
+
+def map_option(mapped: Mapping[str, str]) -> str:
+    """Return the option `--map`, quoted for a shell."""
+    return f"--map {quote(mapping_text(mapped))}"
+
+
+def number_notes(columns: Mapping[str, NumberColumn]) -> Iterator[str]:
+    """Say how numbers are read that could be written in several ways, by column."""
+    for column, numbers in columns.items():
+        where = f"Column {shown(column)}"
+        if numbers.style == COMMA:
+            yield f"{where}: numbers are read as {COMMA.sample}, the only way to read {numbers.comma}"
+        elif numbers.style == POINT and numbers.open:
+            yield f"{where}: a point is before decimals, as {numbers.point} shows, so {numbers.open} has decimals too"
+        if numbers.style != COMMA and numbers.grouped:
+            reading = read(numbers.grouped)
+            if reading and reading.point is not None:
+                yield f"{where}: {numbers.grouped} is read as {reading.point:f}, the only way to read it"
+
+
+def suggestion_notes(mapped: Mapping[str, str], suggested: Mapping[str, str]) -> Iterator[str]:
+    """Name the columns that look like attributes, with the option that takes them."""
+    if suggested:
+        pairs = ", ".join(f"{shown(column)} like {name}" for name, column in suggested.items())
+        yield f"Not read, but looks right: {pairs}: {map_option({**mapped, **suggested})}"
+
+
+def code_notes(without_code: int, columns: Sequence[str], *, has_column: bool) -> Iterator[str]:
+    """Say from which columns missing codes are derived."""
+    if without_code and columns:
+        lacking = "1 row has no code" if without_code == 1 else f"{without_code:,} rows have no code"
+        what = lacking if has_column else "No column has the rooms' codes"
+        names = listed([shown(column) for column in columns])
+        yield (
+            f"{what}: codes are derived from {names}. A change in one of these makes another room; "
+            "--code-from (IMPORT_CODE_FROM) names columns that stay as they are"
+        )
+
+
+def price_warnings(column: str, price: NumberColumn, request: RoomImportRequest) -> Iterator[str]:
+    """Say what the prices' currencies and periods of time are, if the import does not take them into account."""
+    if len(price.currencies) > 1:
+        yield f"Column {shown(column)} has several currencies, and none is converted: {', '.join(price.currencies)}"
+    periods = [period for period in price.periods if PERIODS[period] != PERIODS[request.price_unit]]
+    if periods and not request.price_per:
+        yield (
+            f"Column {shown(column)} has prices for a {' or '.join(periods)}, which are taken as they are: "
+            f"--price-per {periods[0]} (IMPORT_PRICE_PER) makes them prices for a {request.price_unit}"
+        )
+
+
+def place_warnings(unit: str, far: FarPlaces, zeros: int, first_zero: int) -> Iterator[str]:
+    """Say which places are probably wrong."""
+    if zeros:
+        places = "1 place is" if zeros == 1 else f"{zeros:,} places are"
+        yield f"{places} at 0, 0, in the sea, where places are put that are not known: {unit} {first_zero} for example"
+    if far.total:
+        places = "1 place is" if far.total == 1 else f"{far.total:,} places are"
+        yield (f"{places} far from all others: {unit} {far.number} for example, at {far.latitude}, {far.longitude}")
