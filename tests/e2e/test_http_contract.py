@@ -58,7 +58,7 @@ class HttpRooms:
         assert status == 200, body
         rooms = read_csv(body) if keeps_unplaced(search) else json.loads(body)
         distances_m = [fields.pop("distance_m") for fields in rooms] if search.circle else None
-        has_more = "Link" in headers
+        has_more = 'rel="next"' in headers.get("Link", "")
         if has_more:
             self._next_urls.append(headers["Link"].removeprefix("<").removesuffix('>; rel="next"'))
         return RoomPage(
