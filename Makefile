@@ -43,8 +43,8 @@ CHECKS := "$(BIN)/mypy" \
 	"$(CHECKOV)/bin/checkov --config-file .checkov.yaml" \
 	"$(BIN)/sam validate --lint" \
 	"$(BIN)/cfn-lint template.yaml database.yaml deployer.yaml" \
-	"$(CLIENTS)/bin/node $(CLIENTS)/node_modules/.bin/redocly lint rentomatic/http/openapi.json" \
-	"$(CLIENTS)/bin/node $(CLIENTS)/node_modules/.bin/spectral lint --ruleset tests/e2e/clients/spectral.yaml --fail-severity warn rentomatic/http/openapi.json" \
+	"$(CLIENTS)/bin/node $(CLIENTS)/node_modules/.bin/redocly lint rentomatic/http/openapi.json rentomatic/http/openapi30.json" \
+	"$(CLIENTS)/bin/node $(CLIENTS)/node_modules/.bin/spectral lint --ruleset tests/e2e/clients/spectral.yaml --fail-severity warn rentomatic/http/openapi.json rentomatic/http/openapi30.json" \
 	"$(BIN)/lint-imports" \
 	"$(BIN)/zizmor --offline --no-progress --strict-collection --quiet .github" \
 	"$(BIN)/ruff check" \

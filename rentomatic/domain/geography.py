@@ -71,12 +71,14 @@ class Box:
     Attributes:
         west: Degrees east; more than `east` if the box crosses the antimeridian (RFC 7946, section 5.2).
         south: Degrees north, at most `north`.
+        keeps_unplaced: Whether a search in it also finds rooms whose place is unknown.
     """
 
     west: float
     south: float
     east: float
     north: float
+    keeps_unplaced: bool = False
 
     @property
     def longitudes(self) -> tuple[tuple[float, float], ...]:

@@ -39,7 +39,7 @@ class RoomSearch(NamedTuple):
     Attributes:
         criteria: Conditions, all of which a room must meet.
         circle: The area of the rooms; a room whose place is unknown is outside.
-        box: The same, as a box.
+        box: The same, as a box, which may keep such rooms if there is no circle.
         order: Sort keys. Ties are in the order of insertion, reversed if the last key is descending.
         limit: The maximum number of rooms on a page, 1 to `LIMIT_MAX`.
         after: The end of the previous page; None for the first page.

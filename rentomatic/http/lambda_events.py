@@ -157,11 +157,15 @@ def _with_host(headers: dict[str, str], context: Mapping[str, Any]) -> dict[str,
 
 
 def _resource(pattern: str | None, event: Mapping[str, Any]) -> str:
-    """Return the path that API Gateway matched: a pattern such as `/{proxy+}`, with its parameters filled in."""
+    """Return the path that API Gateway matched: a pattern such as `/{proxy+}`, with its parameters filled in.
+
+    It is empty if they are missing.
+    """
     if not pattern or "{" not in pattern:
         return pattern or ""
     parameters = event.get("pathParameters") or {}
-    return _PARAMETER.sub(lambda match: parameters.get(match[1]) or "", pattern)
+    resource = _PARAMETER.sub(lambda match: parameters.get(match[1]) or "", pattern)
+    return "" if resource == "/" else resource
 
 
 def _split_base(path: str, resource: str, context: Mapping[str, Any]) -> tuple[str, str]:

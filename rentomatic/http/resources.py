@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -66,7 +65,7 @@ def list_rooms(service: Service, request: Request) -> Response | ResponseFailure
     # Whoever follows a link gets the same format, whatever they accept.
     linked = parameters if format_ is JSON else {**parameters, FORMAT: [format_.name]}
     body, headers = encode_page(response.value, format_, url, linked, request.response_max)
-    return _representation(service, request, format_, body, headers)
+    return representation(service, request, format_, body, headers)
 
 
 def show_room(service: Service, request: Request, code: str) -> Response | ResponseFailure:
@@ -76,10 +75,10 @@ def show_room(service: Service, request: Request, code: str) -> Response | Respo
     response = room_detail_use_case(service.rooms(), code)
     if isinstance(response, ResponseFailure):
         return response
-    return _representation(service, request, format_, format_.encode_room(response.value), {})
+    return representation(service, request, format_, format_.encode_room(response.value), {})
 
 
-def _representation(
+def representation(
     service: Service, request: Request, format_: Format, body: str, headers: dict[str, str]
 ) -> Response | ResponseFailure:
     """Return a representation of rooms, or what a precondition of the client makes of it (RFC 9110, section 13.2.2)."""
@@ -100,34 +99,30 @@ def _representation(
 
 
 def show_openapi(service: Service, request: Request) -> Response:
+    return openapi_document(service, request, "openapi.json", "application/json")
+
+
+def openapi_document(service: Service, request: Request, name: str, content_type: str) -> Response:
+    """Return a file that describes the API, with the URL of the API."""
     # Many importers take only an absolute URL.
     url = service.settings.link_base or request.url("") or SERVER
-    body = Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
+    body = Path(__file__).with_name(name).read_text(encoding="utf-8")
     body = body.replace(f'"url": "{SERVER}"', f'"url": "{url}"', 1)
     # What prices are here: text that JSON does not have to escape.
     body = body.replace(price_meaning(), service.settings.price_meaning)
-    return Response(200, {"Content-Type": "application/json", **_CACHEABLE}, body)
+    return Response(200, {"Content-Type": content_type, **_CACHEABLE}, body)
 
 
-def show_front_page(service: Service, request: Request) -> Response:
-    """Return the front page to a browser, and links to the rest of the API to a program."""
-    if prefers_html(request.header("accept")):
+def show_front_page(service: Service, request: Request) -> Response | ResponseFailure:
+    """Return the front page to a browser, and the landing page of OGC API - Features to a program."""
+    if FORMAT not in request.parameters and prefers_html(request.header("accept")):
         # 5 ms to import: no other request pays for it.
         from rentomatic.http.front_page import front_page  # noqa: PLC0415
 
         return front_page(request, service.rooms, service.settings, service.report)
-    return landing_page(service, request)
+    from rentomatic.http.ogc import show_landing_page  # noqa: PLC0415
 
-
-def landing_page(service: Service, request: Request) -> Response:
-    base = service.settings.link_base or request.base_path
-    links = [
-        {"rel": "service-desc", "type": "application/json", "href": f"{base}/openapi.json"},
-        {"rel": "service-doc", "type": "text/html", "href": f"{base}/docs"},
-        {"rel": "data", "type": "application/json", "href": f"{base}/rooms"},
-    ]
-    headers = {"Content-Type": "application/json", **_CACHEABLE, "Vary": "Accept, Origin"}
-    return Response(200, headers, json.dumps({"title": "Rentomatic", "links": links}))
+    return show_landing_page(service, request)
 
 
 def show_docs(_service: Service, request: Request) -> Response:

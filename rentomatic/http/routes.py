@@ -32,10 +32,28 @@ if TYPE_CHECKING:
     from rentomatic.http.settings import HttpSettings
 
 
+def _ogc(name: str) -> Callable[..., Response | ResponseFailure]:
+    """Return the function of this name of `ogc`, which is imported when it is needed: 5 ms."""
+
+    def respond(service: Service, request: Request, *arguments: str) -> Response | ResponseFailure:
+        from rentomatic.http import ogc  # noqa: PLC0415
+
+        respond: Callable[..., Response | ResponseFailure] = getattr(ogc, name)
+        return respond(service, request, *arguments)
+
+    return respond
+
+
 # A path may end with one parameter, which its function is given.
 ROUTES: Mapping[str, Mapping[str, Callable[..., Response | ResponseFailure]]] = {
     "/rooms": {"GET": list_rooms},
     "/rooms/{code}": {"GET": show_room},
+    "/conformance": {"GET": _ogc("show_conformance")},
+    "/collections": {"GET": _ogc("list_collections")},
+    "/collections/rooms": {"GET": _ogc("show_collection")},
+    "/collections/rooms/items": {"GET": _ogc("list_items")},
+    "/collections/rooms/items/{code}": {"GET": _ogc("show_item")},
+    "/api": {"GET": _ogc("show_api")},
     "/openapi.json": {"GET": show_openapi},
     "/docs": {"GET": show_docs},
     "/docs/{file}": {"GET": show_docs_file},

@@ -27,6 +27,7 @@ _SORTED = {
 # A row without aggregates, also if there is no room: 25 microseconds less than a page of one.
 _GET = f"SELECT {', '.join([ECHO, *encode_room_sql(), ECHO])} FROM (SELECT) AS one LEFT JOIN room ON code = $2 LIMIT 1"
 _PLACE = "room_place(latitude, longitude)"
+_UNPLACED = f"{_PLACE} IS NULL"
 _OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _MATCHES_NULL_SENTINEL = ("ne", "gt", "gte")
 
@@ -93,15 +94,35 @@ def _search(search: RoomSearch, *, is_repeated: bool) -> Statement:
     values = _ValuesWithConstants() if is_repeated else _Values()
     chord = f"{_PLACE} <-> {values.add(_cube(search.circle.centre.vector()))}::cube" if search.circle else ""
     matches = [_meets(criterion, values) for criterion in search.criteria]
-    matches += _is_in_circle(search.circle, chord, values) + _is_in_box(search.box, values)
-    more = (f"int8send((SELECT count(*) FROM room{_where(matches)}))",) if search.is_counted else ()
+    area = _is_in_circle(search.circle, chord, values) + _is_in_box(search.box, values)
+    has_unplaced = search.circle is None and search.box is not None and search.box.keeps_unplaced
+    all_matches = [*matches, *([f"({' AND '.join(area)} OR {_UNPLACED})"] if has_unplaced else area)]
+    more = (f"int8send((SELECT count(*) FROM room{_where(all_matches)}))",) if search.is_counted else ()
     keys = [(chord if key.field == DISTANCE else _SORTED[key.field], key.is_descending) for key in search.order]
     keys.append(("id", search.is_reversed))
     if search.after is not None:
         matches = [*matches, _is_after(keys, search.after, values)]
-    page = f"{_where(matches)} {_order(keys, search)} LIMIT {search.limit + 1:d}"
+    page = _placed_and_unplaced(matches, area, keys, search) if has_unplaced else _page([*matches, *area], keys, search)
     has_generic_plan = is_repeated or not search.criteria
     return Statement(_select(page, chord, more), values, prepare=True, has_generic_plan=has_generic_plan)
+
+
+def _page(conditions: Sequence[str], keys: Sequence[tuple[str, bool]], search: RoomSearch) -> str:
+    return f"{_where(conditions)} {_order(keys, search)} LIMIT {search.limit + 1:d}"
+
+
+def _placed_and_unplaced(
+    matches: Sequence[str], area: Sequence[str], keys: Sequence[tuple[str, bool]], search: RoomSearch
+) -> str:
+    """Return the clauses for a page of the rooms in an area and of those without a place.
+
+    Each come from an index of their own: where half of the rooms lack a place, one condition for both takes 79 ms for
+    20 of a hundred thousand rooms, and this 13.
+    """
+    anywhere = search._replace(box=None)
+    pages = [_page([*matches, *area], keys, search), _page([*matches, _UNPLACED], keys, anywhere)]
+    ids = " UNION ALL ".join(f"(SELECT id FROM room{page})" for page in pages)
+    return _page([f"id = ANY(ARRAY({ids}))"], keys, anywhere)
 
 
 @lru_cache(maxsize=100)  # few variants: the limit is the only value in the text

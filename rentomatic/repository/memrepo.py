@@ -122,10 +122,10 @@ def _meets(room: Room, criterion: Criterion) -> bool:
 
 
 def _is_in_area(room: Room, search: RoomSearch) -> bool:
-    if search.circle is None and search.box is None:
-        return True
     place = Place.of(room.latitude, room.longitude)
-    return place is not None and _is_in_circle(place, search.circle) and _is_in_box(place, search.box)
+    if place is None:
+        return search.circle is None and (search.box is None or search.box.keeps_unplaced)
+    return _is_in_circle(place, search.circle) and _is_in_box(place, search.box)
 
 
 def _is_in_circle(place: Place, circle: Circle | None) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -104,7 +105,7 @@ def is_found(room: Room, search: RoomSearch) -> bool:
     if not search.circle and not search.box:
         return True
     if room.latitude is None:
-        return False
+        return not search.circle and search.box is not None and search.box.keeps_unplaced
     radius_m = math.inf if not search.circle or search.circle.radius_km is None else search.circle.radius_km * 1000
     is_in_circle = not search.circle or value(room, DISTANCE, search) <= radius_m
     return is_in_circle and (not search.box or Place(room.latitude, room.longitude) in search.box)
@@ -257,6 +258,28 @@ class RoomSearchContract:
         assert repository.search(RoomSearch(box=Box(-180, -90, 180, 90))).rooms == []
         assert repository.search(RoomSearch(circle=Circle(HAMBURG, 20016))).rooms == []
         assert repository.search(RoomSearch(circle=Circle(HAMBURG), order=(SortKey(DISTANCE),))).rooms == []
+
+    @pytest.mark.parametrize(("latitude", "longitude"), [(None, 9.99), (53.55, None), (91.0, 9.99), (53.55, -180.5)])
+    def test_a_box_may_keep_a_room_whose_place_is_not_known(
+        self, searchable_of: SearchableOf, latitude: float | None, longitude: float | None
+    ) -> None:
+        rooms = [a_room(latitude=latitude, longitude=longitude), a_room(code=OTHER_CODE, latitude=10.0, longitude=9.99)]
+        repository = searchable_of(rooms)
+        box = Box(9, 53, 10, 54, keeps_unplaced=True)
+
+        assert repository.search(RoomSearch(box=box)).rooms == rooms[:1]
+
+    @given(rooms=rooms, box=boxes, limit=st.integers(1, 5), is_counted=st.booleans())
+    def test_pages_of_a_box_that_keeps_unplaced_rooms_have_them(
+        self, searchable_of: SearchableOf, rooms: list[Room], box: Box, limit: int, *, is_counted: bool
+    ) -> None:
+        search = RoomSearch(box=replace(box, keeps_unplaced=True), limit=limit, is_counted=is_counted)
+
+        pages = list(walk(searchable_of(rooms), search))
+
+        found = expected(rooms, search)
+        assert [room for page in pages for room in page.rooms] == found
+        assert {page.count for page in pages} == {len(found) if is_counted else None}
 
     def test_a_count_covers_all_pages_even_after_the_last(self, searchable_of: SearchableOf) -> None:
         repository = searchable_of([a_room(), a_room(code=OTHER_CODE)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
@@ -48,14 +50,15 @@ class HttpRooms:
 
     def search(self, search: RoomSearch) -> RoomPage:
         if search.after is None:
-            url = f"{self._api}/rooms?{urlencode(parameters(search))}"
+            path = "collections/rooms/items" if keeps_unplaced(search) else "rooms"
+            url = f"{self._api}/{path}?{urlencode(parameters(search))}"
         else:
             url = self._next_urls[int(search.after[-1])]
         status, headers, body = get(url)
         assert status == 200, body
-        rooms = json.loads(body)
+        rooms = read_csv(body) if keeps_unplaced(search) else json.loads(body)
         distances_m = [fields.pop("distance_m") for fields in rooms] if search.circle else None
-        has_more = "Link" in headers
+        has_more = 'rel="next"' in headers.get("Link", "")
         if has_more:
             self._next_urls.append(headers["Link"].removeprefix("<").removesuffix('>; rel="next"'))
         return RoomPage(
@@ -66,6 +69,18 @@ class HttpRooms:
             has_more,
             int(headers["X-Total-Count"]) if "X-Total-Count" in headers else None,
         )
+
+
+def keeps_unplaced(search: RoomSearch) -> bool:
+    """Return whether only the items of the collection answer the search, as CSV, which has both coordinates."""
+    return search.box is not None and search.box.keeps_unplaced
+
+
+def read_csv(body: str) -> Sequence[dict[str, Any]]:
+    rows = csv.DictReader(io.StringIO(body, newline=""))
+    return [
+        {name: text if name == "code" else json.loads(text or "null") for name, text in row.items()} for row in rows
+    ]
 
 
 def parameters(search: RoomSearch) -> Mapping[str, str]:
@@ -79,7 +94,9 @@ def parameters(search: RoomSearch) -> Mapping[str, str]:
         if search.circle.radius_km is not None:
             query["radius_km"] = str(search.circle.radius_km)
     if search.box:
-        query["bbox"] = ",".join(map(str, astuple(search.box)))
+        query["bbox"] = ",".join(map(str, astuple(search.box)[:4]))
+        if search.box.keeps_unplaced:
+            query["f"] = "csv"
     if search.order:
         query["sort"] = ",".join(f"{'-' * key.is_descending}{key.field}" for key in search.order)
     if search.is_counted:
@@ -126,7 +143,7 @@ def test_parallel_requests_are_all_answered_right(api: str, admin: Connection) -
 
 
 def test_an_unknown_path_is_a_404_in_json(api: str) -> None:
-    for path in ("/houses", "/rooms/1/beds"):
+    for path in ("/houses", "/rooms/1/beds", "/collections/beds"):
         status, headers, body = get(f"{api}{path}")
 
         assert (status, headers["Content-Type"]) == (404, "application/problem+json")

@@ -134,13 +134,32 @@ def test_the_script_of_the_docs_walks_finds_and_reports_errors(clone: Path, cata
 
 @pytest.mark.skipif(not shutil.which("ogrinfo"), reason="GDAL is not here: Debian's gdal-bin has ogrinfo")
 def test_a_gis_counts_the_rooms(catalogue: int) -> None:
-    (ogrinfo,) = (command for command in COMMANDS if command.startswith("ogrinfo "))
+    (ogrinfo,) = (command for command in COMMANDS if command.startswith("ogrinfo ") and "OAPIF" not in command)
     words = shlex.split(ogrinfo.replace(":3000/", f":{catalogue}/").replace("limit=10000", "limit=50"))
 
     result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
 
     assert "Geometry: Point" in result.stdout
     assert "Feature Count: 50" in result.stdout
+
+
+@pytest.mark.skipif(not shutil.which("ogrinfo"), reason="GDAL is not here: Debian's gdal-bin has ogrinfo")
+def test_a_gis_opens_the_rooms_as_a_layer(catalogue: int) -> None:
+    count, cheap = (command for command in COMMANDS if command.startswith("ogrinfo ") and "OAPIF" in command)
+
+    outputs = [
+        subprocess.run(
+            shlex.split(command.replace(":3000/", f":{catalogue}/")),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        for command in (count, cheap)
+    ]
+
+    assert "Feature Count: 2012" in outputs[0]
+    assert set(re.findall(r"price \(Integer\) = (.*)", outputs[1])) == {"40"}
 
 
 @pytest.mark.parametrize(

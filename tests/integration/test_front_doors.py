@@ -127,6 +127,7 @@ def test_headers_are_found_in_any_case(invoke: Invoke, door: str) -> None:
         (Sent("/rooms?filter_prize__lt=40"), 400),
         (Sent("/rooms/nobody"), 404),
         (Sent("/"), 200),
+        (Sent("/nothing"), 404),
         (Sent("/rooms/%ff"), 404),
     ],
     ids=str,
@@ -233,6 +234,28 @@ def test_the_stage_of_an_http_api_is_in_the_links(invoke: Invoke, route: str) ->
     event["requestContext"]["stage"] = "prod"
 
     assert (header(invoke(event), "Link") or "").startswith(f"<https://{HOST}/prod/rooms?limit=1&")
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/"])
+def test_the_landing_page_is_found_behind_a_base_path(invoke: Invoke, path: str) -> None:
+    rest = rest_api(Sent("/")) | {"resource": "/", "path": path, "pathParameters": None}
+    rest["requestContext"]["path"] = path
+    http = http_api_2(Sent("/")) | {"rawPath": path, "routeKey": "$default", "pathParameters": None}
+    http["requestContext"]["stage"] = "v1"
+
+    for event in (rest, http):
+        links = json.loads(invoke(event)["body"])["links"]
+        assert [urlsplit(link["href"])[:3] for link in links if link["rel"] == "data"] == [
+            ("https", HOST, "/v1/collections")
+        ]
+
+
+@pytest.mark.parametrize("path", ["/prod", "/prod/"])
+def test_the_stage_of_a_rest_api_is_in_the_links_of_the_landing_page(invoke: Invoke, path: str) -> None:
+    event = rest_api(Sent("/")) | {"resource": "/", "path": "/", "pathParameters": None}
+    event["requestContext"]["path"] = path
+
+    assert f'"https://{HOST}/prod/conformance"' in invoke(event)["body"]
 
 
 @pytest.mark.parametrize("door", FRONT_DOORS)

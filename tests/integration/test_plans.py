@@ -85,6 +85,20 @@ def test_an_area_uses_the_place_index_for_any_page_size(
     assert [node["Index Name"] for node in _plan(catalogue, search) if "Index Name" in node] == ["room_place_idx"]
 
 
+@pytest.mark.parametrize("limit", [1, 10, 1000])
+@pytest.mark.parametrize("after", [None, (20_000,)])
+def test_rooms_without_a_place_are_read_apart_from_an_area(
+    catalogue: Connection, limit: int, after: tuple[int] | None
+) -> None:
+    box = Box(9.95, 53.53, 10.03, 53.57, keeps_unplaced=True)
+
+    nodes = list(_plan(catalogue, RoomSearch(box=box, limit=limit, after=after)))
+
+    assert [node for node in nodes if node["Node Type"] in ("Seq Scan", "BitmapOr")] == []
+    assert {"room_place_idx", "room_pkey"} >= {node["Index Name"] for node in nodes if "Index Name" in node}
+    assert any("<@" in node.get("Index Cond", "") for node in nodes)
+
+
 def test_a_rare_price_is_not_searched_in_insertion_order(catalogue: Connection) -> None:
     few = [
         kind for kind in indexed_kinds(catalogue) if kind.name in ("`filter_price__eq=12`", "`filter_price__gt=600`")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator
+from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
 from devtools.api_documents import FOLDER, documents
 from rentomatic.http.negotiation import FORMAT
 from rentomatic.http.problems import METHOD_NOT_ALLOWED, STATUS_CODES
 from rentomatic.http.routes import ROUTES
+from rentomatic.requests.room_items import ALLOWED_OF_ITEMS
 from rentomatic.requests.room_search import ALLOWED
 from rentomatic.serializers.room import RoomJsonEncoder
 from tests.contracts.room_repository import a_room
@@ -31,10 +33,26 @@ def test_it_is_openapi_3_1() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
 
 
+def test_the_other_one_is_openapi_3_0() -> None:
+    document = json.loads((FOLDER / "openapi30.json").read_text(encoding="utf-8"))
+
+    assert document["openapi"].startswith("3.0.")
+    OpenAPIV30SpecValidator(document).validate()
+    assert document["paths"].keys() == DOCUMENT["paths"].keys()
+    assert re.findall(r'"(?:prefixItems|const|identifier)":|"type": "null"', json.dumps(document)) == []
+    assert document["components"]["schemas"]["Room"]["properties"]["price"]["nullable"] is True
+
+
 def test_every_parameter_that_is_read_is_in_it_and_no_other() -> None:
     for method in ("get", "head"):
         parameters = DOCUMENT["paths"]["/rooms"][method]["parameters"]
         assert {each["name"] for each in parameters if each["in"] == "query"} == {*ALLOWED, FORMAT}
+
+
+def test_every_parameter_of_the_items_is_in_it_and_no_other() -> None:
+    for method in ("get", "head"):
+        parameters = DOCUMENT["paths"]["/collections/rooms/items"][method]["parameters"]
+        assert {each["name"] for each in parameters if each["in"] == "query"} == set(ALLOWED_OF_ITEMS)
 
 
 def test_every_route_is_in_it_and_no_other() -> None:
