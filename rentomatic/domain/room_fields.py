@@ -20,7 +20,7 @@ INTEGER_MAX = 2**31 - 1
 CODE_MAX = 36  # characters of the column `code`: a UUID's
 NEVER_NEGATIVE = ("price", "size")
 
-COMPARISONS = ("eq", "ne", "lt", "lte", "gt", "gte", "in")
+COMPARISONS = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "is")
 
 # int() also takes "1_000", " 12 " and the digits of other scripts, and refuses more than 4,300 digits.
 _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,10})")

@@ -13,7 +13,7 @@ from msgspec.json import schema_components
 from rentomatic import __version__
 from rentomatic.domain.geography import EARTH_RADIUS_M, RADIUS_MAX_KM
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX, INTEGER_MIN, Integer
-from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX
+from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX, IS_VALUES
 from rentomatic.domain.room_search import LIMIT_DEFAULT, LIMIT_MAX
 from rentomatic.http.problems import MEDIA_TYPE, STATUS_CODES, TITLES
 from rentomatic.http.resources import SERVER
@@ -47,6 +47,7 @@ _OPERATORS = {
     "gt": "is more than this",
     "gte": "is at least this",
     "in": "is one of these",
+    "is": "is not known (null) or known (not_null)",
 }
 _SINGLE: dict[str, tuple[str, Schema]] = {
     "near": (
@@ -79,7 +80,7 @@ _SINGLE: dict[str, tuple[str, Schema]] = {
         },
     ),
     "sort": (
-        "What to sort by; the rest by order of insertion, reversed if the last key has a minus. NULL is the highest.",
+        "What to sort by; the rest by order of insertion, reversed if the last key has a minus. NULL comes last.",
         {
             "type": "array",
             "items": {
@@ -204,6 +205,8 @@ def _filter(key: str) -> Schema:
     schema: Schema = _INTEGER if isinstance(field.kind, Integer) else {"type": "string", "pattern": r"^[^\x00]*$"}
     if operator == "in":
         schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": IN_MAX}
+    elif operator == "is":
+        schema = {"type": "string", "enum": list(IS_VALUES)}
     return _parameter(
         f"{FILTER_PREFIX}{key}", f"Keeps rooms whose {name} {_OPERATORS[operator]}. {field.meaning}.", schema
     )
