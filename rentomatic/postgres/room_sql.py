@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # A row without aggregates, also if there is no room: 25 microseconds less than a page of one.
 _GET = f"SELECT {', '.join([ECHO, *encode_room_sql(), ECHO])} FROM (SELECT) AS one LEFT JOIN room ON code = $2 LIMIT 1"
+_TEXT_CHECK = f"SELECT {ECHO}, {ECHO} WHERE $2::text IS NOT NULL"
 _PLACE = "room_place(latitude, longitude)"
 _OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _MATCHES_NULL_SENTINEL = {False: ("ne", "gt", "gte"), True: ("ne", "lt", "lte")}  # by `is_descending`
@@ -59,6 +60,11 @@ def build_list(criteria: Sequence[Criterion]) -> Statement:
 def build_check() -> Statement:
     """Return a statement that needs everything that reading rooms needs, but reads none."""
     return Statement(_select(" LIMIT 0"), prepare=True)
+
+
+def build_text_check(text: str) -> Statement:
+    """Return a statement that fails if the database's encoding lacks a character of the text; its row is empty."""
+    return Statement(_TEXT_CHECK, [text])
 
 
 def build_get(code: str) -> Statement:
