@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rentomatic.domain.geography import Box, Circle, Place
 from rentomatic.domain.room_filters import parse_filters
-from rentomatic.domain.room_search import UNKNOWN, RoomSearch, SortKey
+from rentomatic.domain.room_search import RoomSearch, SortKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +28,7 @@ _FILTERS: Mapping[str, Sequence[Any]] = {
     "price__gt": [450, 600],
     "price__gte": [450],
     "price__in": [[40, 50, 60]],
+    "price__is": ["null", "not_null"],
     "size__eq": [20],
     "size__ne": [20],
     "size__lt": [9],
@@ -35,6 +36,7 @@ _FILTERS: Mapping[str, Sequence[Any]] = {
     "size__gt": [190],
     "size__gte": [190],
     "size__in": [[20, 30, 40]],
+    "size__is": ["null", "not_null"],
 }
 
 
@@ -124,7 +126,7 @@ def _filtered(key: str, value: object) -> RoomSearch:
 def _pages(name: str, order: tuple[SortKey, ...], catalogue: Catalogue) -> Iterator[Kind]:
     first = RoomSearch(order=order, limit=_LIMIT)
     ((depth,),) = catalogue.run(f"SELECT CAST({_DEPTH} * count(*) AS bigint) FROM room")
-    keys = [f"COALESCE({key.field}, {UNKNOWN})" for key in order]
+    keys = [f"COALESCE({key.field}, {key.unknown})" for key in order]
     yield Kind(f"{name}, first page", first)
     after = _at(catalogue, [*keys, "id"], "DESC" if first.is_reversed else "ASC", depth)
     yield Kind(f"{name}, after nine tenths", first._replace(after=after))

@@ -117,5 +117,19 @@ $$;
 
 UPDATE alembic_version SET version_num='e7a45c90d1b6' WHERE alembic_version.version_num = 'c3a91f6d2e80';
 
+-- Running upgrade e7a45c90d1b6 -> b7d20f83a9e4
+
+CREATE INDEX IF NOT EXISTS room_price_desc_key_id_idx ON room (COALESCE(price, -2147483649), id);
+
+ALTER INDEX room_price_desc_key_id_idx ALTER COLUMN 1 SET STATISTICS 1000;
+
+CREATE INDEX IF NOT EXISTS room_size_desc_key_id_idx ON room (COALESCE(size, -2147483649), id);
+
+ALTER INDEX room_size_desc_key_id_idx ALTER COLUMN 1 SET STATISTICS 1000;
+
+ANALYZE room;
+
+UPDATE alembic_version SET version_num='b7d20f83a9e4' WHERE alembic_version.version_num = 'e7a45c90d1b6';
+
 COMMIT;
 

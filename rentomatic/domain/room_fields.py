@@ -30,7 +30,7 @@ def price_meaning(currency: str = PRICE_CURRENCY_DEFAULT, unit: str = PRICE_UNIT
     return f"{currency} a {unit}"
 
 
-COMPARISONS = ("eq", "ne", "lt", "lte", "gt", "gte", "in")
+COMPARISONS = ("eq", "ne", "lt", "lte", "gt", "gte", "in", "is")
 
 # int() also takes "1_000", " 12 " and the digits of other scripts, and refuses more than 4,300 digits.
 _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,10})")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 FILTER_KEYS = tuple(f"{name}__{operator}" for name, field in FIELDS.items() for operator in field.operators)
 IN_MAX = 100  # values
+NULL, NOT_NULL = IS_VALUES = ("null", "not_null")
 
 
 class InvalidFiltersError(ValueError):
@@ -28,10 +29,10 @@ class InvalidFiltersError(ValueError):
 
 @dataclass(frozen=True)
 class Criterion:
-    """A condition `<field> <operator> <value>`; a room whose value is unknown never meets it.
+    """A condition `<field> <operator> <value>`; a room whose value is unknown meets only `is null`.
 
     Attributes:
-        value: For the operator `in`, a tuple of values.
+        value: For the operator `in`, a tuple of values; for `is`, `NULL` or `NOT_NULL`.
     """
 
     field: str
@@ -44,7 +45,8 @@ def parse_filters(filters: Mapping[str, Any] | None) -> list[Criterion]:
 
     Args:
         filters: Keys from `FILTER_KEYS`; values that the field's kind reads. The operator `in` takes a list or
-            comma-separated text. For other operators a list means that the filter was repeated, which is an error.
+            comma-separated text, and `is` one of `IS_VALUES`. For other operators than `in` a list means that the
+            filter was repeated, which is an error.
 
     Raises:
         InvalidFiltersError: one or more filters are invalid; it lists all errors.
@@ -66,7 +68,7 @@ def parse_filters(filters: Mapping[str, Any] | None) -> list[Criterion]:
 
 def _criterion(key: str, value: object) -> Criterion:
     name, operator = key.split("__")
-    read = FIELDS[name].kind.read
+    read = _read_is if operator == "is" else FIELDS[name].kind.read
     if operator != "in":
         if isinstance(value, list):
             raise ValueError("Must be given once")
@@ -77,3 +79,9 @@ def _criterion(key: str, value: object) -> Criterion:
     if not 1 <= len(values) <= IN_MAX:
         raise ValueError(f"Must be 1 to {IN_MAX} values")
     return Criterion(name, operator, tuple(dict.fromkeys(map(read, values))))
+
+
+def _read_is(value: object) -> str:
+    if not isinstance(value, str) or value not in IS_VALUES:
+        raise ValueError(f"Must be {' or '.join(IS_VALUES)}")
+    return value

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from rentomatic.domain.geography import distance_of
-from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX
+from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX, INTEGER_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,6 @@ DISTANCE = "distance"
 SORTABLE = (*(name for name, field in FIELDS.items() if field.is_sortable), DISTANCE)
 LIMIT_MAX = 10_000
 LIMIT_DEFAULT = 1_000
-UNKNOWN = INTEGER_MAX + 1  # sorts an unknown price or size after all others
 
 # The end of a page: the last room's value of each sort key, then its row id.
 Position = tuple[int | float, ...]
@@ -32,6 +31,11 @@ class SortKey:
     field: str
     is_descending: bool = False
 
+    @property
+    def unknown(self) -> int:
+        """The value that sorts an unknown price or size after all others, in either direction."""
+        return INTEGER_MIN - 1 if self.is_descending else INTEGER_MAX + 1
+
 
 class RoomSearch(NamedTuple):
     """A search and the page of it to return.
@@ -40,7 +44,8 @@ class RoomSearch(NamedTuple):
         criteria: Conditions, all of which a room must meet.
         circle: The area of the rooms; a room whose place is unknown is outside.
         box: The same, as a box, which may keep such rooms if there is no circle.
-        order: Sort keys. Ties are in the order of insertion, reversed if the last key is descending.
+        order: Sort keys. Unknown values come last. Ties are in the order of insertion, reversed if the last key is
+            descending.
         limit: The maximum number of rooms on a page, 1 to `LIMIT_MAX`.
         after: The end of the previous page; None for the first page.
         is_counted: Whether to count all matches.
@@ -63,7 +68,7 @@ class RoomSearch(NamedTuple):
 def sort_value(room: Room, key: SortKey, chord: float | None) -> int | float:
     """Return the value that sorts a room; `chord` is the one to the centre of the circle, if any."""
     value: int | float | None = chord if key.field == DISTANCE else getattr(room, key.field)
-    return UNKNOWN if value is None else value
+    return key.unknown if value is None else value
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from msgspec.json import schema_components
 from rentomatic import __version__
 from rentomatic.domain.geography import EARTH_RADIUS_M, RADIUS_MAX_KM
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX, INTEGER_MIN, Integer
-from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX
+from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX, IS_VALUES
 from rentomatic.domain.room_search import LIMIT_DEFAULT, LIMIT_MAX
 from rentomatic.http.ogc_openapi import ogc_paths, ogc_schemas
 from rentomatic.http.openapi_parts import (
@@ -54,6 +54,7 @@ _OPERATORS = {
     "gt": "is more than this",
     "gte": "is at least this",
     "in": "is one of these",
+    "is": "is not known (null) or known (not_null)",
 }
 _SINGLE: dict[str, tuple[str, Schema]] = {
     "near": (
@@ -86,7 +87,7 @@ _SINGLE: dict[str, tuple[str, Schema]] = {
         },
     ),
     "sort": (
-        "What to sort by; the rest by order of insertion, reversed if the last key has a minus. NULL is the highest.",
+        "What to sort by; the rest by order of insertion, reversed if the last key has a minus. NULL comes last.",
         {
             "type": "array",
             "items": {
@@ -203,6 +204,8 @@ def _filter(key: str) -> Schema:
     schema: Schema = _INTEGER if isinstance(field.kind, Integer) else {"type": "string", "pattern": r"^[^\x00]*$"}
     if operator == "in":
         schema = {"type": "array", "items": schema, "minItems": 1, "maxItems": IN_MAX}
+    elif operator == "is":
+        schema = {"type": "string", "enum": list(IS_VALUES)}
     parameter = f"{FILTER_PREFIX}{key}"
     text = f"Keeps rooms whose {name} {_OPERATORS[operator]}. {field.meaning}."
     return query_parameter(parameter, text, ALLOWED[parameter], schema)

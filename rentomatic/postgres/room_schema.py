@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import CODE_MAX, FIELDS, INTEGER_MAX, INTEGER_MIN
-from rentomatic.domain.room_search import UNKNOWN
+from rentomatic.domain.room_search import SortKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +120,7 @@ class PresentIndex(NamedTuple):
     def of(cls, row: Sequence[Any]) -> PresentIndex:
         """Return the index without widening casts, which depend on the columns' types but do not change values."""
         index = cls(*row)
-        widened = r"\((\w+)\)::(?:bigint|double precision)|'(\d+)'::bigint"
+        widened = r"\((\w+)\)::(?:bigint|double precision)|'(-?\d+)'::bigint"
         return index._replace(keys=re.sub(widened, r"\1\2", index.keys))
 
 
@@ -173,7 +173,8 @@ INDEXES = (
     ID_INDEX,
     CODE_INDEX,
     *(
-        Index(f"room_{name}_key_id_idx", f"COALESCE({name}, {UNKNOWN}), id")
+        Index(f"room_{name}_{kind}_id_idx", f"COALESCE({name}, {SortKey(name, is_descending).unknown}), id")
+        for kind, is_descending in (("key", False), ("desc_key", True))
         for name, field in FIELDS.items()
         if field.is_sortable
     ),

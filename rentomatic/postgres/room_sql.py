@@ -9,27 +9,25 @@ from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import FIELDS, Integer
-from rentomatic.domain.room_search import DISTANCE, UNKNOWN
+from rentomatic.domain.room_filters import NULL
+from rentomatic.domain.room_search import DISTANCE, SortKey
 from rentomatic.postgres.wire.column_codec import encode_columns_sql, encode_room_sql
 from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from rentomatic.domain.geography import Box, Circle, Vector
     from rentomatic.domain.room_filters import Criterion
     from rentomatic.domain.room_search import Position, RoomSearch
 
-# The expressions of the indexes (see the migrations). An unknown value sorts last.
-_SORTED = {
-    name: f"COALESCE({name}, {UNKNOWN})" if isinstance(field.kind, Integer) else name for name, field in FIELDS.items()
-}
 # A row without aggregates, also if there is no room: 25 microseconds less than a page of one.
 _GET = f"SELECT {', '.join([ECHO, *encode_room_sql(), ECHO])} FROM (SELECT) AS one LEFT JOIN room ON code = $2 LIMIT 1"
+_TEXT_CHECK = f"SELECT {ECHO}, {ECHO} WHERE $2::text IS NOT NULL"
 _PLACE = "room_place(latitude, longitude)"
 _UNPLACED = f"{_PLACE} IS NULL"
 _OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-_MATCHES_NULL_SENTINEL = ("ne", "gt", "gte")
+_MATCHES_NULL_SENTINEL = {False: ("ne", "gt", "gte"), True: ("ne", "lt", "lte")}  # by `is_descending`
 
 
 class _Values(list[float | str]):
@@ -65,6 +63,11 @@ def build_check() -> Statement:
     return Statement(_select(" LIMIT 0"), prepare=True)
 
 
+def build_text_check(text: str) -> Statement:
+    """Return a statement that fails if the database's encoding lacks a character of the text; its row is empty."""
+    return Statement(_TEXT_CHECK, [text])
+
+
 def build_get(code: str) -> Statement:
     """Return a statement for the room with this code; `column_codec.decode_room` reads its row."""
     return Statement(_GET, [code], prepare=True)
@@ -93,12 +96,13 @@ def _requests(_search: RoomSearch) -> Iterator[int]:
 def _search(search: RoomSearch, *, is_repeated: bool) -> Statement:
     values = _ValuesWithConstants() if is_repeated else _Values()
     chord = f"{_PLACE} <-> {values.add(_cube(search.circle.centre.vector()))}::cube" if search.circle else ""
-    matches = [_meets(criterion, values) for criterion in search.criteria]
+    descending = [key.field for key in search.order if key.is_descending]
+    matches = [_meets(criterion, values, descending) for criterion in search.criteria]
     area = _is_in_circle(search.circle, chord, values) + _is_in_box(search.box, values)
     has_unplaced = search.circle is None and search.box is not None and search.box.keeps_unplaced
     all_matches = [*matches, *([f"({' AND '.join(area)} OR {_UNPLACED})"] if has_unplaced else area)]
     more = (f"int8send((SELECT count(*) FROM room{_where(all_matches)}))",) if search.is_counted else ()
-    keys = [(chord if key.field == DISTANCE else _SORTED[key.field], key.is_descending) for key in search.order]
+    keys = [(chord if key.field == DISTANCE else _indexed(key), key.is_descending) for key in search.order]
     keys.append(("id", search.is_reversed))
     if search.after is not None:
         matches = [*matches, _is_after(keys, search.after, values)]
@@ -136,13 +140,24 @@ def _where(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _meets(criterion: Criterion, values: _Values) -> str:
-    column = _SORTED[criterion.field]
+def _indexed(key: SortKey) -> str:
+    """Return the expression of the index for a field and a direction (see the migrations)."""
+    is_integer = isinstance(FIELDS[key.field].kind, Integer)
+    return f"COALESCE({key.field}, {key.unknown})" if is_integer else key.field
+
+
+def _meets(criterion: Criterion, values: _Values, descending: Collection[str] = ()) -> str:
+    """Return a condition on the index of the order, where it has one for the field."""
+    key = SortKey(criterion.field, criterion.field in descending)
+    column = _indexed(key)
+    is_known = f"{column} {'>' if key.is_descending else '<'} {key.unknown}"
+    if criterion.operator == "is":
+        return f"{column} = {key.unknown}" if criterion.value == NULL else is_known
     if isinstance(criterion.value, tuple):
         return f"{column} IN ({', '.join(map(values.add, criterion.value))})"
     condition = f"{column} {_OPERATORS[criterion.operator]} {values.add(criterion.value)}"
-    if column != criterion.field and criterion.operator in _MATCHES_NULL_SENTINEL:
-        condition += f" AND {column} < {UNKNOWN}"
+    if column != criterion.field and criterion.operator in _MATCHES_NULL_SENTINEL[key.is_descending]:
+        condition += f" AND {is_known}"
     return condition
 
 

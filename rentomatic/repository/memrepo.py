@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.geography import Place
 from rentomatic.domain.room import Room
-from rentomatic.domain.room_filters import Criterion, parse_filters
+from rentomatic.domain.room_filters import NULL, Criterion, parse_filters
 from rentomatic.domain.room_import import WrittenRooms
 from rentomatic.domain.room_search import RoomPage, sort_value
 
@@ -118,6 +118,8 @@ def _meets(room: Room, criterion: Criterion) -> bool:
     value = getattr(room, criterion.field)
     if isinstance(criterion.value, tuple):
         return value in criterion.value
+    if criterion.operator == "is":
+        return (value is None) == (criterion.value == NULL)
     return value is not None and _OPERATORS[criterion.operator](value, criterion.value)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from rentomatic.domain.room_filters import parse_filters
+from rentomatic.domain.errors import CorruptDataError
+from rentomatic.domain.room_fields import INTEGER_MIN
+from rentomatic.domain.room_filters import Criterion, parse_filters
 from rentomatic.domain.room_search import RoomPage
-from rentomatic.postgres.room_sql import build_check, build_get, build_list, build_search
+from rentomatic.postgres.errors import drop_tracebacks
+from rentomatic.postgres.room_sql import build_check, build_get, build_list, build_search, build_text_check
 from rentomatic.postgres.session import PostgresSession, SessionEvent
 from rentomatic.postgres.wire.column_codec import decode_columns, decode_room
 
@@ -16,7 +20,13 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.room import Room
     from rentomatic.domain.room_search import RoomSearch
-    from rentomatic.postgres.wire.pipelined_connection import Row
+    from rentomatic.postgres.wire.pipelined_connection import Row, Statement
+
+T = TypeVar("T")
+
+# Untranslatable character, character not in repertoire (PostgreSQL manual, appendix A).
+_NOT_IN_ENCODING = ("22P05", "22021")
+_MEETS_NO_ROOM = Criterion("price", "lt", INTEGER_MIN)
 
 
 class PostgresRepo:
@@ -41,13 +51,25 @@ class PostgresRepo:
         self._session = PostgresSession(configuration, remaining_s, count)
 
     def list(self, filters: Mapping[str, Any] | None = None) -> Sequence[Room]:
-        return list(self._session.fetch(build_list(parse_filters(filters)), decode_columns).rooms)
+        criteria = parse_filters(filters)
+        return list(self._find(build_list(criteria), decode_columns, criteria, build_list).rooms)
 
     def search(self, search: RoomSearch) -> RoomPage:
-        return self._session.fetch(build_search(search), lambda row: _page(search, row))
+        return self._find(
+            build_search(search),
+            lambda row: _page(search, row),
+            search.criteria,
+            lambda criteria: build_search(search._replace(criteria=tuple(criteria))),
+        )
 
     def get(self, code: str) -> Room | None:
-        return self._session.fetch(build_get(code), decode_room)
+        try:
+            return self._session.fetch(build_get(code), decode_room)
+        except CorruptDataError as error:
+            if error.sqlstate not in _NOT_IN_ENCODING or self._can_hold(code):
+                raise
+            drop_tracebacks(error)
+        return None
 
     def check(self) -> None:
         self._session.fetch(build_check(), decode_columns)
@@ -55,6 +77,50 @@ class PostgresRepo:
     def close(self) -> None:
         """Close the pooled connections; the next call opens another."""
         self._session.close()
+
+    def _find(
+        self,
+        statement: Statement,
+        decode: Callable[[Row], T],
+        criteria: Sequence[Criterion],
+        build: Callable[[Sequence[Criterion]], Statement],
+    ) -> T:
+        """Run a statement, and if the database cannot hold all of its texts, build it again without them."""
+        try:
+            return self._session.fetch(statement, decode)
+        except CorruptDataError as error:
+            # The error does not say whether a value or a row is to blame.
+            if error.sqlstate not in _NOT_IN_ENCODING:
+                raise
+            reduced = [self._reduced(criterion) for criterion in criteria]
+            if reduced == [*criteria]:
+                raise
+            drop_tracebacks(error)
+        return self._session.fetch(build(reduced), decode)
+
+    def _reduced(self, criterion: Criterion) -> Criterion:
+        """Return an equivalent criterion without texts that no room can have."""
+        values = criterion.value if isinstance(criterion.value, tuple) else (criterion.value,)
+        possible = [value for value in values if isinstance(value, int) or self._can_hold(value)]
+        if len(possible) == len(values):
+            return criterion
+        return replace(criterion, value=tuple(possible)) if possible else _MEETS_NO_ROOM
+
+    def _can_hold(self, text: str) -> bool:
+        """Return whether the database's encoding has every character of a text.
+
+        The server is asked, because its conversions differ from Python's in some characters.
+        """
+        if text.isascii():
+            return True
+        try:
+            self._session.fetch(build_text_check(text), lambda _row: None)
+        except CorruptDataError as error:
+            if error.sqlstate not in _NOT_IN_ENCODING:
+                raise
+            drop_tracebacks(error)
+            return False
+        return True
 
 
 def _page(search: RoomSearch, row: Row) -> RoomPage:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rentomatic.domain.room_filters import Criterion
     from rentomatic.domain.room_search import Position, RoomSearch
 
-_VERSION = 1
+_ORDER_UNCHANGED, _UNKNOWN_LAST = _VERSIONS = (1, 2)
 _HEADER = 2  # version and fingerprint
 _INVALID = "Invalid cursor: pass it back unchanged"
 _LENGTH_MAX = 500
@@ -31,13 +31,14 @@ def encode_cursor(search: RoomSearch, position: Position) -> str:
     """Return the cursor for the page after a position of a search."""
     # JSON, as Python writes numbers as `json` does: a third of its time.
     values = "".join([f",{value!r}" for value in position])
-    return _text(f'[{_VERSION},"{_fingerprint(search)}"{values}]'.encode())
+    return _text(f'[{_version(search)},"{_fingerprint(search)}"{values}]'.encode())
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """An intact cursor of this version."""
+    """An intact cursor of a version that this API writes."""
 
+    version: int
     fingerprint: str
     values: tuple[Any, ...]
 
@@ -49,19 +50,21 @@ def read_cursor(text: str) -> Cursor:
         ValueError: it is invalid or of another version; the message says which.
     """
     version, fingerprint, *values = _content(text)
-    if version != _VERSION:
+    if version not in _VERSIONS:
         raise ValueError("From another version of this API: start again without a cursor")
-    return Cursor(fingerprint, tuple(values))
+    return Cursor(version, fingerprint, tuple(values))
 
 
 def position_of(cursor: Cursor, search: RoomSearch) -> Position:
     """Return the position that a cursor of this search encodes.
 
     Raises:
-        ValueError: it belongs to another search.
+        ValueError: it belongs to another search, or is from before the order changed.
     """
     if cursor.fingerprint != _fingerprint(search):
         raise ValueError("Belongs to other filters, another place or another order: start again without a cursor")
+    if cursor.version != _version(search):
+        raise ValueError("The order has changed, unknown values now come last: start again without a cursor")
     if not _fits(cursor.values, search):
         raise ValueError(_INVALID)
     return cursor.values
@@ -85,6 +88,11 @@ def _text(content: bytes) -> str:
     # The checksum detects corruption only. A forged position is validated, and harmless.
     check = sha256(content).digest()[:_CHECK_BYTES]
     return base64.urlsafe_b64encode(check + content).decode().rstrip("=")
+
+
+def _version(search: RoomSearch) -> int:
+    """Return the version of the order. Until version 2, unknown values came first in descending order."""
+    return _UNKNOWN_LAST if any(key.is_descending for key in search.order) else _ORDER_UNCHANGED
 
 
 @lru_cache(maxsize=100)  # of a repeated search, whose parts are not compared then

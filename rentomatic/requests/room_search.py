@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rentomatic.domain.geography import RADIUS_MAX_KM, Box, Circle, Place
 from rentomatic.domain.room_fields import FIELDS
-from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX, InvalidFiltersError, parse_filters
+from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX, IS_VALUES, InvalidFiltersError, parse_filters
 from rentomatic.domain.room_search import DISTANCE, LIMIT_DEFAULT, LIMIT_MAX, SORTABLE, RoomSearch, SortKey
 from rentomatic.requests.cursor import position_of, read_cursor
 from rentomatic.requests.room_list import RoomListInvalidRequest
@@ -25,11 +25,10 @@ SORT_KEYS = tuple(text for name in SORTABLE for text in ((name,) if name == DIST
 # The allowed values of each parameter, in words, for error messages.
 ALLOWED: Mapping[str, str] = {
     **{
-        f"{FILTER_PREFIX}{key}": (
-            f"1 to {IN_MAX} values with commas between them, each {FIELDS[name].kind.allowed}"
-            if operator == "in"
-            else FIELDS[name].kind.allowed
-        )
+        f"{FILTER_PREFIX}{key}": {
+            "in": f"1 to {IN_MAX} values with commas between them, each {FIELDS[name].kind.allowed}",
+            "is": " or ".join(IS_VALUES),
+        }.get(operator, FIELDS[name].kind.allowed)
         for key in FILTER_KEYS
         for name, operator in [key.split("__")]
     },

@@ -29,7 +29,7 @@ class RoomRepository(Protocol):
 
         Args:
             filters: As for `rentomatic.domain.room_filters.parse_filters`. A room whose price is unknown meets no
-                filter on the price.
+                filter on the price except `price__is`.
 
         Raises:
             InvalidFiltersError: a filter is invalid; `build_room_list_request` reports that beforehand.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_fields import INTEGER_MAX, INTEGER_MIN
-from rentomatic.domain.room_filters import FILTER_KEYS, Criterion, InvalidFiltersError, parse_filters
+from rentomatic.domain.room_filters import FILTER_KEYS, IS_VALUES, Criterion, InvalidFiltersError, parse_filters
 from rentomatic.use_cases.room_list import RoomRepository
 
 RepositoryOf = Callable[[Sequence[Room]], RoomRepository]
@@ -50,6 +50,8 @@ integer_values = prices | price_texts
 
 
 def _filter_values(key: str) -> st.SearchStrategy[Any]:
+    if key.endswith("is"):
+        return st.sampled_from(IS_VALUES)
     values: st.SearchStrategy[Any] = code_values if key.startswith("code") else integer_values
     if not key.endswith("in"):
         return values
@@ -72,6 +74,8 @@ _HOLDS = {
 def meets(room: Room, criterion: Criterion) -> bool:
     """Say in the fewest words whether a room meets a criterion: the oracle of the properties."""
     value = getattr(room, criterion.field)
+    if criterion.operator == "is":
+        return (value is None) == (criterion.value == "null")
     if value is None:
         return False
     if isinstance(criterion.value, tuple):
@@ -118,12 +122,23 @@ class RoomRepositoryContract:
     def test_an_unknown_code_matches_no_room(self, repository_of: RepositoryOf, code: object) -> None:
         assert repository_of([a_room()]).list(filters={"code__eq": code}) == []
 
-    @pytest.mark.parametrize("key", [key for key in FILTER_KEYS if key.startswith("price")])
+    @pytest.mark.parametrize(
+        "key", [key for key in FILTER_KEYS if key.startswith("price") and not key.endswith("__is")]
+    )
     def test_a_room_whose_price_is_not_known_meets_no_filter_on_it(self, repository_of: RepositoryOf, key: str) -> None:
         repository = repository_of([a_room(price=None)])
 
         assert repository.list(filters={key: 0}) == []
         assert repository.list() == [a_room(price=None)]
+
+    @pytest.mark.parametrize("field", ["price", "size"])
+    def test_a_filter_finds_what_is_unknown_or_known(self, repository_of: RepositoryOf, field: str) -> None:
+        known = [a_room(**{field: INTEGER_MIN}), a_room(code=OTHER_CODE, **{field: INTEGER_MAX})]
+        unknown = a_room(code="unknown", **{field: None})
+        repository = repository_of([*known, unknown])
+
+        assert repository.list(filters={f"{field}__is": "null"}) == [unknown]
+        assert repository.list(filters={f"{field}__is": "not_null"}) == known
 
     @pytest.mark.parametrize(
         "filters",
@@ -143,6 +158,12 @@ class RoomRepositoryContract:
             {"price__eq": ["1", "2"]},
             {"code__eq": [CODE, CODE]},
             {"code__eq": f"{CODE}\0"},
+            {"code__is": "null"},
+            {"price__is": "NULL"},
+            {"price__is": "0"},
+            {"price__is": None},
+            {"price__is": ["null", "not_null"]},
+            {"price__is": "null,not_null"},
         ],
     )
     def test_filters_that_cannot_be_used_are_refused(

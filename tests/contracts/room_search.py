@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from rentomatic.domain.geography import Box, Circle, Place
 from rentomatic.domain.room import Room
-from rentomatic.domain.room_fields import FIELDS, Integer
-from rentomatic.domain.room_filters import parse_filters
+from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX, INTEGER_MIN, Integer
+from rentomatic.domain.room_filters import FILTER_KEYS, IS_VALUES, parse_filters
 from rentomatic.domain.room_search import DISTANCE, SORTABLE, RoomPage, RoomSearch, SortKey
 from rentomatic.use_cases.room_search import SearchableRooms
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room, filters, integers, meets
@@ -94,7 +94,7 @@ def expected(rooms: Sequence[Room], search: RoomSearch) -> Sequence[Room]:
     if search.is_reversed:
         found.reverse()
     for key in reversed(search.order):
-        found.sort(key=lambda room, key=key: value(room, key.field, search), reverse=key.is_descending)  # type: ignore[misc]
+        found.sort(key=lambda room, key=key: value(room, key, search), reverse=key.is_descending)  # type: ignore[misc]
     return found
 
 
@@ -107,16 +107,21 @@ def is_found(room: Room, search: RoomSearch) -> bool:
     if room.latitude is None:
         return not search.circle and search.box is not None and search.box.keeps_unplaced
     radius_m = math.inf if not search.circle or search.circle.radius_km is None else search.circle.radius_km * 1000
-    is_in_circle = not search.circle or value(room, DISTANCE, search) <= radius_m
+    is_in_circle = not search.circle or distance_m(room, search.circle) <= radius_m
     return is_in_circle and (not search.box or Place(room.latitude, room.longitude) in search.box)
 
 
-def value(room: Room, field: str, search: RoomSearch) -> float:
-    if field == DISTANCE:
+def value(room: Room, key: SortKey, search: RoomSearch) -> float:
+    if key.field == DISTANCE:
         assert search.circle
-        return round(haversine_m(Place(room.latitude, room.longitude), search.circle.centre), 3)
-    number: int | None = getattr(room, field)
-    return math.inf if number is None else number
+        return distance_m(room, search.circle)
+    last = -math.inf if key.is_descending else math.inf
+    number: int | None = getattr(room, key.field)
+    return last if number is None else number
+
+
+def distance_m(room: Room, circle: Circle) -> float:
+    return round(haversine_m(Place(room.latitude, room.longitude), circle.centre), 3)
 
 
 def walk(repository: SearchableRooms, search: RoomSearch) -> Iterator[RoomPage]:
@@ -160,8 +165,8 @@ class RoomSearchContract:
         assert {page.count for page in pages} == {len(found) if search.is_counted else None}
         for page in pages:
             assert (page.distances_m is None) == (search.circle is None)
-            if page.distances_m is not None:
-                distances_m = [value(room, DISTANCE, search) for room in page.rooms]
+            if page.distances_m is not None and search.circle:
+                distances_m = [distance_m(room, search.circle) for room in page.rooms]
                 assert page.distances_m == pytest.approx(distances_m, rel=1e-9, abs=self.precision_m)
 
     @pytest.mark.parametrize(
@@ -182,6 +187,35 @@ class RoomSearchContract:
         found = [room for page in walk(searchable_of(rooms), search) for room in page.rooms]
 
         assert found == expected(rooms, search)
+
+    @pytest.mark.parametrize("field", ["price", "size"])
+    @pytest.mark.parametrize("is_descending", [False, True])
+    @pytest.mark.parametrize("limit", [1, 2, 9])
+    def test_unknown_values_sort_last_in_both_directions(
+        self, searchable_of: SearchableOf, field: str, limit: int, *, is_descending: bool
+    ) -> None:
+        numbers = {"none": None, "most": INTEGER_MAX, "none too": None, "least": INTEGER_MIN, "some": 7}
+        repository = searchable_of([a_room(code=code, **{field: number}) for code, number in numbers.items()])
+        search = RoomSearch(order=(SortKey(field, is_descending),), limit=limit)
+
+        found = [room.code for page in walk(repository, search) for room in page.rooms]
+
+        known, unknown = ["least", "some", "most"], ["none", "none too"]
+        assert found == ([*known[::-1], *unknown[::-1]] if is_descending else [*known, *unknown])
+
+    @pytest.mark.parametrize("key", [key for key in FILTER_KEYS if key.startswith("price")])
+    @pytest.mark.parametrize("is_descending", [False, True])
+    def test_a_filter_finds_the_same_in_both_directions(
+        self, searchable_of: SearchableOf, key: str, *, is_descending: bool
+    ) -> None:
+        numbers = {"none": None, "most": INTEGER_MAX, "least": INTEGER_MIN, "some": 7}
+        rooms = [a_room(code=code, price=number) for code, number in numbers.items()]
+        repository = searchable_of(rooms)
+        order = (SortKey("price", is_descending),)
+
+        for value in IS_VALUES if key.endswith("__is") else (7, INTEGER_MIN, INTEGER_MAX):
+            search = RoomSearch(tuple(parse_filters({key: value})), order=order)
+            assert repository.search(search).rooms == expected(rooms, search)
 
     @given(rooms=rooms, coming=rooms, search=searches())
     def test_while_rooms_come_and_go_those_that_stay_are_visited_once(

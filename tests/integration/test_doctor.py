@@ -404,7 +404,7 @@ BROKEN: Mapping[str, Sequence[tuple[str, Verdict, Sequence[str]]]] = {
         ),
         (
             (
-                "DROP INDEX room_price_key_id_idx; ALTER TABLE room ALTER price TYPE text;"
+                "DROP INDEX room_price_key_id_idx, room_price_desc_key_id_idx; ALTER TABLE room ALTER price TYPE text;"
                 " UPDATE room SET price = '' WHERE code = 'code-1';"
                 " UPDATE room SET price = 'unknown' WHERE code = 'code-2';"
                 " INSERT INTO room (code, price) VALUES ('code-3', '10.50'), ('code-4', '9999999999'), ('code-5', '7')"
@@ -502,6 +502,13 @@ BROKEN: Mapping[str, Sequence[tuple[str, Verdict, Sequence[str]]]] = {
         (
             "DROP INDEX room_code_key; ALTER TABLE room ADD CONSTRAINT room_code_key UNIQUE (code) DEFERRABLE",
             *(Verdict.WRONG, ["room_code_key on room (code) is missing -> CREATE UNIQUE INDEX CONCURRENTLY ON"]),
+        ),
+        (
+            "DROP INDEX room_size_desc_key_id_idx",
+            *(
+                Verdict.WRONG,
+                ["room_size_desc_key_id_idx on room (COALESCE(size, -2147483649), id) is missing -> CREATE INDEX"],
+            ),
         ),
         (
             "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'room_price_key_id_idx'::regclass",

@@ -25,7 +25,9 @@ def client(migrated: Mapping[str, str]) -> FlaskClient:
     return create_app(migrated).test_client()
 
 
-@pytest.mark.parametrize("parameters", [{}, {"filter_price__lt": "60"}, {"filter_price__eq": "1"}])
+@pytest.mark.parametrize(
+    "parameters", [{}, {"filter_price__lt": "60"}, {"filter_price__eq": "1"}, {"filter_price__is": "null"}]
+)
 def test_flask_serves_the_same_bytes_as_the_function(
     client: FlaskClient,
     invoke: Callable[[dict[str, Any]], dict[str, Any]],

@@ -60,7 +60,7 @@ def test_a_sorted_page_starts_within_its_index(catalogue: Connection, field: str
 
         *_, scan = _plan(catalogue, RoomSearch(order=order, after=(40, 1000)))
 
-        assert scan["Index Name"] == f"room_{field}_key_id_idx"
+        assert scan["Index Name"] == f"room_{field}_{'desc_key' if is_descending else 'key'}_id_idx"
         assert scan["Scan Direction"] == ("Backward" if is_descending else "Forward")
         assert "ROW" in scan["Index Cond"]
 

@@ -148,6 +148,24 @@ def test_a_cursor_of_something_else_is_a_400_that_says_so(invoke: Invoke, change
     assert error["detail"].startswith(said)
 
 
+def test_a_cursor_from_before_the_order_changed_is_a_400_that_says_so(invoke: Invoke) -> None:
+    answer = invoke(an_event(sort="-price", cursor="geuj7mC2WzEsIjRkNDllYmNmYmE2NCIsNjYsMl0"))
+
+    assert answer["statusCode"] == 400
+    (error,) = json.loads(answer["body"])["errors"]
+    assert (error["name"], error["detail"]) == (
+        "cursor",
+        "The order has changed, unknown values now come last: start again without a cursor",
+    )
+
+
+def test_what_is_unknown_can_be_asked_for_and_comes_last(invoke: Invoke) -> None:
+    assert codes(invoke(an_event("list_rooms", filter_price__is="null"))) == ["far"]
+    assert codes(invoke(an_event("list_rooms", filter_price__is="not_null"))) == [CODE, OTHER_CODE]
+    assert codes(invoke(an_event("list_rooms", sort="price"))) == [CODE, OTHER_CODE, "far"]
+    assert codes(invoke(an_event("list_rooms", sort="-price"))) == [OTHER_CODE, CODE, "far"]
+
+
 def test_every_character_of_a_cursor_matters(invoke: Invoke) -> None:
     url = next_url(invoke(an_event(limit="1")))
     assert url
@@ -460,6 +478,9 @@ def test_head_has_no_length_where_get_has_none(invoke: Invoke) -> None:
         ({"bbox": "0,0,1"}, {"bbox": None}),
         ({"filter_code__in": ",".join(["x"] * 10_000)}, {"filter_code__in": None}),
         ({"filter_price__in": "1,,2"}, {"filter_price__in": None}),
+        ({"filter_price__is": "unknown"}, {"filter_price__is": None}),
+        ({"filter_price__is": ["null", "not_null"]}, {"filter_price__is": None}),
+        ({"filter_price_is": "null"}, {"filter_price_is": "filter_price__is"}),
         (
             {"filter_price__lt": "cheap", "filter_size__gt": "\u0663", "near": "x", "colour": "red", "cursor": "y"},
             {"filter_price__lt": None, "filter_size__gt": None, "near": None, "colour": None, "cursor": None},

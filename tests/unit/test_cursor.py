@@ -22,7 +22,9 @@ SEARCH = RoomSearch(
     circle=Circle(Place(53.55, 9.99), 5.0),
     order=(SortKey(DISTANCE), SortKey("price", is_descending=True)),
 )
+ASCENDING = SEARCH._replace(order=(SortKey(DISTANCE), SortKey("price")))
 POSITION = (0.25, 40, 7)
+OF_VERSION_1 = "jtkzd_4KWzEsImQxMjE5ZDIxYTZkOSIsMC4yNSw0MCw3XQ"  # of SEARCH, from before unknown values came last
 
 
 def decode_cursor(text: str, search: RoomSearch) -> Position:
@@ -36,13 +38,16 @@ def test_a_cursor_is_read_as_it_was_written(chord: float, price: int, number: in
     assert decode_cursor(encode_cursor(SEARCH, position), SEARCH) == position
 
 
+@pytest.mark.parametrize(("search", "version"), [(SEARCH, 2), (ASCENDING, 1)])
 @given(st.floats(0, 2), st.integers(-(2**31), 2**31))
-def test_a_cursor_holds_compact_json_as_it_always_did(chord: float, price: int) -> None:
-    text = encode_cursor(SEARCH, (chord, price, 7))
+def test_a_cursor_holds_compact_json_as_it_always_did(
+    search: RoomSearch, version: int, chord: float, price: int
+) -> None:
+    text = encode_cursor(search, (chord, price, 7))
 
     fingerprint = read_cursor(text).fingerprint
     content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))[6:]
-    assert content.decode() == json.dumps([1, fingerprint, chord, price, 7], separators=(",", ":"))
+    assert content.decode() == json.dumps([version, fingerprint, chord, price, 7], separators=(",", ":"))
 
 
 def test_a_page_may_have_another_size_and_filter_order() -> None:
@@ -67,7 +72,7 @@ def test_a_cursor_of_another_search_is_refused(change: dict[str, Any]) -> None:
 
 def test_a_cursor_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     text = encode_cursor(SEARCH, POSITION)
-    monkeypatch.setattr(module, "_VERSION", 2)
+    monkeypatch.setattr(module, "_VERSIONS", (1,))
 
     with pytest.raises(ValueError, match=r"^From another version"):
         decode_cursor(text, SEARCH)
@@ -75,11 +80,17 @@ def test_a_cursor_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_later_version_may_need_no_position() -> None:
     with pytest.raises(ValueError, match=r"^From another version"):
-        read_cursor(module._text(b'[2,"x"]'))  # noqa: SLF001 - as a later release may
+        read_cursor(module._text(b'[3,"x"]'))  # noqa: SLF001 - as a later release may
 
 
 def test_a_cursor_outlives_the_release_that_made_it() -> None:
-    assert decode_cursor("jtkzd_4KWzEsImQxMjE5ZDIxYTZkOSIsMC4yNSw0MCw3XQ", SEARCH) == POSITION
+    assert decode_cursor("jDDIOsQSWzEsIjZlYjZlMWNkZGQxMCIsMC4yNSw0MCw3XQ", ASCENDING) == POSITION
+    assert decode_cursor("RrJYACMNWzIsImQxMjE5ZDIxYTZkOSIsMC4yNSw0MCw3XQ", SEARCH) == POSITION
+
+
+def test_a_cursor_of_an_order_that_has_changed_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^The order has changed, unknown values now come last: start again"):
+        decode_cursor(OF_VERSION_1, SEARCH)
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
@@ -94,7 +105,7 @@ def test_any_other_text_is_damaged(text: str) -> None:
 )
 def test_a_made_up_position_is_checked(position: list[Any]) -> None:
     fingerprint = module._fingerprint(SEARCH)  # noqa: SLF001 - as somebody could who has read it
-    content = json.dumps([1, fingerprint, *position]).encode()
+    content = json.dumps([2, fingerprint, *position]).encode()
     text = module._text(content)  # noqa: SLF001
 
     with pytest.raises(ValueError, match=r"^Invalid cursor"):

@@ -38,10 +38,19 @@ def test_the_filters_of_the_book_are_among_those_there_are() -> None:
 
 @pytest.mark.parametrize("key", FILTER_KEYS)
 def test_each_filter_can_be_used(key: str) -> None:
-    request = build_room_list_request(filters={key: 1})
+    filters = {key: "null" if key.endswith("__is") else 1}
+
+    request = build_room_list_request(filters=filters)
 
     assert isinstance(request, RoomListValidRequest)
-    assert request.filters == {key: 1}
+    assert request.filters == filters
+
+
+def test_what_is_unknown_is_null_or_not_null() -> None:
+    assert build_room_list_request(filters={"price__is": "null", "size__is": "not_null"})
+    assert errors_of({"price__is": "unknown", "size__is": None}) == [
+        {"parameter": key, "message": "Must be null or not_null"} for key in ("price__is", "size__is")
+    ]
 
 
 @given(filters=filters)

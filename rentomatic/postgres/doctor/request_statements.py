@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rentomatic.domain.geography import Box, Circle, Place
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MIN, Integer
-from rentomatic.domain.room_filters import FILTER_KEYS, parse_filters
+from rentomatic.domain.room_filters import FILTER_KEYS, NULL, parse_filters
 from rentomatic.domain.room_search import DISTANCE, RoomSearch, SortKey
 from rentomatic.postgres.room_sql import build_check, build_get, build_list, build_search
 
@@ -49,7 +49,9 @@ def called_functions() -> Sequence[str]:
 def _all_filters(field: str) -> Sequence[Criterion]:
     """Return filters with every operator of a field, for values that hardly any room has."""
     value = str(INTEGER_MIN) if isinstance(FIELDS[field].kind, Integer) else ""
-    return parse_filters({key: value for key in FILTER_KEYS if key.startswith(f"{field}__")})
+    return parse_filters(
+        {key: NULL if key.endswith("__is") else value for key in FILTER_KEYS if key.startswith(f"{field}__")}
+    )
 
 
 def _sorted() -> Iterator[tuple[str, RoomSearch]]:

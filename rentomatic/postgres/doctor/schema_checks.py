@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from rentomatic.postgres.wire.pipelined_connection import PipelinedConnection as Connection
 
 # The revisions in migrations/, which is not deployed with this.
-REVISIONS = ("4d4c19952a36", "8c1f0e6a2b57", "c3a91f6d2e80", "e7a45c90d1b6")
+REVISIONS = ("4d4c19952a36", "8c1f0e6a2b57", "c3a91f6d2e80", "e7a45c90d1b6", "b7d20f83a9e4")
 NEWEST_REVISION = REVISIONS[-1]
 
 _CANCELED = "57014"  # by the statement timeout (PostgreSQL manual, appendix A)
