@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 
 from rentomatic.http.etags import matches_etag
 from rentomatic.http.negotiation import quality
+from rentomatic.http.resources import not_found
 from rentomatic.http.response import Response
 
 if TYPE_CHECKING:
     from rentomatic.http.request import Request
+    from rentomatic.http.resources import Service
+    from rentomatic.responses import ResponseFailure
 
 VERSION = "5.35.0"  # of Swagger UI
 FOLDER = Path(__file__).with_name("docs")
@@ -59,7 +62,7 @@ FILES = {
 }
 
 
-def docs_page(request: Request) -> Response:
+def show_docs(_service: Service, request: Request) -> Response:
     page = Template(_read("page.html")).substitute(version=VERSION)
     headers = {
         "Content-Type": "text/html; charset=utf-8",
@@ -69,11 +72,10 @@ def docs_page(request: Request) -> Response:
     return _answer(request, page, headers)
 
 
-def docs_file(request: Request, name: str) -> Response | None:
-    """Return a file of the page; None if it has none of this name."""
+def show_docs_file(_service: Service, request: Request, name: str) -> Response | ResponseFailure:
     file = FILES.get(name)
     if file is None:
-        return None
+        return not_found()
     lifetime = f"max-age={_YEAR_S}, immutable" if file.is_immutable else "no-cache"
     return _answer(
         request, _read(file.path), {"Content-Type": file.content_type, "Cache-Control": f"public, {lifetime}"}

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from rentomatic.http.etags import entity_tag, matches_etag
+from rentomatic.http.negotiation import FORMAT, prefers_html
+from rentomatic.http.ogc import show_landing_page
 from rentomatic.http.response import Response
 from rentomatic.requests.room_search import build_room_search_request
 from rentomatic.responses import ResponseFailure, build_response_from_error
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from rentomatic.domain.room import Room
     from rentomatic.domain.room_search import RoomPage
     from rentomatic.http.request import Request
-    from rentomatic.http.settings import HttpSettings
+    from rentomatic.http.resources import Service
     from rentomatic.responses import ResponseSuccess
     from rentomatic.use_cases.room_search import SearchableRooms
 
@@ -31,20 +33,23 @@ ROOMS_MAX = 20
 _UNKNOWN = '<span class="unknown">unknown</span>'
 
 
-def front_page(
-    request: Request,
-    rooms: Callable[[], SearchableRooms],
-    settings: HttpSettings,
-    report: Callable[[ResponseFailure, Request], None],
-) -> Response:
+def show_front_page(service: Service, request: Request) -> Response | ResponseFailure:
+    """Return the page to a browser, and the landing page of OGC API - Features to a program."""
+    if FORMAT in request.parameters or not prefers_html(request.header("accept")):
+        return show_landing_page(service, request)
+    return _page(service, request)
+
+
+def _page(service: Service, request: Request) -> Response:
     """Return the page; if the rooms cannot be read it says so, and the failure is reported."""
+    settings = service.settings
     base = settings.link_base or request.base_path
-    response = _first_rooms(rooms)
+    response = _first_rooms(service.rooms)
     if isinstance(response, ResponseFailure):
-        report(response, request)
+        service.report(response, request)
         content, cache_control = _notice("Rooms cannot be shown right now. Try again in a few seconds."), "no-store"
     else:
-        content, cache_control = _rooms(response.value, base), settings.cache_control
+        content, cache_control = _rooms(response.value, base, settings.price_meaning), settings.cache_control
     url = settings.link_base or request.url("")
     body = _template().substitute(style=_style(), base=escape(base), url=escape(url), **content)
     headers = {
@@ -72,12 +77,13 @@ def _notice(text: str) -> dict[str, str]:
     return {"heading": "Rooms", "rooms": f'<p class="notice">{text}</p>'}
 
 
-def _rooms(page: RoomPage, base: str) -> dict[str, str]:
+def _rooms(page: RoomPage, base: str, price_meaning: str) -> dict[str, str]:
     if not page.rooms:
         return _notice("There are no rooms yet.")
     head = (
         '<thead><tr><th scope="col">Room</th><th scope="col" class="number">Size</th>'
-        '<th scope="col" class="number">Price a day</th><th scope="col" class="place">Place</th></tr></thead>'
+        f'<th scope="col" class="number">{escape(price_meaning)}</th>'
+        '<th scope="col" class="place">Place</th></tr></thead>'
     )
     rows = "\n".join(_row(room, base) for room in page.rooms)
     heading = f"The first {len(page.rooms)} rooms" if page.has_more else "All rooms"
@@ -90,7 +96,7 @@ def _row(room: Room, base: str) -> str:
     place = _place(room.latitude, room.longitude)
     return (
         f'<tr><th scope="row">{link}</th><td class="number">{_amount(room.size, "{} m²")}</td>'
-        f'<td class="number">{_amount(room.price, "€{}")}</td><td class="place">{place}</td></tr>'
+        f'<td class="number">{_amount(room.price, "{}")}</td><td class="place">{place}</td></tr>'
     )
 
 

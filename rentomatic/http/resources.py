@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rentomatic.domain.room_fields import price_meaning
 from rentomatic.http.etags import entity_tag, is_etag_of, matches_etag
-from rentomatic.http.negotiation import FORMAT, prefers_html, requested_format
+from rentomatic.http.negotiation import FORMAT, requested_format
 from rentomatic.http.pagination import encode_page
 from rentomatic.http.problems import PRECONDITION_FAILED
 from rentomatic.http.response import Response
@@ -111,31 +111,6 @@ def openapi_document(service: Service, request: Request, name: str, content_type
     # What prices are here: text that JSON does not have to escape.
     body = body.replace(price_meaning(), service.settings.price_meaning)
     return Response(200, {"Content-Type": content_type, **_CACHEABLE}, body)
-
-
-def show_front_page(service: Service, request: Request) -> Response | ResponseFailure:
-    """Return the front page to a browser, and the landing page of OGC API - Features to a program."""
-    if FORMAT not in request.parameters and prefers_html(request.header("accept")):
-        # 5 ms to import: no other request pays for it.
-        from rentomatic.http.front_page import front_page  # noqa: PLC0415
-
-        return front_page(request, service.rooms, service.settings, service.report)
-    from rentomatic.http.ogc import show_landing_page  # noqa: PLC0415
-
-    return show_landing_page(service, request)
-
-
-def show_docs(_service: Service, request: Request) -> Response:
-    # 5 ms to import, as in the next function: no other request pays for it.
-    from rentomatic.http.docs_page import docs_page  # noqa: PLC0415
-
-    return docs_page(request)
-
-
-def show_docs_file(_service: Service, request: Request, file: str) -> Response | ResponseFailure:
-    from rentomatic.http.docs_page import docs_file  # noqa: PLC0415
-
-    return docs_file(request, file) or not_found()
 
 
 def not_found() -> ResponseFailure:
