@@ -48,13 +48,12 @@ class RowFormat:
     is_rounded: bool = False
     price_unit: str = PRICE_UNIT_DEFAULT
 
-    def knows(self, name: str, value: object) -> bool:
-        """Whether the value of an attribute is known."""
+    def knows(self, value: object) -> bool:
+        """Whether a value is known: neither null nor blank, nor a text for what is not known."""
         if not isinstance(value, str):
             return value is not None
-        if self.nulls and value.strip().casefold() in self.nulls:
-            return False
-        return bool(value if name == "code" else value.strip())  # codes are compared exactly, whitespace included
+        text = value.strip()
+        return bool(text) and not (self.nulls and text.casefold() in self.nulls)
 
 
 def read_attributes(row: Row, format_: RowFormat) -> tuple[dict[str, Any], list[RowError]]:
@@ -63,7 +62,7 @@ def read_attributes(row: Row, format_: RowFormat) -> tuple[dict[str, Any], list[
         return {}, [row.error(*row.parse_error)]
     values: dict[str, Any] = dict.fromkeys(ATTRIBUTES)
     columns = format_.columns
-    known = {name for name, column in columns.items() if format_.knows(name, row.values.get(column))}
+    known = {name for name, column in columns.items() if format_.knows(row.values.get(column))}
     errors = []
     for name in ATTRIBUTES:
         if name in known:

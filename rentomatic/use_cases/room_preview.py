@@ -167,7 +167,7 @@ class _Proposal:
         self.examples = {name: Example(format_.columns[name], None) for name in ATTRIBUTES if name in format_.columns}
         for row in islice(self._rows, _TRIED_ROWS):
             for name, (column, value) in self.examples.items():
-                if value is None and format_.knows(name, found := row.values.get(column)):
+                if value is None and format_.knows(found := row.values.get(column)):
                     self.examples[name] = Example(column, found)
             self._nulls.update(self._unread(row))
             price = read_attributes(row, format_)[0].get("price")
