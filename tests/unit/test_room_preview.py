@@ -8,6 +8,7 @@ import pytest
 
 from rentomatic.domain.room import Room
 from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.column_names import period_of_price
 from rentomatic.requests.import_settings import SettingsError, read_settings, settings_text
 from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
 from rentomatic.responses import ResponseFailure, ResponseSuccess
@@ -174,3 +175,18 @@ def test_wrong_settings_say_what_is_wrong(text: str, said: str) -> None:
         read_settings(text.encode(), OPTIONS)
 
     assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("column", "period"),
+    [
+        ("rent p.a.", "year"),
+        ("Miete (p. a.)", "year"),
+        ("rent per annum", "year"),
+        ("rent p.w.", "week"),
+        ("rent p.m.", "month"),
+        ("price", ""),
+    ],
+)
+def test_a_name_says_what_a_price_is_for(column: str, period: str) -> None:
+    assert period_of_price(column) == period
