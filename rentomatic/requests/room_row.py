@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cache
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.geography import Place
+from rentomatic.domain.printable_text import shell_word
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import CODE_MAX, FIELDS, NEVER_NEGATIVE, PRICE_UNIT_DEFAULT, Integer, Text
 from rentomatic.requests.numbers import degrees_of, number_of, read
@@ -155,7 +155,7 @@ def _swapped(row: Row, format_: RowFormat) -> str:
     if Place.of(latitude, longitude) or not Place.of(longitude, latitude):
         return ""
     mapping = mapping_text({"latitude": names["longitude"], "longitude": names["latitude"]})
-    return f"Must be from -90 to 90 degrees; it is swapped with the longitude: --map {quote(mapping)} (IMPORT_MAP)"
+    return f"Must be from -90 to 90 degrees; it is swapped with the longitude: --map {shell_word(mapping)} (IMPORT_MAP)"
 
 
 _READERS: Mapping[str, Callable[[object, RowFormat], Any]] = {

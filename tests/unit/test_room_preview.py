@@ -53,7 +53,7 @@ def test_a_file_that_is_as_it_should_be_needs_no_option() -> None:
 
     assert (preview.request, preview.reasons) == (RoomImportRequest(), ())
     assert (preview.summary.read, preview.summary.added, preview.summary.refused) == (2, 1, 1)
-    assert [(error.number, error.value) for error in preview.errors] == [(3, "?")]
+    assert [(reason.number, reason.value) for reason in preview.summary.reasons] == [(3, "?")]
 
 
 def test_five_rooms_are_shown_and_all_are_counted() -> None:
