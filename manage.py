@@ -398,6 +398,8 @@ def _write_room(write: Callable[..., None], code: str, values: Mapping[str, str 
     from devtools.room_files import room_database
     from devtools.single_rooms import RoomValueError
 
+    if not code.strip():
+        raise click.UsageError("Give a code that is not blank")
     given = {name: text for name, text in values.items() if text is not None}
     if not given:
         raise click.UsageError(f"Give one of {', '.join(f'--{name}' for name in values)}")
