@@ -461,13 +461,31 @@ def doctor() -> None:
 
 
 @main.command()
-def documents() -> None:
+@click.option(
+    "--swagger-ui",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Also copy Swagger UI from this folder, that of its npm package.",
+)
+def documents(*, swagger_ui: Path | None) -> None:
     """Generate the API's documents from the code."""
     from devtools.api_documents import documents as write
 
+    if swagger_ui:
+        _copy_swagger_ui(swagger_ui)
     for file, text in write().items():
         file.write_text(text, encoding="utf-8")
         click.echo(f"Wrote {file.relative_to(ROOT)}")
+
+
+def _copy_swagger_ui(package: Path) -> None:
+    from devtools.swagger_ui import COPIES, SwaggerUiError, copy_swagger_ui
+
+    try:
+        copy_swagger_ui(package)
+    except (OSError, SwaggerUiError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Copied {COPIES.relative_to(ROOT)}")
 
 
 @main.command()
