@@ -97,6 +97,7 @@ def test_very_many_names_take_no_memory_and_hide_no_column() -> None:
         (["Größe", "Preis", "Breite", "Länge"], "--map 'size=Größe,price=Preis,longitude=Länge,latitude=Breite'"),
         (["Référence", "surface", "loyer HC"], "--map 'code=Référence,size=surface,price=loyer HC'"),
         (["Tamaño", "Precio", "Latitud", "Longitud"], "--map 'size=Tamaño,price=Precio,longitude=Longitud,latitude="),
+        (["m²", "Kaltmiete"], "--map 'size=m²,price=Kaltmiete'"),
         (["scoutId", "livingSpace", "baseRent"], "--map code=scoutId,size=livingSpace,price=baseRent"),
         (['Miete, "warm"'], """--map '"price=Miete, ""warm""\"'"""),
     ],
@@ -117,7 +118,9 @@ def test_a_suggested_mapping_is_the_whole_one() -> None:
     assert note == "Not read, but looks right: Wohnfläche like size: --map 'price=Betrag,size=Wohnfläche'"
 
 
-@pytest.mark.parametrize("name", ["price_per_sqm", "rent_type", "square_feet", "host_id", "Hausnummer", "lat"])
+@pytest.mark.parametrize(
+    "name", ["price_per_sqm", "rent_type", "square_feet", "host_id", "Hausnummer", "lat", "lat,lng"]
+)
 def test_names_that_only_look_alike_are_not_suggested(name: str) -> None:
     assert survey_of({"code": "a", name: "1"}).suggested == {}
 
