@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -23,7 +22,7 @@ if __name__ == "__main__" and sys.argv[1:2] == ["compose"]:  # needs nothing ins
 
 import click
 
-from rentomatic.domain.printable_text import printable
+from rentomatic.domain.printable_text import printable, shell_word
 from rentomatic.domain.room_fields import FIELDS
 from rentomatic.requests.numbers import STYLES
 from rentomatic.requests.room_import import PERIODS
@@ -186,7 +185,7 @@ def _use_settings(ctx: click.Context, _: click.Parameter, file: BufferedReader |
         with file:
             settings = read_settings(file.read(SIZE_MAX + 1), names)
     except SettingsError as error:
-        raise click.BadParameter(f"{file.name}: {error}", param_hint="--settings") from None
+        raise click.BadParameter(printable(f"{file.name}: {error}"), param_hint="--settings") from None
     ctx.default_map = {options[name].name or "": value for name, value in settings.items()}
 
 
@@ -214,7 +213,7 @@ def _import_command(request: RoomImportRequest) -> str:
         value = proposed.get(each.name or "", ctx.params.get(each.name or ""))
         if isinstance(each, click.Option) and each.name != "is_preview" and value:
             words += [each.opts[-1]] if value is True else [each.opts[-1], str(value)]
-    return shlex.join(words)
+    return " ".join(map(shell_word, words))
 
 
 @main.command(name="import")
@@ -399,6 +398,8 @@ def _write_room(write: Callable[..., None], code: str, values: Mapping[str, str 
     from devtools.room_files import room_database
     from devtools.single_rooms import RoomValueError
 
+    if not code.strip():
+        raise click.UsageError("Give a code that is not blank")
     given = {name: text for name, text in values.items() if text is not None}
     if not given:
         raise click.UsageError(f"Give one of {', '.join(f'--{name}' for name in values)}")

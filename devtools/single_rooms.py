@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from devtools.room_files import RoomFileError
 from rentomatic.postgres.room_writer import WRITING, PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
-from rentomatic.requests.numbers import POINT
+from rentomatic.requests.numbers import read
 from rentomatic.requests.room_import import RoomImportRequest, Row
 from rentomatic.responses import ResponseFailure
 from rentomatic.use_cases.room_import import room_import_use_case
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 UNKNOWN = "unknown"
+_OF_AN_IMPORT = re.compile(r"; --numbers.*| \(IMPORT_\w+\)")  # advice that these commands have no option for
 
 
 class RoomValueError(Exception):
@@ -93,15 +95,28 @@ def _writer(configuration: Mapping[str, str], say: Say, approve: Callable[[Writt
 
 
 def _write(writer: PostgresRoomWriter, code: str, values: Mapping[str, str], *, is_rounded: bool) -> None:
-    request = RoomImportRequest(style=POINT, is_rounded=is_rounded, is_strict=True)
+    _reject_open_numbers(values)
+    request = RoomImportRequest(is_rounded=is_rounded, is_strict=True)
     report = _Report()
     with SqliteSeenCodes() as codes:
         row = _OneRow({"code": code, **{name: None if text == UNKNOWN else text for name, text in values.items()}})
         response = room_import_use_case(writer, codes, request, row, report)
     if report.errors:
-        raise RoomValueError("; ".join(f"--{error.column}: {error.reason}" for error in report.errors))
+        raise RoomValueError(
+            "; ".join(f"--{error.column}: {_OF_AN_IMPORT.sub('', error.reason)}" for error in report.errors)
+        )
     if isinstance(response, ResponseFailure):
         raise response.exception or RoomFileError(response.message)
+
+
+def _reject_open_numbers(values: Mapping[str, str]) -> None:
+    for name in ("price", "size"):
+        reading = read(values.get(name, ""))
+        if reading and reading.is_open and reading.point is not None and reading.comma is not None:
+            numbers = sorted((reading.point.normalize(), reading.comma.normalize()))
+            raise RoomValueError(
+                f"--{name}: {reading.core} could be two numbers: write {numbers[1]:f} or {numbers[0]:f}"
+            )
 
 
 class _OneRow:

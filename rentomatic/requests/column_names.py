@@ -51,9 +51,10 @@ _RENTS = _set(
     "basiskaltmiete gesamtmiete coldrent baserent totalrent loyer loyerhc loyercc alquiler renta monthly month monat "
     "monatlich mensuel mensual mois mes pcm"
 )
+_ABBREVIATED = re.compile(r"\bp\. ?([amw])\b", re.IGNORECASE)  # per annum, month, week
 _PERIOD_WORDS = {
-    "week": _set("week weekly woche wochentlich semaine semana hebdomadaire semanal"),
-    "year": _set("year yearly annual annually jahr jahrlich an annuel ano anual"),
+    "week": _set("week weekly woche wochentlich semaine semana hebdomadaire semanal pw"),
+    "year": _set("year yearly annual annually annum pa jahr jahrlich an annee annuel ano anual"),
     "night": _set("night nightly nacht nuit noche day daily tag taglich tagespreis jour dia"),
     "month": _RENTS,
 }
@@ -99,7 +100,9 @@ def suggested_columns(columns: Iterable[str], missing: Container[str]) -> dict[s
             rank = _rank(column, attribute) if attribute in missing else None
             if rank and (attribute not in ranked or rank < ranked[attribute][:2]):
                 ranked[attribute] = (*rank, column)
-    if ("latitude" in ranked) != ("longitude" in ranked) and "latitude" in missing and "longitude" in missing:
+    latitude, longitude = (ranked.get(name, (0, 0, ""))[2] for name in ("latitude", "longitude"))
+    is_half = bool(latitude) != bool(longitude) and "latitude" in missing and "longitude" in missing
+    if is_half or latitude == longitude:  # one column with both is not a coordinate
         ranked.pop("latitude", None)
         ranked.pop("longitude", None)
     return {attribute: ranked[attribute][2] for attribute in ATTRIBUTES if attribute in ranked}
@@ -118,6 +121,7 @@ def is_identity_name(column: str) -> bool:
 
 def period_of_price(column: str) -> str:
     """Return the period of time that a name of a price suggests; empty if it suggests none."""
+    column = _ABBREVIATED.sub(r"p\1", column)
     bare, whole = _words(column), _words(column.translate(_OPENED))  # also what is in brackets
     words = {*whole, "".join(bare)}
     return next((period for period, names in _PERIOD_WORDS.items() if words & names), "")
@@ -130,6 +134,8 @@ def _rank(column: str, attribute: str) -> tuple[int, int] | None:
     whole = "".join(words)
     if whole in names:
         return 0, names.index(whole)
+    if attribute == "size" and folded(column) == "m2":  # also m²
+        return 0, len(names)
     if attribute == "code":
         is_of_a_room = len(words) > 1 and _OF_A_ROOM.issuperset(words[:-1]) and words[-1] in names
         is_compound = any(whole == f"{room}{name}" for room in _OF_A_ROOM for name in names)

@@ -264,7 +264,7 @@ def degrees_of(value: object, style: Style | None) -> float:
     if style is not None and style.decimal == ",":
         text = text.replace(",", ".")
     if not _PLAIN.fullmatch(text):
-        raise ValueError(_expected(read(text), style))
+        raise ValueError(_expected(read(text) if "," in text else None, style))
     return float(text)
 
 

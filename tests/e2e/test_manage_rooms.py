@@ -74,6 +74,12 @@ def test_a_value_that_is_unknown_now_is_forgotten(tmp_path: Path, database: Mapp
     ("arguments", "said"),
     [
         (["add", "--price", "free"], "--price: Must be a number"),
+        (["add", "--price", "1.200", "--round"], "--price: 1.200 could be two numbers: write 1200 or 1.2\n"),
+        (["add", "--price", "€1,200", "--round"], "--price: 1,200 could be two numbers: write 1200 or 1.2\n"),
+        (["add", "--price", "1.250,50"], "--price: Must be an integer; --round rounds it\n"),
+        (["add", "--latitude", "53,55", "--longitude", "9"], "--latitude: Must have a point before decimals\n"),
+        (["add", "--price", "1", "--code", " "], "Give a code that is not blank"),
+        (["change", "", "--size", "1"], "Give a code that is not blank"),
         (["add", "--price", "-1", "--size", "1e99"], "--size: Must be an integer from"),
         (["add", "--price", "1", "--code", "x" * 37], "--code: Must have at most 36 characters"),
         (["change", "a", "--latitude", "1"], "--longitude: Required, since there is a latitude"),

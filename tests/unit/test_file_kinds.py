@@ -269,6 +269,12 @@ def test_a_title_and_a_total_are_passed_over_and_said(text: str, numbers: list[i
         assert [int(said.split()[3]) for said in source.passed_over] == passed_over
 
 
+def test_any_number_of_blank_rows_may_follow_a_total() -> None:
+    with source_of(b"code,price\na,1\nTotal,1\n" + b",\n" * 1_000 + b"in euros,\n") as source:
+        assert [row.values["code"] for row in source] == ["a", *([""] * 1_000)]
+        assert [int(said.split()[3]) for said in source.passed_over] == [3, 1004]
+
+
 def test_what_was_passed_over_is_said_in_words() -> None:
     with source_of(b"Rooms, 2026\ncode,size,price\na,1,2\n,Total,2\n") as source:
         list(source)

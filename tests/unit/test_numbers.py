@@ -210,6 +210,11 @@ def test_a_comma_in_a_coordinate_has_advice(style: Style | None) -> None:
         degrees_of("53,55", style)
 
 
+def test_a_coordinate_without_a_comma_has_no_advice_on_commas() -> None:
+    with pytest.raises(ValueError, match=r"^Must be a number: digits, and a point before decimals$"):
+        degrees_of("53.551.085", None)
+
+
 @pytest.mark.parametrize("text", ["53.551.085", "1.234,5", "north", "5_3.5", True, "nan", "53,55,1"])
 def test_other_text_is_not_a_coordinate(text: object) -> None:
     with pytest.raises(ValueError, match="Must be a number, written as"):

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rentomatic.domain.room_code import derived_code
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import RoomImportRequest, UnusableFileError, build_room_import_request
 from rentomatic.requests.room_list import RoomListInvalidRequest
 from rentomatic.responses import ResponseSuccess
-from rentomatic.use_cases.room_import import room_import_use_case
+from rentomatic.use_cases.room_import import NOTHING_TO_DERIVE_FROM, room_import_use_case
 from rentomatic.use_cases.room_survey import Survey, survey
 from tests.support.import_reports import ListedReport
 from tests.support.listed_rows import ListedRows
@@ -96,6 +97,7 @@ def test_very_many_names_take_no_memory_and_hide_no_column() -> None:
         (["Größe", "Preis", "Breite", "Länge"], "--map 'size=Größe,price=Preis,longitude=Länge,latitude=Breite'"),
         (["Référence", "surface", "loyer HC"], "--map 'code=Référence,size=surface,price=loyer HC'"),
         (["Tamaño", "Precio", "Latitud", "Longitud"], "--map 'size=Tamaño,price=Precio,longitude=Longitud,latitude="),
+        (["m²", "Kaltmiete"], "--map 'size=m²,price=Kaltmiete'"),
         (["scoutId", "livingSpace", "baseRent"], "--map code=scoutId,size=livingSpace,price=baseRent"),
         (['Miete, "warm"'], """--map '"price=Miete, ""warm""\"'"""),
     ],
@@ -116,7 +118,9 @@ def test_a_suggested_mapping_is_the_whole_one() -> None:
     assert note == "Not read, but looks right: Wohnfläche like size: --map 'price=Betrag,size=Wohnfläche'"
 
 
-@pytest.mark.parametrize("name", ["price_per_sqm", "rent_type", "square_feet", "host_id", "Hausnummer", "lat"])
+@pytest.mark.parametrize(
+    "name", ["price_per_sqm", "rent_type", "square_feet", "host_id", "Hausnummer", "lat", "lat,lng"]
+)
 def test_names_that_only_look_alike_are_not_suggested(name: str) -> None:
     assert survey_of({"code": "a", name: "1"}).suggested == {}
 
@@ -136,6 +140,15 @@ def test_missing_codes_are_said() -> None:
 
 def test_blank_rows_lack_no_code() -> None:
     assert survey_of({"code": "a", "price": "1"}, {"code": "", "price": " ", "Straße": "A"}).notes == ()
+
+
+@pytest.mark.parametrize("code", ["", " ", "-"])
+def test_a_code_that_is_not_known_is_not_derived_from(code: str) -> None:
+    rows = ({"code": code, "price": "1", "street": "A"}, {"code": code, "price": "2"})
+    rooms, reasons = imported(*rows, null="-")
+
+    assert [room.code for room in rooms] == [derived_code({"street": "A"})]
+    assert reasons == [NOTHING_TO_DERIVE_FROM]
 
 
 @pytest.mark.parametrize("values", [("1", "1"), ("1", ""), ("1", "x" * 37)])
