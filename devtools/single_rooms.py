@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from devtools.room_files import RoomFileError
 from rentomatic.postgres.room_writer import WRITING, PostgresRoomWriter
 from rentomatic.repository.seen_codes import SqliteSeenCodes
-from rentomatic.requests.numbers import POINT
+from rentomatic.requests.numbers import read
 from rentomatic.requests.room_import import RoomImportRequest, Row
 from rentomatic.responses import ResponseFailure
 from rentomatic.use_cases.room_import import room_import_use_case
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 UNKNOWN = "unknown"
+_VARIABLE = re.compile(r" \(IMPORT_[A-Z_]+\)")
 
 
 class RoomValueError(Exception):
@@ -93,15 +95,25 @@ def _writer(configuration: Mapping[str, str], say: Say, approve: Callable[[Writt
 
 
 def _write(writer: PostgresRoomWriter, code: str, values: Mapping[str, str], *, is_rounded: bool) -> None:
-    request = RoomImportRequest(style=POINT, is_rounded=is_rounded, is_strict=True)
+    request = RoomImportRequest(is_rounded=is_rounded, is_strict=True)
     report = _Report()
     with SqliteSeenCodes() as codes:
         row = _OneRow({"code": code, **{name: None if text == UNKNOWN else text for name, text in values.items()}})
         response = room_import_use_case(writer, codes, request, row, report)
     if report.errors:
-        raise RoomValueError("; ".join(f"--{error.column}: {error.reason}" for error in report.errors))
+        raise RoomValueError("; ".join(f"--{error.column}: {_advice(error)}" for error in report.errors))
     if isinstance(response, ResponseFailure):
         raise response.exception or RoomFileError(response.message)
+
+
+def _advice(error: RowError) -> str:
+    """Return the reason of an error without options that only an import has."""
+    reason, _, advice = error.reason.partition(" --numbers ")
+    reading = read(str(error.value)) if advice else None
+    if reading and reading.point is not None and reading.comma is not None and reading.is_open:
+        few, many = sorted((reading.point, reading.comma))
+        return f"{reason} write {many:f} or {few.normalize():f}"
+    return _VARIABLE.sub("", reason.rstrip(";"))
 
 
 class _OneRow:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rentomatic.domain.likely_names import NAMES_MAX, likely_names
@@ -342,5 +343,7 @@ def _without_half_a_place(names: Sequence[str]) -> tuple[str, ...]:
 def _shortened(value: Any) -> str:
     if isinstance(value, list):  # the cells of a row
         value = ",".join(map(str, value))
+    if isinstance(value, Decimal):
+        value = f"{value}"
     text = value or "" if isinstance(value, str | None) else json.dumps(value, default=str, ensure_ascii=False)
     return printable(text, _EXAMPLE_MAX)

@@ -74,6 +74,9 @@ def test_a_value_that_is_unknown_now_is_forgotten(tmp_path: Path, database: Mapp
     ("arguments", "said"),
     [
         (["add", "--price", "free"], "--price: Must be a number"),
+        (["add", "--price", "1.200", "--round"], "--price: Could be thousands or decimals: write 1200 or 1.2\n"),
+        (["add", "--price", "39,50"], "--price: Must be an integer; --round rounds it\n"),
+        (["add", "--latitude", "53,5", "--longitude", "9"], "--latitude: Must have a point before decimals\n"),
         (["add", "--price", "-1", "--size", "1e99"], "--size: Must be an integer from"),
         (["add", "--price", "1", "--code", "x" * 37], "--code: Must have at most 36 characters"),
         (["change", "a", "--latitude", "1"], "--longitude: Required, since there is a latitude"),

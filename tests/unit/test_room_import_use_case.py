@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -213,6 +214,13 @@ def test_many_row_errors_are_all_counted_and_the_first_reported() -> None:
     assert imported.report.finished == [counts]
     assert isinstance(imported.response, ResponseSuccess)
     assert (imported.response.value.refused, imported.response.value.reasons) == (number, counts)
+
+
+def test_a_number_of_a_sheet_is_an_example_without_quotes() -> None:
+    imported = Import({"code": "a", "size": Decimal("40.5")})
+
+    assert isinstance(imported.response, ResponseSuccess)
+    assert [reason.value for reason in imported.response.value.reasons] == ["40.5"]
 
 
 def test_column_names_are_escaped_and_cut_in_messages() -> None:
