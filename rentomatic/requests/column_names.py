@@ -28,7 +28,7 @@ def _set(text: str) -> frozenset[str]:
 _COMMON: Mapping[str, str] = {
     "code": "code id uuid uid ref reference référence referenz referencia identifier nr no num number nummer numéro "
     "número kennung key schlüssel clé clave código",
-    "size": "size wohnfläche wohnflaeche nutzfläche nutzflaeche zimmergröße zimmergroesse wohnungsgröße "
+    "size": "size wohnfläche wohnflaeche nutzfläche nutzflaeche zimmergröße zimmergroesse wohnungsgröße wfl "
     "wohnungsgroesse größe groesse fläche flaeche quadratmeter qm livingspace livingarea floorarea area sqm "
     "squaremeters squaremetres surface superficie tamaño metros",
     "price": "price kaltmiete nettokaltmiete grundmiete nettomiete coldrent baserent basiskaltmiete mietpreis miete "

@@ -26,6 +26,7 @@ from rentomatic.use_cases.survey_notes import (
     number_notes,
     place_warnings,
     price_warnings,
+    repeated_notes,
     shown,
     suggestion_notes,
 )
@@ -228,6 +229,9 @@ class _Seen:
         if not self._request.style:
             yield from number_notes({columns[name]: column for name, column in numbers.items()})
         yield from suggestion_notes(self._request.mapped, suggested)
+        missing = {name for name in ATTRIBUTES if name not in columns and name not in suggested}
+        likely = suggested_columns((*self._names, *sorted(self._rows.repeated)), missing)
+        yield from repeated_notes({name: each for name, each in likely.items() if each in self._rows.repeated})
         derived_from = code_from or [
             name for name in self._names if name not in (columns.get("price"), columns.get("code"))
         ]

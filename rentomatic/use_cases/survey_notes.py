@@ -75,6 +75,20 @@ def price_warnings(column: str, price: NumberColumn, request: RoomImportRequest)
         )
 
 
+def rent_warning(column: str, period: str, request: RoomImportRequest) -> str:
+    """Say that prices are probably for another period of time than they are taken for."""
+    return (
+        f"Column {shown(column)} seems to have prices for a {period}, which are taken as they are, for a "
+        f"{request.price_unit}: --price-per {period} (IMPORT_PRICE_PER) makes them prices for a {request.price_unit}"
+    )
+
+
+def repeated_notes(repeated: Mapping[str, str]) -> Iterator[str]:
+    """Name the columns that look like attributes, but are not read because another has the same name."""
+    for name, column in repeated.items():
+        yield f"Not read, since two columns have the name {shown(column)}, like {name}: rename one of them in the file"
+
+
 def place_warnings(unit: str, far: FarPlaces, zeros: int, first_zero: int) -> Iterator[str]:
     """Say which places are probably wrong."""
     if zeros:

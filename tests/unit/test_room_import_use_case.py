@@ -223,6 +223,31 @@ def test_a_number_of_a_sheet_is_an_example_without_quotes() -> None:
     assert [reason.value for reason in imported.response.value.reasons] == ["40.5"]
 
 
+@pytest.mark.parametrize(
+    ("column", "prices", "how", "is_warned"),
+    [
+        ("Kaltmiete (€)", ["900", "850", "40"], {}, True),
+        ("rent", ["40", "900", "45"], {}, False),
+        ("price", ["900"], {}, False),
+        ("rent", ["900"], {"price_per": "month"}, False),
+        ("rent", ["900"], {"price_unit": "month"}, False),
+    ],
+)
+def test_rents_that_are_taken_for_a_day_are_warned_of(
+    column: str, prices: list[str], how: dict[str, Any], *, is_warned: bool
+) -> None:
+    rows = [{"code": str(number), column: price} for number, price in enumerate(prices)]
+
+    imported = Import(*rows, mapped={"price": column}, **how)
+
+    assert isinstance(imported.response, ResponseSuccess)
+    expected = (
+        f"Column {column} seems to have prices for a month, which are taken as they are, for a day: "
+        "--price-per month (IMPORT_PRICE_PER) makes them prices for a day"
+    )
+    assert imported.response.value.warnings == ((expected,) if is_warned else ())
+
+
 def test_column_names_are_escaped_and_cut_in_messages() -> None:
     name = "\x1b[31m\ud800" + "x" * 1_000
     row = {"code": "a", name: "1"}

@@ -69,6 +69,12 @@ def test_a_repeated_column_that_is_not_used_is_no_matter() -> None:
     assert survey_of({"code": "a"}, repeated=frozenset({"rent"})).format.columns == {"code": "code"}
 
 
+def test_a_repeated_column_that_looks_right_is_named() -> None:
+    notes = survey_of({"code": "a"}, repeated=frozenset({"Kaltmiete", "Bild"})).notes
+
+    assert notes == ("Not read, since two columns have the name Kaltmiete, like price: rename one of them in the file",)
+
+
 def test_a_column_of_later_rows_is_found() -> None:
     surveyed = survey_of({"code": "a"}, {"code": "b", "Price": "1.234,56"})
 
