@@ -14,6 +14,7 @@ from rentomatic.requests.column_names import (
     AmbiguousColumnError,
     folded,
     is_identity_name,
+    is_in_feet,
     matching_column,
     suggested_columns,
 )
@@ -22,6 +23,7 @@ from rentomatic.requests.room_import import COLUMNS_MAX, UnusableFileError
 from rentomatic.requests.room_row import RowFormat
 from rentomatic.use_cases.survey_notes import (
     code_notes,
+    feet_warning,
     map_option,
     number_notes,
     place_warnings,
@@ -240,6 +242,8 @@ class _Seen:
     def _warnings(self, columns: Mapping[str, str], numbers: Mapping[str, NumberColumn]) -> Iterator[str]:
         if "price" in numbers:
             yield from price_warnings(columns["price"], numbers["price"], self._request)
+        if is_in_feet(columns.get("size", "")):
+            yield feet_warning(columns["size"])
         yield from self._places.warnings()
 
 

@@ -75,6 +75,14 @@ def price_warnings(column: str, price: NumberColumn, request: RoomImportRequest)
         )
 
 
+def feet_warning(column: str) -> str:
+    """Say that sizes are in another unit than those of rooms."""
+    return (
+        f"Column {shown(column)} seems to be in square feet, and is taken as it is, in square metres: "
+        "multiply it by 0.0929 in the file"
+    )
+
+
 def rent_warning(column: str, period: str, request: RoomImportRequest) -> str:
     """Say that prices are probably for another period of time than they are taken for."""
     return (
