@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shlex
 import shutil
 import signal
 import sys
@@ -23,7 +22,7 @@ if __name__ == "__main__" and sys.argv[1:2] == ["compose"]:  # needs nothing ins
 
 import click
 
-from rentomatic.domain.printable_text import printable
+from rentomatic.domain.printable_text import printable, shell_word
 from rentomatic.domain.room_fields import FIELDS
 from rentomatic.requests.numbers import STYLES
 from rentomatic.requests.room_import import PERIODS
@@ -187,7 +186,7 @@ def _use_settings(ctx: click.Context, _: click.Parameter, file: BufferedReader |
         with file:
             settings = read_settings(file.read(SIZE_MAX + 1), names)
     except SettingsError as error:
-        raise click.BadParameter(f"{file.name}: {error}", param_hint="--settings") from None
+        raise click.BadParameter(printable(f"{file.name}: {error}"), param_hint="--settings") from None
     ctx.default_map = {options[name].name or "": value for name, value in settings.items()}
 
 
@@ -216,7 +215,7 @@ def _import_command(request: RoomImportRequest, options: FileOptions) -> str:
         value = proposed.get(each.name or "", ctx.params.get(each.name or ""))
         if isinstance(each, click.Option) and each.name != "is_preview" and value:
             words += [each.opts[-1]] if value is True else [each.opts[-1], str(value)]
-    return shlex.join(words)
+    return " ".join(map(shell_word, words))
 
 
 @main.command(name="import")
@@ -401,6 +400,8 @@ def _write_room(write: Callable[..., None], code: str, values: Mapping[str, str 
     from devtools.room_files import room_database
     from devtools.single_rooms import RoomValueError
 
+    if not code.strip():
+        raise click.UsageError("Give a code that is not blank")
     given = {name: text for name, text in values.items() if text is not None}
     if not given:
         raise click.UsageError(f"Give one of {', '.join(f'--{name}' for name in values)}")
@@ -462,13 +463,31 @@ def doctor() -> None:
 
 
 @main.command()
-def documents() -> None:
+@click.option(
+    "--swagger-ui",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Also copy Swagger UI from this folder, that of its npm package.",
+)
+def documents(*, swagger_ui: Path | None) -> None:
     """Generate the API's documents from the code."""
     from devtools.api_documents import documents as write
 
+    if swagger_ui:
+        _copy_swagger_ui(swagger_ui)
     for file, text in write().items():
         file.write_text(text, encoding="utf-8")
         click.echo(f"Wrote {file.relative_to(ROOT)}")
+
+
+def _copy_swagger_ui(package: Path) -> None:
+    from devtools.swagger_ui import COPIES, SwaggerUiError, copy_swagger_ui
+
+    try:
+        copy_swagger_ui(package)
+    except (OSError, SwaggerUiError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Copied {COPIES.relative_to(ROOT)}")
 
 
 @main.command()

@@ -14,7 +14,11 @@ worker_tmp_dir = "/dev/shm"  # noqa: S108 - the file system is read-only
 control_socket_disable = True  # likewise
 timeout = 30  # seconds; a request ends after POSTGRES_TIMEOUT_S
 graceful_timeout = 30
-limit_request_line = 0  # nginx limits it
+# What nginx lets through reaches the API, since gunicorn would answer in HTML.
+limit_request_line = 0
+limit_request_fields = 2_000  # nginx' limit is 1,000, and it adds some
+limit_request_field_size = 16_384
+permit_unconventional_http_method = True
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,14 +27,14 @@ _CONTAINERS = _ROOT / "containers"
 _SECRETS = _ROOT / ".data" / "compose"
 _PASSWORDS = ("owner_password", "reader_password")
 _CERTIFICATE = _SECRETS / "tls" / "certificate.pem"
+_KEY = _CERTIFICATE.with_name("key.pem")
 _OVERRIDE = _CONTAINERS / "compose.override.yaml"
-_PROJECT = "rentomatic-system"  # as containers/compose.yaml has it
-_PROJECT_LABEL = "com.docker.compose.project"
 _OLDEST_COMPOSE = (2, 20)  # `up --wait` accepts services that have completed
 _NEEDS_PASSWORDS = ("create", "restart", "run", "start", "up", "upgrade", "watch")
 _ADDRESSES = {8080: "RENTOMATIC_HTTP", 8443: "RENTOMATIC_HTTPS"}
 _WEB = ("web-1", "web-2")
 _INTERRUPTED = 130  # by Ctrl-C
+_HELP_OPTIONS = {"-h", "--help"}
 _HELP = """Usage: manage.py compose COMMAND
 
 Run the system in containers: nginx, two web services and Postgres (docs/containers.md).
@@ -44,7 +45,7 @@ Run the system in containers: nginx, two web services and Postgres (docs/contain
   run export > FILE      export all rooms as CSV
   run doctor             check the database
   upgrade                build the image, migrate, and replace one web service after the other
-  new-passwords          change the passwords, and do what upgrade does
+  new-passwords          change the passwords, and replace the web services
   down                   remove containers and networks; --volumes removes the rooms, too
 """
 
@@ -55,22 +56,40 @@ class ComposeError(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command, and return its exit status."""
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if not arguments or arguments[0] in _HELP_OPTIONS:
         sys.stdout.write(_HELP)
         return 0
-    command, *rest = arguments
+    command, *options = arguments
     try:
-        _ensure_docker()
-        if command in _NEEDS_PASSWORDS:
-            _make_passwords()
-        if command == "up":
-            _ensure_ports_are_free()
-            _ensure_image()
+        return _execute(command, options)
     except ComposeError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
+    except OSError as error:
+        sys.stderr.write(f"Error: Cannot use {error.filename} ({error.strerror}): you must be able to write there\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped\n")
+        return _INTERRUPTED
+
+
+def _execute(command: str, options: Sequence[str]) -> int:
     own = {"build": _build, "down": _down, "new-passwords": _change_passwords, "run": _run, "upgrade": _upgrade}
-    return own[command](rest) if command in own else _compose(command, *rest)
+    is_help = command != "run" and not _HELP_OPTIONS.isdisjoint(options)  # `run import --help` asks the service
+    if is_help and command in ("new-passwords", "upgrade"):
+        sys.stdout.write(_HELP)
+        return 0
+    _ensure_docker()
+    if is_help:
+        return _compose(command, *options)
+    if command in _NEEDS_PASSWORDS:
+        _make_passwords()
+    if command in ("up", "upgrade"):
+        _ensure_key_is_readable()
+    if command == "up":
+        _ensure_ports_are_free()
+        _ensure_image()
+    return own[command](options) if command in own else _compose(command, *options)
 
 
 def _ensure_docker() -> None:
@@ -90,20 +109,28 @@ def _ensure_docker() -> None:
         raise ComposeError("No Docker engine answers: start Docker Desktop, or `sudo systemctl start docker`")
 
 
+def _ensure_key_is_readable() -> None:
+    """Keep nginx, which is another user, from ending because of the key, as tools make it."""
+    if _CERTIFICATE.exists() and not (_KEY.exists() and _KEY.stat().st_mode & stat.S_IROTH):
+        raise ComposeError(f"nginx cannot read {_KEY}: put the key there, and run `chmod o+r` on it")
+
+
 def _ensure_ports_are_free() -> None:
     nginx = ["--filter", "label=com.docker.compose.service=nginx"]
-    if _output("ps", "--quiet", "--filter", f"label={_PROJECT_LABEL}={_project()}", *nginx):
+    if _output("ps", "--quiet", "--filter", _label_of_project(), *nginx):
         return  # the system is up already
     for port in _service("nginx").get("ports", []):
-        host, number = port.get("host_ip", ""), int(port["published"])
+        host, number, variable = port.get("host_ip", ""), port.get("published", ""), _ADDRESSES.get(port["target"])
+        if not variable or not number.isdigit():
+            continue  # the port of an override; or the engine chooses one of a range
         try:
             with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((host, number))
+                probe.bind((host, int(number)))
         except PermissionError:
             continue  # the engine may what this user may not, such as ports below 1024
         except OSError as error:
-            address, variable = f"{host}:{number}", _ADDRESSES[port["target"]]
+            address = f"{host}:{number}"
             raise ComposeError(f"Cannot listen on {address} ({error.strerror}): choose another {variable}") from None
 
 
@@ -119,7 +146,9 @@ def _build(options: Sequence[str]) -> int:
     Containers may have no way to PyPI, or may not trust the proxy that this machine trusts.
     """
     status = _compose("build", *options)
-    if status in (0, _INTERRUPTED):
+    if status == _INTERRUPTED:
+        raise KeyboardInterrupt
+    if status == 0:
         return status
     sys.stderr.write("The build failed: trying again with packages that this machine downloads\n")
     machine = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
@@ -152,23 +181,29 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _upgrade(build_options: Sequence[str]) -> int:
+    return _build(build_options) or _replace_web_services()
+
+
+def _change_passwords(options: Sequence[str]) -> int:
+    if options:
+        raise ComposeError("new-passwords takes no options: it changes both passwords")
+    _make_passwords(are_new=True)
+    password = (_SECRETS / "owner_password").read_text(encoding="ascii")
+    statement = f"ALTER ROLE rentomatic PASSWORD '{password}'"  # of letters, digits, - and _
+    psql = ["exec", "--no-TTY", "postgres", "psql", "--quiet", "--username", "rentomatic", "rentomatic"]
+    status = _compose("up", "--detach", "--wait", "postgres")
+    return status or _compose(*psql, stdin=statement) or _replace_web_services()
+
+
+def _replace_web_services() -> int:
     """Replace one web service after the other; one that does not become healthy leaves the other as it was."""
-    return _build(build_options) or _steps(
+    return _steps(
         ["up", "--detach", "--wait", "postgres"],
         ["run", "--rm", "--no-TTY", "migrate"],
         *(["up", "--detach", "--wait", "--no-deps", "--force-recreate", service] for service in _WEB),
         ["up", "--detach", "--wait"],
         ["kill", "--signal", "HUP", "nginx"],  # it reads its configuration again
     )
-
-
-def _change_passwords(_arguments: Sequence[str]) -> int:
-    _make_passwords(are_new=True)
-    password = (_SECRETS / "owner_password").read_text(encoding="ascii")
-    statement = f"ALTER ROLE rentomatic PASSWORD '{password}'"  # of letters, digits, - and _
-    psql = ["exec", "--no-TTY", "postgres", "psql", "--quiet", "--username", "rentomatic", "rentomatic"]
-    status = _steps(["up", "--detach", "--wait", "postgres"])
-    return status or _compose(*psql, stdin=statement) or _upgrade([])
 
 
 def _steps(*steps: Sequence[str]) -> int:
@@ -182,7 +217,7 @@ def _steps(*steps: Sequence[str]) -> int:
 
 def _down(options: Sequence[str]) -> int:
     """Remove the system, after disconnecting from its networks what is not the system's, such as of `sam local`."""
-    mine = f"label={_PROJECT_LABEL}={_project()}"
+    mine = _label_of_project()
     own = _output("ps", "--all", "--quiet", "--no-trunc", "--filter", mine)
     for network in _output("network", "ls", "--quiet", "--filter", mine):
         members = _output("network", "inspect", "--format", "{{range $id, $_ := .Containers}}{{$id}} {{end}}", network)
@@ -190,10 +225,6 @@ def _down(options: Sequence[str]) -> int:
             if container not in own:
                 _docker("network", "disconnect", "--force", network, container)
     return _compose("down", "--remove-orphans", *options)
-
-
-def _project() -> str:
-    return os.environ.get("COMPOSE_PROJECT_NAME") or _PROJECT
 
 
 def _compose(*arguments: str, stdin: str | None = None) -> int:
@@ -213,11 +244,19 @@ def _files() -> list[str]:
     return ["--file", str(_CONTAINERS / "compose.yaml"), *tls, *override]
 
 
+def _label_of_project() -> str:
+    return f"label=com.docker.compose.project={_configuration().get('name', '')}"
+
+
 def _service(name: str) -> dict[str, Any]:
-    """Return a service as Compose reads it; an empty one if the files are wrong, which Compose will say itself."""
+    return dict(_configuration().get("services", {}).get(name, {}))
+
+
+@cache
+def _configuration() -> dict[str, Any]:
+    """Return what Compose reads in the files; nothing if they are wrong, which Compose will say itself."""
     configuration = _docker("compose", *_files(), "config", "--format", "json")
-    services = {} if configuration.returncode else json.loads(configuration.stdout)["services"]
-    return dict(services.get(name, {}))
+    return {} if configuration.returncode else dict(json.loads(configuration.stdout))
 
 
 def _output(*arguments: str) -> list[str]:

@@ -13,7 +13,7 @@ from rentomatic.requests.import_settings import settings_text
 from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.files.row_source import RowSource
 from rentomatic.use_cases.room_preview import ROOMS_SHOWN, room_preview_use_case
-from rentomatic.use_cases.survey_notes import shown
+from rentomatic.use_cases.survey_notes import shown, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +48,7 @@ def preview_rooms(
     options = file.options
     preview = _preview(file, request, options)
     reasons = [*preview.reasons]
-    if file.stream.seekable() and any(_CENTROID in error.reason for error in preview.errors):
+    if file.stream.seekable() and any(_CENTROID in error.reason for error in preview.summary.reasons):
         file.stream.seek(0)
         options = replace(options, has_centroids=True)
         preview = _preview(file, request, options)
@@ -86,12 +86,9 @@ def _parts(preview: Preview) -> Iterator[str]:
         f"\nOf {amount(summary.read, 'row')} {amount(summary.added, 'room')} would go in, "
         f"and {amount(summary.refused, 'row')} would be refused"
     )
-    examples = {(error.column, error.counted_as or error.reason): error for error in preview.errors}
     for reason in summary.reasons:
-        error = examples.get((reason.column or "", reason.reason))
         where = f"column {shown(reason.column)}: " if reason.column else ""
-        example = f" ({error.unit} {error.number}: {_short(error.value)})" if error else ""
-        yield f"{reason.count:>9,} {where}{reason.reason}{example}"
+        yield f"{reason.count:>9,} {where}{reason.reason} ({reason.unit} {reason.number}: {reason.value})"
     yield from (*summary.notes, *summary.warnings)
     missing = [name for name in ATTRIBUTES if name != "code" and name not in preview.examples]
     if missing:
@@ -105,7 +102,7 @@ def _mapping(preview: Preview) -> Iterator[tuple[str, str, str]]:
     for name in ATTRIBUTES:
         example = preview.examples.get(name)
         if example:
-            yield name, shown(example.column), "" if example.value is None else _short(example.value)
+            yield name, shown(example.column), shown_value(example.value, _VALUE_MAX)
         else:
             yield name, "(derived)" if name == "code" else "(none)", ""
 
@@ -113,10 +110,6 @@ def _mapping(preview: Preview) -> Iterator[tuple[str, str, str]]:
 def _cells(room: Room) -> tuple[str, ...]:
     values = (getattr(room, name) for name in ATTRIBUTES)
     return tuple("" if value is None else printable(str(value), _VALUE_MAX) for value in values)
-
-
-def _short(value: object) -> str:
-    return printable(str(value), _VALUE_MAX)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

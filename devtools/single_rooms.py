@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Say = Callable[[str], None]
 
 UNKNOWN = "unknown"
-_VARIABLE = re.compile(r" \(IMPORT_[A-Z_]+\)")
+_OF_AN_IMPORT = re.compile(r"; --numbers.*| \(IMPORT_\w+\)")  # advice that these commands have no option for
 
 
 class RoomValueError(Exception):
@@ -95,25 +95,28 @@ def _writer(configuration: Mapping[str, str], say: Say, approve: Callable[[Writt
 
 
 def _write(writer: PostgresRoomWriter, code: str, values: Mapping[str, str], *, is_rounded: bool) -> None:
+    _reject_open_numbers(values)
     request = RoomImportRequest(is_rounded=is_rounded, is_strict=True)
     report = _Report()
     with SqliteSeenCodes() as codes:
         row = _OneRow({"code": code, **{name: None if text == UNKNOWN else text for name, text in values.items()}})
         response = room_import_use_case(writer, codes, request, row, report)
     if report.errors:
-        raise RoomValueError("; ".join(f"--{error.column}: {_advice(error)}" for error in report.errors))
+        raise RoomValueError(
+            "; ".join(f"--{error.column}: {_OF_AN_IMPORT.sub('', error.reason)}" for error in report.errors)
+        )
     if isinstance(response, ResponseFailure):
         raise response.exception or RoomFileError(response.message)
 
 
-def _advice(error: RowError) -> str:
-    """Return the reason of an error without options that only an import has."""
-    reason, _, advice = error.reason.partition(" --numbers ")
-    reading = read(str(error.value)) if advice else None
-    if reading and reading.point is not None and reading.comma is not None and reading.is_open:
-        few, many = sorted((reading.point, reading.comma))
-        return f"{reason} write {many:f} or {few.normalize():f}"
-    return _VARIABLE.sub("", reason.rstrip(";"))
+def _reject_open_numbers(values: Mapping[str, str]) -> None:
+    for name in ("price", "size"):
+        reading = read(values.get(name, ""))
+        if reading and reading.is_open and reading.point is not None and reading.comma is not None:
+            numbers = sorted((reading.point.normalize(), reading.comma.normalize()))
+            raise RoomValueError(
+                f"--{name}: {reading.core} could be two numbers: write {numbers[1]:f} or {numbers[0]:f}"
+            )
 
 
 class _OneRow:

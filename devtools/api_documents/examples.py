@@ -20,7 +20,7 @@ def ask(target: str, accept: str) -> str:
     url = urlsplit(target)
     headers = {"accept": accept, "host": "rooms.example"}
     request = Request("GET", url.path, parse_qs(url.query), headers, id="0e6f1a2b-9c3d-4e5f-8a7b-6c5d4e3f2a1b")
-    return _api().answer(request).body
+    return _api().answer(request).encoded().decode()
 
 
 @cache

@@ -8,6 +8,7 @@ function URLs"; Elastic Load Balancing user guide, "Lambda functions as targets"
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -104,16 +105,19 @@ def _read_payload_1(event: Mapping[str, Any], door: FrontDoor, request_id: str) 
     base, path = _split_base(event["path"] or "/", _resource(event.get("resource"), event), context)
     # The path of the context begins with the stage, too. Under `sam local` it is a pattern.
     public_path = context.get("path") or ""
+    is_public = public_path.endswith(path) or (path == "/" and public_path)  # `/prod` is the root, too
     return Request(
         event["httpMethod"].upper(),
         path=_encoded(path, is_exact=is_exact),
         parameters=parameters,
         headers=_with_host(headers, context),
-        base_path=_base_path(public_path.removesuffix(path) if public_path.endswith(path) else base),
+        base_path=_base_path(public_path.removesuffix(path) if is_public else base),
         id=request_id,
         correlation_id=context.get("requestId") or headers.get("x-amzn-trace-id", ""),
         is_path_exact=is_exact,
         response_max=_LOAD_BALANCER_RESPONSE_MAX if door is FrontDoor.LOAD_BALANCER else RESPONSE_MAX,
+        # A REST API would have to list the media types whose bodies it decodes.
+        carries_bytes=door is not FrontDoor.REST_API,
     )
 
 
@@ -131,6 +135,7 @@ def _read_payload_2(event: Mapping[str, Any], door: FrontDoor, request_id: str) 
         id=request_id,
         correlation_id=context.get("requestId") or "",
         is_path_exact=is_exact,
+        carries_bytes=True,
     )
 
 
@@ -168,7 +173,9 @@ def _split_base(path: str, resource: str, context: Mapping[str, Any]) -> tuple[s
         context: Of the event; the stage is part of the path where it is not the default one.
     """
     if resource == "$default":
-        resource = path.removeprefix(f"/{context.get('stage')}")
+        resource = path.removeprefix(f"/{context.get('stage')}") or "/"
+    if resource == "/":
+        return path.rstrip("/"), "/"
     if not resource.startswith("/") or path == resource:
         return "", path
     # Whether the parameters of the resource are decoded depends on the front door.
@@ -193,6 +200,8 @@ def write_response(response: Response, event: Mapping[str, Any]) -> dict[str, An
     """Return a response in the form that the front door of an event expects."""
     door = front_door(event)
     answer: dict[str, Any] = {"statusCode": response.status, "body": response.body, "isBase64Encoded": False}
+    if isinstance(response.body, bytes):
+        answer |= {"body": b64encode(response.body).decode(), "isBase64Encoded": True}
     if door is FrontDoor.LOAD_BALANCER:
         answer["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
     has_lists = door in (FrontDoor.REST_API, FrontDoor.HTTP_API_1) or event.get("multiValueHeaders") is not None

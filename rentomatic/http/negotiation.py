@@ -1,4 +1,4 @@
-"""Which format of rooms a client wants: by the parameter `f`, or else by the Accept header."""
+"""Which format a client wants: by the parameter `f` for rooms, or else by the Accept header."""
 
 from __future__ import annotations
 
@@ -44,6 +44,16 @@ def preferred_format(accept: str) -> Format | None:
     qualities = [_quality(format_.media_type, ranges) for format_ in FORMATS]
     best = max(qualities)
     return FORMATS[qualities.index(best)] if best > 0 else None
+
+
+def prefers_html(accept: str) -> bool:
+    """Return whether an Accept header prefers HTML to JSON, as browsers do; without a preference it is JSON."""
+    return quality("text/html", accept) > quality("application/json", accept)
+
+
+def quality(value: str, header: str) -> float:
+    """Return the quality that an Accept header gives a media type, or an Accept-Encoding header a coding it names."""
+    return _quality(value, dict(map(_range, header.split(","))))
 
 
 def _range(text: str) -> tuple[str, float]:

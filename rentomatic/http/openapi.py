@@ -134,7 +134,7 @@ def openapi(ask: Ask) -> dict[str, Any]:
                 "Show one room",
                 "Answers the room with this code.",
                 _room_answers(ask),
-                [_code(), _format(), *_tags()],
+                [_parameter_in_path("code", "The room's code", _CODE), _format(), *_tags()],
             ),
             "/openapi.json": _path(
                 "showOpenapi",
@@ -147,7 +147,16 @@ def openapi(ask: Ask) -> dict[str, Any]:
                 "showDocs",
                 "Show this document as a web page",
                 "Answers the same description for people.",
-                _text_answer("text/html", "string"),
+                {**_text_answer("text/html", "string"), **_unchanged()},
+                [_tag()],
+                tag="documentation",
+            ),
+            "/docs/{file}": _path(
+                "showDocsFile",
+                "Show a file of the web page",
+                "Answers a script, a style sheet or a licence that the page names.",
+                _file_answers(),
+                [_parameter_in_path("file", "The file's name", "page.js"), _tag()],
                 tag="documentation",
             ),
             "/health": _path(
@@ -163,6 +172,14 @@ def openapi(ask: Ask) -> dict[str, Any]:
                 "Asks the database.",
                 {**_status_answers("ready"), **_problems(ask, 500, 503, 504)},
                 tag="health",
+            ),
+            "/": _path(
+                "showFrontPage",
+                "Show the front page",
+                "Answers links to the rest of the API, and browsers a page with the first rooms.",
+                _front_page_answers(),
+                [_tag()],
+                tag="documentation",
             ),
         },
         "components": {"schemas": {"Room": _room(), "Feature": _feature(), "Link": _link(), "Problem": _problem()}},
@@ -223,9 +240,9 @@ def _parameter(name: str, text: str, schema: Schema) -> Schema:
     return {**parameter, "style": "form", "explode": False} if schema.get("type") == "array" else parameter
 
 
-def _code() -> Schema:
-    schema = {"type": "string", "minLength": 1, "examples": [_CODE]}
-    return {"name": "code", "in": "path", "required": True, "description": "The room's code", "schema": schema}
+def _parameter_in_path(name: str, text: str, example: str) -> Schema:
+    schema = {"type": "string", "minLength": 1, "examples": [example]}
+    return {"name": name, "in": "path", "required": True, "description": text, "schema": schema}
 
 
 def _format() -> Schema:
@@ -235,14 +252,12 @@ def _format() -> Schema:
 
 
 def _tags() -> list[Schema]:
-    texts = {
-        "If-None-Match": "The `ETag` of an earlier answer; the answer is a 304 without a body if nothing has changed.",
-        "If-Match": "The `ETag` of an earlier answer; the answer is a 412 if something has changed.",
-    }
-    return [
-        {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
-        for name, text in texts.items()
-    ]
+    return [_tag(), _tag("If-Match", "412 if something")]
+
+
+def _tag(name: str = "If-None-Match", then: str = "304 without a body if nothing") -> Schema:
+    text = f"The `ETag` of an earlier answer; the answer is a {then} has changed."
+    return {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
 
 
 def _rooms_answers(ask: Ask) -> Schema:
@@ -304,6 +319,24 @@ def _status_answers(status: str) -> Schema:
 
 def _text_answer(media_type: str, type_: str) -> Schema:
     return {"200": {"description": "The document", "content": {media_type: {"schema": {"type": type_}}}}}
+
+
+def _file_answers() -> Schema:
+    text = {"schema": {"type": "string"}}
+    content = dict.fromkeys(("text/javascript", "text/css", "text/plain"), text)
+    missing = {"description": "Not Found", "content": {MEDIA_TYPE: {"schema": _reference("Problem")}}}
+    return {"200": {"description": "The file", "content": content}, **_unchanged(), "404": missing}
+
+
+def _front_page_answers() -> Schema:
+    links = {"type": "array", "items": _reference("Link")}
+    schema = {
+        "type": "object",
+        "required": ["title", "links"],
+        "properties": {"title": {"type": "string"}, "links": links},
+    }
+    content = {"application/json": {"schema": schema}, "text/html": {"schema": {"type": "string"}}}
+    return {"200": {"description": "The front page", "content": content}, **_unchanged()}
 
 
 _PROBLEM_EXAMPLES = {400: "/rooms?filter_price_lt=60&limit=0", 404: "/rooms/nobody-s"}

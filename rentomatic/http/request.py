@@ -49,6 +49,7 @@ class Request:
         correlation_id: What the front door calls the request; empty if it has no name for it.
         is_path_exact: Whether the path is as the client sent it. If not, a `/` in it may be part of a segment.
         response_max: How many bytes an answer may have, as a string in JSON.
+        carries_bytes: Whether the front door takes bodies of bytes.
     """
 
     method: str
@@ -60,6 +61,7 @@ class Request:
     correlation_id: str = ""
     is_path_exact: bool = True
     response_max: int = RESPONSE_MAX
+    carries_bytes: bool = False
 
     def header(self, name: str) -> str:
         """Return the value of a header, given its name in lower case; empty if it is missing."""

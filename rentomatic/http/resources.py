@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rentomatic.domain.room_fields import price_meaning
 from rentomatic.http.etags import entity_tag, is_etag_of, matches_etag
-from rentomatic.http.negotiation import FORMAT, requested_format
+from rentomatic.http.negotiation import FORMAT, prefers_html, requested_format
 from rentomatic.http.pagination import encode_page
 from rentomatic.http.problems import PRECONDITION_FAILED
 from rentomatic.http.response import Response
 from rentomatic.requests.room_search import build_room_search_request
-from rentomatic.responses import ResponseFailure
+from rentomatic.responses import ResponseFailure, ResponseTypes
 from rentomatic.serializers.formats import JSON
 from rentomatic.use_cases.readiness import ReadableRepository, readiness_use_case
 from rentomatic.use_cases.room_detail import RoomsByCode, room_detail_use_case
@@ -42,10 +43,12 @@ class Service:
     Attributes:
         rooms: Returns the repository.
         settings: Those of the HTTP interface.
+        report: Is called with a failure that is the server's fault, if the answer does not show it.
     """
 
     rooms: Callable[[], Rooms]
     settings: HttpSettings
+    report: Callable[[ResponseFailure, Request], None]
 
 
 def list_rooms(service: Service, request: Request) -> Response | ResponseFailure:
@@ -99,23 +102,49 @@ def _representation(
 def show_openapi(service: Service, request: Request) -> Response:
     # Many importers take only an absolute URL.
     url = service.settings.link_base or request.url("") or SERVER
-    response = _file(service, "openapi.json", "application/json")
-    response.body = response.body.replace(f'"url": "{SERVER}"', f'"url": "{url}"', 1)
-    return response
-
-
-def show_docs(service: Service, _request: Request) -> Response:
-    response = _file(service, "docs.html", "text/html; charset=utf-8")
-    # The page has the rest of its policy, with the hashes of its style and script.
-    response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
-    return response
-
-
-def _file(service: Service, name: str, content_type: str) -> Response:
-    """Return a document, with what prices are here: text that neither JSON nor HTML has to escape."""
-    body = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    body = Path(__file__).with_name("openapi.json").read_text(encoding="utf-8")
+    body = body.replace(f'"url": "{SERVER}"', f'"url": "{url}"', 1)
+    # What prices are here: text that JSON does not have to escape.
     body = body.replace(price_meaning(), service.settings.price_meaning)
-    return Response(200, {"Content-Type": content_type, **_CACHEABLE}, body)
+    return Response(200, {"Content-Type": "application/json", **_CACHEABLE}, body)
+
+
+def show_front_page(service: Service, request: Request) -> Response:
+    """Return the front page to a browser, and links to the rest of the API to a program."""
+    if prefers_html(request.header("accept")):
+        # 5 ms to import: no other request pays for it.
+        from rentomatic.http.front_page import front_page  # noqa: PLC0415
+
+        return front_page(request, service.rooms, service.settings, service.report)
+    return landing_page(service, request)
+
+
+def landing_page(service: Service, request: Request) -> Response:
+    base = service.settings.link_base or request.base_path
+    links = [
+        {"rel": "service-desc", "type": "application/json", "href": f"{base}/openapi.json"},
+        {"rel": "service-doc", "type": "text/html", "href": f"{base}/docs"},
+        {"rel": "data", "type": "application/json", "href": f"{base}/rooms"},
+    ]
+    headers = {"Content-Type": "application/json", **_CACHEABLE, "Vary": "Accept, Origin"}
+    return Response(200, headers, json.dumps({"title": "Rentomatic", "links": links}))
+
+
+def show_docs(_service: Service, request: Request) -> Response:
+    # 5 ms to import, as in the next function: no other request pays for it.
+    from rentomatic.http.docs_page import docs_page  # noqa: PLC0415
+
+    return docs_page(request)
+
+
+def show_docs_file(_service: Service, request: Request, file: str) -> Response | ResponseFailure:
+    from rentomatic.http.docs_page import docs_file  # noqa: PLC0415
+
+    return docs_file(request, file) or not_found()
+
+
+def not_found() -> ResponseFailure:
+    return ResponseFailure(ResponseTypes.RESOURCE_ERROR, "No resource at this path")
 
 
 def show_liveness(_service: Service, _request: Request) -> Response:

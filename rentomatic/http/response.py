@@ -16,9 +16,13 @@ class Response:
     Attributes:
         status: The status code.
         headers: Each header has one value.
-        body: Text; may be empty.
+        body: Text, which may be empty; or bytes, for front doors that carry them (`Request.carries_bytes`).
     """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
-    body: str = ""
+    body: str | bytes = ""
+
+    def encoded(self) -> bytes:
+        """Return the body as it is sent."""
+        return self.body.encode() if isinstance(self.body, str) else self.body

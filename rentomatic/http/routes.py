@@ -12,7 +12,10 @@ from rentomatic.http.request import InvalidHeaderError, with_query
 from rentomatic.http.resources import (
     Service,
     list_rooms,
+    not_found,
     show_docs,
+    show_docs_file,
+    show_front_page,
     show_liveness,
     show_openapi,
     show_readiness,
@@ -35,8 +38,10 @@ ROUTES: Mapping[str, Mapping[str, Callable[..., Response | ResponseFailure]]] = 
     "/rooms/{code}": {"GET": show_room},
     "/openapi.json": {"GET": show_openapi},
     "/docs": {"GET": show_docs},
+    "/docs/{file}": {"GET": show_docs_file},
     "/health": {"GET": show_liveness},
     "/health/ready": {"GET": show_readiness},
+    "/": {"GET": show_front_page},
 }
 _PARAMETRIC = {route.partition("{")[0]: route for route in ROUTES if "{" in route}
 
@@ -96,7 +101,7 @@ class Api:
         settings: HttpSettings,
         report: Callable[[ResponseFailure, Request], None],
     ) -> None:
-        self._service = Service(rooms, settings)
+        self._service = Service(rooms, settings, report)
         self._report = report
 
     def answer(self, request: Request) -> Response:
@@ -118,7 +123,7 @@ class Api:
     def _route(self, request: Request) -> Response | ResponseFailure:
         match = find_route(request.path, is_exact=request.is_path_exact)
         if match is None:
-            return self._redirect(request) or _not_found()
+            return self._redirect(request) or not_found()
         method = "GET" if request.method == "HEAD" else request.method
         if respond := match.methods.get(method):
             return respond(self._service, request, *match.arguments)
@@ -126,7 +131,7 @@ class Api:
 
     def _redirect(self, request: Request) -> Response | None:
         """Return a redirect to the path without empty segments, if it has a route."""
-        path = re.sub("/{2,}", "/", request.path).rstrip("/")
+        path = re.sub("/{2,}", "/", request.path).rstrip("/") or "/"
         if path == request.path or find_route(path, is_exact=request.is_path_exact) is None:
             return None
         base = self._service.settings.link_base or request.base_path
@@ -163,9 +168,5 @@ def _leave_out_body(response: Response) -> None:
     It has the length of the body, because some front doors would add that of none.
     """
     if response.status not in BODILESS:
-        response.headers["Content-Length"] = str(len(response.body.encode()))
+        response.headers["Content-Length"] = str(len(response.encoded()))
     response.body = ""
-
-
-def _not_found() -> ResponseFailure:
-    return ResponseFailure(ResponseTypes.RESOURCE_ERROR, "No resource at this path")

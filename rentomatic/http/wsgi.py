@@ -44,6 +44,7 @@ def read_request(environ: Mapping[str, Any]) -> Request:
         base_path=quote(_bytes(base)),
         id=request_id if _REQUEST_ID.fullmatch(request_id) else str(uuid4()),
         is_path_exact=path is not None,
+        carries_bytes=True,
     )
 
 
@@ -64,7 +65,7 @@ def _bytes(text: str) -> bytes:
 def write_response(response: Response, environ: Mapping[str, Any], start_response: StartResponse) -> list[bytes]:
     """Start a response, and return its body."""
     status = HTTPStatus(response.status)
-    body = response.body.encode()
+    body = response.encoded()
     headers = list(response.headers.items())
     # Responses to HEAD have one already: that of the body that they leave out.
     if environ["REQUEST_METHOD"].upper() != "HEAD" and status not in BODILESS:

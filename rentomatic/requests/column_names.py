@@ -52,9 +52,10 @@ _RENTS = _set(
     "basiskaltmiete gesamtmiete coldrent baserent totalrent loyer loyerhc loyercc alquiler renta monthly month monat "
     "monatlich mensuel mensual mois mes pcm"
 )
+_ABBREVIATED = re.compile(r"\bp\. ?([amw])\b", re.IGNORECASE)  # per annum, month, week
 _PERIOD_WORDS = {
-    "week": _set("week weekly woche wochentlich semaine semana hebdomadaire semanal"),
-    "year": _set("year yearly annual annually jahr jahrlich an annuel ano anual"),
+    "week": _set("week weekly woche wochentlich semaine semana hebdomadaire semanal pw"),
+    "year": _set("year yearly annual annually annum pa jahr jahrlich an annee annuel ano anual"),
     "night": _set("night nightly nacht nuit noche day daily tag taglich tagespreis jour dia"),
     "month": _RENTS,
 }
@@ -119,6 +120,7 @@ def is_identity_name(column: str) -> bool:
 
 def period_of_price(column: str) -> str:
     """Return the period of time that a name of a price suggests; empty if it suggests none."""
+    column = _ABBREVIATED.sub(r"p\1", column)
     bare, whole = _words(column), _words(column.translate(_OPENED))  # also what is in brackets
     words = {*whole, "".join(bare)}
     return next((period for period, names in _PERIOD_WORDS.items() if words & names), "")

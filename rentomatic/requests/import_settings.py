@@ -7,6 +7,7 @@ import tomllib
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from rentomatic.domain.printable_text import escaped
 from rentomatic.requests.room_import import entries_text, mapping_text
 
 if TYPE_CHECKING:
@@ -77,5 +78,5 @@ def _option(name: str, value: object) -> str | bool:
 
 
 def _toml(value: Any) -> str:
-    # Strings and lists of JSON are ones of TOML, but for a character that JSON leaves as it is.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # Strings and lists of JSON are ones of TOML, but for characters that JSON leaves as they are.
+    return escaped(json.dumps(value, ensure_ascii=False))

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cache
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.geography import Place
+from rentomatic.domain.printable_text import shell_word
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import CODE_MAX, FIELDS, NEVER_NEGATIVE, PRICE_UNIT_DEFAULT, Integer, Text
 from rentomatic.requests.numbers import degrees_of, number_of, read
@@ -48,13 +48,12 @@ class RowFormat:
     is_rounded: bool = False
     price_unit: str = PRICE_UNIT_DEFAULT
 
-    def knows(self, name: str, value: object) -> bool:
-        """Whether the value of an attribute is known."""
+    def knows(self, value: object) -> bool:
+        """Whether a value is known: neither null nor blank, nor a text for what is not known."""
         if not isinstance(value, str):
             return value is not None
-        if self.nulls and value.strip().casefold() in self.nulls:
-            return False
-        return bool(value if name == "code" else value.strip())  # codes are compared exactly, whitespace included
+        text = value.strip()
+        return bool(text) and not (self.nulls and text.casefold() in self.nulls)
 
 
 def read_attributes(row: Row, format_: RowFormat) -> tuple[dict[str, Any], list[RowError]]:
@@ -63,7 +62,7 @@ def read_attributes(row: Row, format_: RowFormat) -> tuple[dict[str, Any], list[
         return {}, [row.error(*row.parse_error)]
     values: dict[str, Any] = dict.fromkeys(ATTRIBUTES)
     columns = format_.columns
-    known = {name for name, column in columns.items() if format_.knows(name, row.values.get(column))}
+    known = {name for name, column in columns.items() if format_.knows(row.values.get(column))}
     errors = []
     for name in ATTRIBUTES:
         if name in known:
@@ -156,7 +155,7 @@ def _swapped(row: Row, format_: RowFormat) -> str:
     if Place.of(latitude, longitude) or not Place.of(longitude, latitude):
         return ""
     mapping = mapping_text({"latitude": names["longitude"], "longitude": names["latitude"]})
-    return f"Must be from -90 to 90 degrees; it is swapped with the longitude: --map {quote(mapping)} (IMPORT_MAP)"
+    return f"Must be from -90 to 90 degrees; it is swapped with the longitude: --map {shell_word(mapping)} (IMPORT_MAP)"
 
 
 _READERS: Mapping[str, Callable[[object, RowFormat], Any]] = {

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rentomatic.domain.likely_names import NAMES_MAX, likely_names
-from rentomatic.domain.printable_text import printable
 from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
 from rentomatic.domain.room_columns import ATTRIBUTES
@@ -24,7 +21,7 @@ from rentomatic.responses import (
     build_response_from_invalid_request,
 )
 from rentomatic.use_cases.room_survey import survey
-from rentomatic.use_cases.survey_notes import rent_warning
+from rentomatic.use_cases.survey_notes import rent_warning, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -281,7 +278,7 @@ class _Reading:
             self._report.add(error)
         key = (error.column, error.counted_as or error.reason)
         if not self._counts[key]:
-            self._examples[key] = (error.unit, error.number, _shortened(error.value))
+            self._examples[key] = (error.unit, error.number, shown_value(error.value, _EXAMPLE_MAX))
         self._counts[key] += 1
 
     def _finish_report(self) -> None:
@@ -359,12 +356,3 @@ def _rent_period(request: RoomImportRequest, surveyed: Survey) -> str:
 def _without_half_a_place(names: Sequence[str]) -> tuple[str, ...]:
     is_half = ("latitude" in names) != ("longitude" in names)
     return tuple(name for name in names if not (is_half and name in ("latitude", "longitude")))
-
-
-def _shortened(value: Any) -> str:
-    if isinstance(value, list):  # the cells of a row
-        value = ",".join(map(str, value))
-    if isinstance(value, Decimal):
-        value = f"{value}"
-    text = value or "" if isinstance(value, str | None) else json.dumps(value, default=str, ensure_ascii=False)
-    return printable(text, _EXAMPLE_MAX)

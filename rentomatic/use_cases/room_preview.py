@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rentomatic.domain.room import Room
-    from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowError
+    from rentomatic.domain.room_import import ImportSummary, RoomUpdate
     from rentomatic.requests.room_import import RoomImportRequest, Row, Rows
     from rentomatic.requests.room_list import RoomListInvalidRequest
     from rentomatic.use_cases.room_import import Removal, SeenCodes
@@ -62,7 +62,6 @@ class Preview:
         examples: The column that is read for each attribute that has one, with an example.
         rooms: The first `ROOMS_SHOWN` rooms.
         summary: The counts; all rooms count as added.
-        errors: The first error for each reason.
         request: The request with the options that are proposed.
         reasons: Why they are, in words.
     """
@@ -71,7 +70,6 @@ class Preview:
     examples: Mapping[str, Example]
     rooms: tuple[Room, ...]
     summary: ImportSummary
-    errors: tuple[RowError, ...]
     request: RoomImportRequest
     reasons: tuple[str, ...]
 
@@ -99,7 +97,7 @@ def room_preview_use_case(
         return build_response_from_error(error)
     trial = _Trial()
     response = trial.run(new_codes, proposal.request, rows)
-    if trial.needs_rounding and not request.is_rounded:
+    if _needs_rounding(response) and not request.is_rounded:
         proposal.round()
         trial = _Trial()
         response = trial.run(new_codes, proposal.request, rows)
@@ -113,11 +111,15 @@ def room_preview_use_case(
             proposal.examples,
             tuple(trial.rooms),
             response.value,
-            tuple(trial.errors.values()),
             proposal.request,
             tuple(proposal.reasons),
         )
     )
+
+
+def _needs_rounding(response: ResponseSuccess | ResponseFailure) -> bool:
+    summary = response.value if isinstance(response, ResponseSuccess) else None
+    return summary is not None and any("--round" in error.reason for error in summary.reasons)
 
 
 class _Proposal:
@@ -170,7 +172,7 @@ class _Proposal:
         self.examples = {name: Example(format_.columns[name], None) for name in ATTRIBUTES if name in format_.columns}
         for row in islice(self._rows, _TRIED_ROWS):
             for name, (column, value) in self.examples.items():
-                if value is None and format_.knows(name, found := row.values.get(column)):
+                if value is None and format_.knows(found := row.values.get(column)):
                     self.examples[name] = Example(column, found)
             self._nulls.update(self._unread(row))
             price = read_attributes(row, format_)[0].get("price")
@@ -225,15 +227,10 @@ class _Proposal:
 
 
 class _Trial:
-    """An import that keeps the first rooms, and an error for each reason."""
+    """An import that keeps the first rooms."""
 
     def __init__(self) -> None:
         self.rooms: list[Room] = []
-        self.errors: dict[tuple[str, str], RowError] = {}
-
-    @property
-    def needs_rounding(self) -> bool:
-        return any("--round" in error.reason for error in self.errors.values())
 
     def run(
         self, new_codes: Callable[[], AbstractContextManager[SeenCodes]], request: RoomImportRequest, rows: Rows
@@ -252,8 +249,8 @@ class _Trial:
                 self.rooms.append(update.room)
         return WrittenRooms(number, 0, 0)
 
-    def add(self, error: RowError) -> None:
-        self.errors.setdefault((error.column, error.counted_as or error.reason), error)
+    def add(self, _: object) -> None:
+        pass
 
     def finish(self, _: object) -> None:
         pass

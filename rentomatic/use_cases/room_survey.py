@@ -74,8 +74,9 @@ class Survey:
         """Return the values of a row from which its code is derived, by column."""
         if self.code_from:
             return {name: row.values.get(name) for name in self.code_from}
-        price = self.format.columns.get("price")
-        return {name: value for name, value in row.values.items() if name != price}
+        columns = self.format.columns
+        left_out = (columns.get("price"), columns.get("code"))
+        return {name: value for name, value in row.values.items() if name not in left_out}
 
 
 def survey(rows: Rows, request: RoomImportRequest, *, is_preview: bool = False) -> Survey:
@@ -113,6 +114,7 @@ class _Seen:
         self._numbers: dict[str, NumberColumn] = {}  # by column
         self._places = _Places(request.style)
         self._identities = _Identities()
+        self._knows = RowFormat({}, nulls=request.nulls).knows
         self._is_empty = True
         self._without_code = 0
 
@@ -130,9 +132,8 @@ class _Seen:
         latitude, longitude = (values.get(self._columns.get(name, "")) for name in _COORDINATES)
         if latitude not in _UNKNOWN and longitude not in _UNKNOWN:
             self._places.add(latitude, longitude, row)
-        if values.get(self._columns.get("code", "")) in _UNKNOWN and not all(
-            value in _UNKNOWN for value in values.values()
-        ):
+        has_code = self._knows(values.get(self._columns.get("code", "")))
+        if not has_code and not all(map(_is_blank, values.values())):
             self._without_code += not self._columns or not all(map(_is_blank, map(values.get, self._columns.values())))
             self._identities.add(values)
 
@@ -168,14 +169,16 @@ class _Seen:
         )
 
     def _add_names(self, values: Mapping[str, Any]) -> None:
+        number = len(self._names)
         for name in values:
-            is_wanted = folded(name) in self._folded
-            if name in self._names or len(self._names) >= COLUMNS_MAX * (2 if is_wanted else 1):
+            if name in self._names or len(self._names) >= COLUMNS_MAX * (2 if folded(name) in self._folded else 1):
                 continue
             self._names[name] = None
             if any(folded(name) == folded(self._wanted[number]) for number in _NUMBERS):
                 self._numbers[name] = NumberColumn()
             self._identities.add_name(name)
+        if len(self._names) == number:
+            return
         for name, wanted in self._wanted.items():
             with suppress(AmbiguousColumnError):  # which ends the survey later
                 self._columns[name] = matching_column(wanted, self._names) or ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from shlex import quote
-from typing import TYPE_CHECKING
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.likely_names import listed
-from rentomatic.domain.printable_text import printable
+from rentomatic.domain.printable_text import printable, shell_word
 from rentomatic.requests.numbers import COMMA, POINT, read
 from rentomatic.requests.room_import import PERIODS, mapping_text
 
@@ -25,9 +26,19 @@ def shown(name: str) -> str:
     return printable(name, _COLUMN_NAME_MAX)
 
 
+def shown_value(value: Any, max_: int) -> str:
+    """Return a value of a file, safe to print; it is truncated, and empty for null."""
+    if isinstance(value, list):  # the cells of a row
+        value = ",".join(map(str, value))
+    if isinstance(value, Decimal):
+        value = str(value)
+    text = value or "" if isinstance(value, str | None) else json.dumps(value, default=str, ensure_ascii=False)
+    return printable(text, max_)
+
+
 def map_option(mapped: Mapping[str, str]) -> str:
     """Return the option `--map`, quoted for a shell."""
-    return f"--map {quote(mapping_text(mapped))}"
+    return f"--map {shell_word(mapping_text(mapped))}"
 
 
 def number_notes(columns: Mapping[str, NumberColumn]) -> Iterator[str]:

@@ -71,7 +71,9 @@ ASKED = [
     ("GET", "/", {}),
     ("GET", "//rooms/", {}),
     ("GET", "/openapi.json", {}),
+    ("GET", "/", {"Accept": "text/html"}),
     ("GET", "/docs", {}),
+    ("GET", "/docs/page.js", {}),
     ("GET", "/health", {}),
     ("GET", "/health/ready", {}),
     ("HEAD", "/rooms", {}),
@@ -101,6 +103,7 @@ def test_the_system_in_containers(system: System, api: str, admin: Connection) -
     _imports_from_the_standard_input(system)
     _answers_as_make_run_does(system, api, admin)
     _answers_errors_of_nginx_as_problems(system)
+    _lets_nothing_be_refused_by_gunicorn(system)
     _answers_all_requests_of_an_upgrade(system)
     _serves_the_same_rooms_by_the_books_endpoint(system)
     _logs_json_and_no_password(system)
@@ -164,15 +167,34 @@ def _answers_errors_of_nginx_as_problems(system: System) -> None:
     _assert_is_problem(_send(system, "POST /rooms", "Content-Length: 20000"), 413)
     _assert_is_problem(_send(system, f"GET /rooms?{'a' * 20_000}"), 414)
     _assert_is_problem(_send(system, "GET /rooms", f"X: {'a' * 20_000}"), 431)
+    _assert_is_problem(_send(system, "GET /rooms", "Transfer-Encoding: gzip"), 501)
+    _assert_is_problem(_send(system, "GET /rooms", version="2.0"), 505)
     _assert_is_problem(_send(system, "GET /%00"), 400)
     _assert_is_problem(_send(system, "GET /.problem"), 404)
     _assert_is_problem(_answer_of_most(system, 300), 429)
-    system.compose("pause", "web-1", "web-2")
+    _send_workers(system, "SIGSTOP")
     _assert_is_problem(_send(system, "GET /rooms"), 504)
-    system.compose("unpause", "web-1", "web-2")
+    _send_workers(system, "SIGCONT")
     system.compose("stop", "web-1", "web-2")
     _assert_is_problem(_send(system, "GET /rooms"), 502)
     system.compose("up", "-d", "--wait")
+
+
+def _send_workers(system: System, signal: str) -> None:
+    """Send all workers a signal. `pause` would do for SIGSTOP, but fails at times while a health check runs."""
+    script = f"""
+import os, pathlib, signal
+for worker in pathlib.Path("/proc/1/task/1/children").read_text().split():
+    os.kill(int(worker), signal.{signal})
+"""
+    for service in ("web-1", "web-2"):
+        system.compose("exec", "-T", service, "python", "-c", script)
+
+
+def _lets_nothing_be_refused_by_gunicorn(system: System) -> None:
+    _assert_is_problem(_send(system, "A /rooms"), 405)
+    assert _send(system, "GET /rooms", f"X: {'a' * 15_000}").startswith(b"HTTP/1.1 200 ")
+    assert _send(system, "GET /rooms", *(f"X-{number}: a" for number in range(900))).startswith(b"HTTP/1.1 200 ")
 
 
 def _speaks_tls_with_a_certificate(system: System) -> None:
@@ -193,19 +215,19 @@ def _speaks_tls_with_a_certificate(system: System) -> None:
         assert b"\r\nLink: <https://rooms.example/rooms?limit=1&cursor=" in _read(encrypted)
 
 
-def _send(system: System, line: str, *headers: str) -> bytes:
-    with _open(system.port, line, *headers) as connection:
+def _send(system: System, line: str, *headers: str, version: str = "1.1") -> bytes:
+    with _open(system.port, line, *headers, version=version) as connection:
         return _read(connection)
 
 
-def _open(port: int, line: str, *headers: str) -> socket.socket:
+def _open(port: int, line: str, *headers: str, version: str = "1.1") -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port), timeout=60)
-    connection.sendall(_lines(line, *headers))
+    connection.sendall(_lines(line, *headers, version=version))
     return connection
 
 
-def _lines(line: str, *headers: str) -> bytes:
-    lines = [f"{line} HTTP/1.1", "Host: rooms.example", "Connection: close", *headers, "", ""]
+def _lines(line: str, *headers: str, version: str = "1.1") -> bytes:
+    lines = [f"{line} HTTP/{version}", "Host: rooms.example", "Connection: close", *headers, "", ""]
     return "\r\n".join(lines).encode()
 
 

@@ -68,9 +68,9 @@ def test_the_artifact_answers_the_doctor_s_event(emulator: Emulator) -> None:
 
 
 def test_the_artifact_has_its_documents(emulator: Emulator) -> None:
-    answer = emulator({**an_event(), "path": "/docs"})
+    answer = emulator({**an_event(), "path": "/docs/page.js"})
 
-    assert (answer["statusCode"], answer["body"]) == (200, (FOLDER / "docs.html").read_text(encoding="utf-8"))
+    assert (answer["statusCode"], answer["body"]) == (200, (FOLDER / "docs/page.js").read_text(encoding="utf-8"))
 
 
 def test_the_layers_hold_what_is_needed_and_no_more(artifact: Path) -> None:
@@ -82,7 +82,7 @@ def test_the_layers_hold_what_is_needed_and_no_more(artifact: Path) -> None:
     }
     assert {path.name for path in (artifact / "RentomaticLayer" / "python").iterdir()} == {"rentomatic"}
     function = {path.name for path in (artifact / "RoomsFunction").iterdir()}
-    assert function == {"__init__.py", "app.py", "docs.html", "openapi.json", "__pycache__"}
+    assert function == {"__init__.py", "app.py", "openapi.json", "__pycache__"}
 
 
 def test_every_module_has_bytecode_for_the_folders_of_lambda(

@@ -17,6 +17,7 @@ import pytest
 
 from devtools.api_documents import FOLDER
 from devtools.database import insert_rooms
+from devtools.swagger_ui import COPIES
 from schema import upgrade
 from tests.contracts.room_repository import OTHER_CODE, a_room
 from tests.support.commands import Command, clean_environ, free_port, get, running
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from pg8000.native import Connection
-
-DOCUMENTS = ("openapi.json", "docs.html")
 
 
 @contextmanager
@@ -346,16 +345,33 @@ def test_the_list_of_commands_cuts_no_help_short(tmp_path: Path) -> None:
     assert "..." not in run_manage(tmp_path, "--help").stdout.partition("Commands:")[2]
 
 
-def test_the_documents_are_written_as_they_are_here(clone: Path) -> None:
-    folder = clone / "rentomatic" / "http"
-    for document in DOCUMENTS:
-        (folder / document).write_text("stale")
+def test_the_document_is_written_as_it_is_here(clone: Path) -> None:
+    document = clone / "rentomatic" / "http" / "openapi.json"
+    document.write_text("stale")
 
     result = start_manage(clone, "documents")
 
-    assert result.stdout == "".join(f"Wrote rentomatic/http/{document}\n" for document in DOCUMENTS)
-    for document in DOCUMENTS:
-        assert (folder / document).read_text(encoding="utf-8") == (FOLDER / document).read_text(encoding="utf-8")
+    assert result.stdout == "Wrote rentomatic/http/openapi.json\n"
+    assert document.read_text(encoding="utf-8") == (FOLDER / "openapi.json").read_text(encoding="utf-8")
+
+
+def test_swagger_ui_is_copied_from_its_package(clone: Path) -> None:
+    copies = clone / "rentomatic" / "http" / "docs" / "swagger-ui"
+    for file in copies.iterdir():
+        file.write_text("stale")
+
+    result = start_manage(clone, "documents", "--swagger-ui", ".venv/clients/node_modules/swagger-ui-dist")
+
+    assert result.stdout == "Copied rentomatic/http/docs/swagger-ui\nWrote rentomatic/http/openapi.json\n"
+    assert {file.name: file.read_bytes() for file in copies.iterdir()} == {
+        file.name: file.read_bytes() for file in COPIES.iterdir()
+    }
+
+
+def test_another_folder_is_not_copied_as_swagger_ui(clone: Path) -> None:
+    result = start_manage(clone, "documents", "--swagger-ui", "docs")
+
+    assert_one_clear_line(result, "docs/package.json")
 
 
 def test_migrate_reports_each_step(tmp_path: Path, empty_database: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,7 +42,7 @@ sys.stderr.write(json.dumps([answer["statusCode"], opened, sorted(sys.modules)])
 
 
 def run(event: dict[str, Any], environ: Mapping[str, str]) -> tuple[int, set[str], set[str]]:
-    """Return the status, the documents that were opened, and the modules that were imported."""
+    """Return the status, the files of `rentomatic/http` that were read, and the modules that were imported."""
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         cwd=ROOT,
@@ -52,35 +53,33 @@ def run(event: dict[str, Any], environ: Mapping[str, str]) -> tuple[int, set[str
         check=True,
     )
     status, opened, modules = json.loads(result.stderr)
-    documents = {name for name in ("openapi.json", "docs.html") if any(file.endswith(name) for file in opened)}
+    files = {Path(file) for file in opened if Path(file).suffix not in (".py", ".pyc", "") and "rentomatic" in file}
+    documents = {file.relative_to(FOLDER).as_posix() for file in files if file.is_relative_to(FOLDER)}
     return status, documents, set(modules)
 
 
-@pytest.mark.parametrize(
-    ("path", "content_type"), [("/openapi.json", "application/json"), ("/docs", "text/html; charset=utf-8")]
-)
-def test_a_document_is_served_as_it_was_written(invoke: Invoke, path: str, content_type: str) -> None:
-    answer = invoke({**an_event(), "path": path})
+def test_the_document_is_served_as_it_was_written(invoke: Invoke) -> None:
+    event = {**an_event(), "path": "/openapi.json"}
 
-    name = {"/docs": "docs.html"}.get(path, "openapi.json")
-    written = (FOLDER / name).read_text(encoding="utf-8")
+    answer = invoke(event)
+
+    written = (FOLDER / "openapi.json").read_text(encoding="utf-8")
     url = f"https://{an_event()['requestContext']['domainName']}"
-    expected = written.replace('"url": "/"', f'"url": "{url}"') if name == "openapi.json" else written
+    expected = written.replace('"url": "/"', f'"url": "{url}"')
     assert (answer["statusCode"], answer["body"]) == (200, expected)
-    assert answer["multiValueHeaders"]["Content-Type"] == [content_type]
+    assert answer["multiValueHeaders"]["Content-Type"] == ["application/json"]
     assert answer["multiValueHeaders"]["X-Content-Type-Options"] == ["nosniff"]
-    head = invoke({**an_event(), "path": path, "httpMethod": "HEAD"})
+    head = invoke({**event, "httpMethod": "HEAD"})
     assert head["body"] == ""
     assert head["multiValueHeaders"].pop("Content-Length") == [str(len(expected.encode()))]
     assert head == {**answer, "body": ""}
 
 
-@pytest.mark.parametrize("path", ["/openapi.json", "/docs"])
-def test_a_document_says_what_prices_are_here(invoke: Invoke, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_the_document_says_what_prices_are_here(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRICE_CURRENCY", "Swiss francs")
     monkeypatch.setenv("PRICE_UNIT", "month")
 
-    body = invoke({**an_event(), "path": path})["body"]
+    body = invoke({**an_event(), "path": "/openapi.json"})["body"]
 
     assert "rooms whose price is less than this. Swiss francs a month." in body
     assert "Euros a day" not in body
@@ -95,15 +94,9 @@ def test_a_wrong_meaning_of_prices_is_in_the_log(
 ) -> None:
     monkeypatch.setenv(variable, value)
 
-    answer = invoke({**an_event(), "path": "/docs"})
+    answer = invoke({**an_event(), "path": "/openapi.json"})
 
     assert (answer["statusCode"], f"{variable} is not " in capsys.readouterr().out) == (500, True)
-
-
-def test_the_page_is_shown_in_no_frame(invoke: Invoke) -> None:
-    answer = invoke({**an_event(), "path": "/docs"})
-
-    assert answer["multiValueHeaders"]["Content-Security-Policy"] == ["frame-ancestors 'none'"]
 
 
 @pytest.mark.usefixtures("admin")
@@ -112,11 +105,21 @@ def test_a_request_for_rooms_loads_no_document(migrated: Mapping[str, str]) -> N
 
     assert (status, documents) == (200, set())
     assert "functions.rooms.app" in modules
-    assert {"difflib", "jinja2", "devtools"} & modules == set()
+    of_pages = {"rentomatic.http.docs_page", "rentomatic.http.front_page", "html", "gzip"}
+    assert {"difflib", "jinja2", "devtools", *of_pages} & modules == set()
 
 
-def test_a_request_for_a_document_needs_no_database() -> None:
-    nowhere = {"POSTGRES_HOSTNAME": "", "POSTGRES_SECRET_ID": ""}
+@pytest.mark.parametrize(
+    ("path", "accept", "files"),
+    [
+        ("/openapi.json", "", {"openapi.json"}),
+        ("/docs", "text/html", {"docs/page.html"}),
+        ("/docs/page.js", "", {"docs/page.js"}),
+        ("/", "", set()),
+        ("/", "text/html", {"front_page.html", "front_page.css"}),
+    ],
+)
+def test_a_page_needs_no_database(path: str, accept: str, files: set[str]) -> None:
+    event = {**an_event(), "path": path, "resource": path, "multiValueHeaders": {"Accept": [accept]}}
 
-    assert run({**an_event(), "path": "/docs"}, nowhere)[:2] == (200, {"docs.html"})
-    assert run({**an_event(), "path": "/openapi.json"}, nowhere)[:2] == (200, {"openapi.json"})
+    assert run(event, {"POSTGRES_HOSTNAME": "", "POSTGRES_SECRET_ID": ""})[:2] == (200, files)

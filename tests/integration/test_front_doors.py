@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
+from base64 import b64decode
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -21,6 +23,7 @@ from samcli.lib.generated_sample_events.events import Events
 
 from devtools.database import insert_rooms
 from rentomatic.domain.room_fields import FIELDS
+from rentomatic.http.docs_page import FILES, FOLDER
 from rentomatic.http.lambda_events import UnknownEventError, read_request
 from rentomatic.http.routes import ROUTES, Match, find_route
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
@@ -123,7 +126,7 @@ def test_headers_are_found_in_any_case(invoke: Invoke, door: str) -> None:
         (Sent("/rooms", method="DELETE"), 405),
         (Sent("/rooms?filter_prize__lt=40"), 400),
         (Sent("/rooms/nobody"), 404),
-        (Sent("/"), 404),
+        (Sent("/"), 200),
         (Sent("/rooms/%ff"), 404),
     ],
     ids=str,
@@ -261,6 +264,7 @@ def test_a_public_url_that_is_not_one_is_named_in_the_log(
     [
         *((door, path, "/rooms") for door in FRONT_DOORS for path in ("/rooms/", "//rooms")),
         *((door, "/docs/", "/docs") for door in FRONT_DOORS),
+        *((door, "//", "/") for door in EXACT),
         *((door, "/rooms//x%2Fy/", "/rooms/x%2Fy") for door in EXACT),
     ],
 )
@@ -341,6 +345,50 @@ def test_a_page_is_no_longer_than_a_load_balancer_carries(invoke: Invoke, admin:
     assert request.response_max + envelope < 1_000_000
     assert header(answer, "Link")
     assert len(json.loads(invoke(rest_api(sent))["body"])) == 5_000
+
+
+@pytest.mark.parametrize("door", FRONT_DOORS)
+@pytest.mark.parametrize("accepted", ["gzip, br", "identity"])
+def test_every_front_door_carries_the_files_of_the_docs_page(invoke: Invoke, door: str, accepted: str) -> None:
+    for name, file in FILES.items():
+        answer = invoke(FRONT_DOORS[door](Sent(f"/docs/{name}", headers={"Accept-Encoding": accepted})))
+
+        assert len(json.dumps(answer)) < (1_000_000 if "balancer" in door else 6_291_556)
+        body = b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
+        is_compressed = header(answer, "Content-Encoding") == "gzip"
+        assert answer["isBase64Encoded"] is is_compressed
+        assert is_compressed or accepted == "identity" or door == "REST API"
+        assert (gzip.decompress(body) if is_compressed else body) == (FOLDER / file.path).read_bytes()
+
+
+BROWSER = {"Accept": "text/html,*/*;q=0.8"}
+IN_PROD = {"path": "/prod", "stage": "prod"}
+
+
+def _in_stage_prod(event: dict[str, Any], **changes: str) -> dict[str, Any]:
+    return event | changes | {"requestContext": event["requestContext"] | IN_PROD}
+
+
+@pytest.mark.parametrize(
+    ("event", "base"),
+    [
+        *((FRONT_DOORS[door](Sent("/", headers=BROWSER)), "") for door in FRONT_DOORS if door != "REST API"),
+        (rest_api(Sent("/", headers=BROWSER)), "/prod"),
+        (_in_stage_prod(rest_api(Sent("/", headers=BROWSER)), resource="/"), "/prod"),
+        (rest_api(Sent("/", headers=BROWSER, mapping="/v1")) | {"resource": "/", "path": "/v1"}, "/v1"),
+        *(
+            (_in_stage_prod(http_api_2(Sent("/", headers=BROWSER)), rawPath=path, routeKey=route), "/prod")
+            for path in ("/prod", "/prod/")
+            for route in ("$default", "ANY /")
+        ),
+    ],
+)
+def test_the_front_page_links_to_rooms_behind_any_base_path(invoke: Invoke, event: dict[str, Any], base: str) -> None:
+    answer = invoke(event)
+
+    assert (answer["statusCode"], header(answer, "Content-Type")) == (200, "text/html; charset=utf-8")
+    assert f'href="{base}/rooms/{CODE}"' in answer["body"]
+    assert f'href="{base}/docs"' in answer["body"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
+import tomllib
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -186,3 +189,31 @@ def test_a_file_without_anything_of_a_room_has_no_preview(tmp_path: Path) -> Non
 
     assert (result.returncode, result.stdout) == (1, "")
     assert "rooms.csv: No row has any of the columns code, " in result.stderr
+
+
+def test_names_with_what_terminals_cannot_show_are_escaped(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Code,Prix\u00a0de l'été\u200b\nA,12\n", encoding="utf-8")
+
+    result = run_manage(tmp_path, "import", "a.csv", "--preview", environ=NOWHERE)
+    command = result.stdout.partition("The whole command:\n")[2].splitlines()[0]
+    words = subprocess.run(
+        ["bash", "-c", f"printf '%s\\n' {command}"],
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        env={"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]},
+    )
+
+    assert words.stdout.splitlines()[4:] == ["--map", "price=Prix\u00a0de l'été\u200b"]
+    settings = tomllib.loads(result.stdout.partition("and in FILE:\n")[2])
+    assert settings == {"map": {"price": "Prix\u00a0de l'été\u200b"}}
+
+
+def test_a_preview_shows_values_as_the_file_has_them(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("code,price\nA,1\nB,2,x\n", encoding="utf-8")
+    (tmp_path / "a.json").write_text('[{"code": "A", "price": true, "size": null}]', encoding="utf-8")
+
+    texts = [run_manage(tmp_path, "import", each, "--preview", environ=NOWHERE).stdout for each in ("a.csv", "a.json")]
+
+    assert "Must have 2 cells, as line 1 has (line 3: B,2,x)\n" in texts[0]
+    assert "Must be a number: digits, and a point before decimals (item 1: true)\n" in texts[1]

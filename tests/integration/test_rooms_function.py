@@ -181,7 +181,7 @@ def test_an_unknown_path_is_a_404(invoke: Invoke) -> None:
     assert json.loads(answer["body"])["type"] == "ResourceError"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/", "/rooms/1/beds", "//", "/a\nb"])
+@pytest.mark.parametrize("path", ["/nothing", "/rooms/1/beds", "//nothing", "/a\nb"])
 @pytest.mark.parametrize("origin", ["", "*"])
 def test_nothing_is_allowed_at_an_unknown_path(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, path: str, origin: str

@@ -106,6 +106,13 @@ class Page:
         for type_ in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=type_, x=x, y=y, button="left", clickCount=1)
 
+    def press(self, selector: str) -> None:
+        """Press Enter on an element, which finds it wherever the page has moved it meanwhile."""
+        self.evaluate(f"document.querySelector({json.dumps(selector)}).focus()")
+        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **key)
+
     def _next(self) -> dict[str, Any]:
         deadline = time.monotonic() + _TIMEOUT_S
         while b"\0" not in self._read:

@@ -10,7 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -60,7 +60,12 @@ def fresh(tmp_path: Path) -> Path:
 
 def publish(fresh: Path, port: int) -> None:
     ports = [{"target": 8080, "host_ip": "127.0.0.1", "published": str(port)}]
-    (fresh / "config").write_text(json.dumps({"services": {"nginx": {"ports": ports}, "migrate": {"image": "image"}}}))
+    configure(fresh, ports)
+
+
+def configure(fresh: Path, ports: list[dict[str, Any]]) -> None:
+    services = {"nginx": {"ports": ports}, "migrate": {"image": "image"}}
+    (fresh / "config").write_text(json.dumps({"name": "a-project", "services": services}))
 
 
 def put_pip(fresh: Path, program: str) -> None:
@@ -143,6 +148,28 @@ def test_new_passwords_are_set_before_services_are_replaced(fresh: Path) -> None
     assert (fresh / ".data/compose/owner_password").read_text() != before
     steps = asked(fresh)
     assert steps.index("run --rm --no-TTY migrate") > next(i for i, step in enumerate(steps) if "psql" in step)
+    assert not any(step.startswith("build") for step in steps)  # that would upgrade, and could fail
+
+
+def test_new_passwords_take_no_options(fresh: Path) -> None:
+    assert_one_clear_line(compose(fresh, "new-passwords", "reader"), "no options")
+    assert not (fresh / ".data").exists()
+
+
+@pytest.mark.parametrize("command", ["build", "down", "new-passwords", "up", "upgrade"])
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_help_only_helps(fresh: Path, command: str, option: str) -> None:
+    result = compose(fresh, command, option)
+
+    assert result.returncode == 0
+    assert asked(fresh) == ([] if "Usage" in result.stdout else [f"{command} {option}"])
+    assert not (fresh / ".data").exists()
+
+
+def test_help_of_a_service_is_the_services(fresh: Path) -> None:
+    compose(fresh, "run", "import", "--help")
+
+    assert asked(fresh) == ["run --rm --no-TTY import --help"]
 
 
 def test_an_upgrade_replaces_one_web_service_after_the_other(fresh: Path) -> None:
@@ -180,8 +207,11 @@ def test_the_first_start_builds_the_image_with_wheels_if_need_be(fresh: Path) ->
     assert "--require-hashes" in (fresh / "wheels").read_text()
 
 
-@pytest.mark.parametrize("status", [1, 130])
-def test_an_image_that_cannot_be_built_ends_it(fresh: Path, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "expected", "told"),
+    [(17, 1, "Error: The image cannot be built; the lines above say why\n"), (130, 130, "Stopped\n")],
+)
+def test_an_image_that_cannot_be_built_ends_it(fresh: Path, status: int, expected: int, told: str) -> None:
     lacks_image = DOCKER.replace('    "ps --all"*)', '    "image inspect image") exit 1 ;;\n    "ps --all"*)')
     fails = lacks_image.replace("case", f'[ "${{*%build}}" = "$*" ] || exit {status}; case', 1)
     (fresh / "bin/docker").write_text(fails)
@@ -189,9 +219,9 @@ def test_an_image_that_cannot_be_built_ends_it(fresh: Path, status: int) -> None
 
     result = compose(fresh, "up")
 
-    assert (result.returncode, asked(fresh)) == (1, ["build"])
-    assert result.stderr.endswith("Error: The image cannot be built; the lines above say why\n")
-    assert ("trying again" in result.stderr) == (status == 1)
+    assert (result.returncode, asked(fresh)) == (expected, ["build"])
+    assert result.stderr.endswith(told)
+    assert ("trying again" in result.stderr) == (status == 17)
 
 
 def test_down_disconnects_what_is_not_the_systems(fresh: Path) -> None:
@@ -199,6 +229,7 @@ def test_down_disconnects_what_is_not_the_systems(fresh: Path) -> None:
 
     assert "network disconnect --force network lambda" in (fresh / "log").read_text()
     assert "network disconnect --force network own" not in (fresh / "log").read_text()
+    assert "network ls --quiet --filter label=com.docker.compose.project=a-project" in (fresh / "log").read_text()
     assert asked(fresh) == ["down --remove-orphans --volumes"]
 
 
@@ -209,6 +240,21 @@ def test_a_certificate_adds_tls(fresh: Path) -> None:
     compose(fresh, "config")
 
     assert asked(fresh) == [f"--file {fresh / 'containers/compose.tls.yaml'} config"]
+
+
+@pytest.mark.parametrize("mode", [0o600, None])
+@pytest.mark.parametrize("command", ["up", "upgrade"])
+def test_a_key_that_nginx_cannot_read_is_named(fresh: Path, command: str, mode: int | None) -> None:
+    folder = fresh / ".data/compose/tls"
+    folder.mkdir(parents=True)
+    (folder / "certificate.pem").touch()
+    if mode:
+        (folder / "key.pem").touch(mode=mode)
+
+    assert_one_clear_line(compose(fresh, command), str(folder / "key.pem"), "chmod o+r")
+    (folder / "key.pem").touch()
+    (folder / "key.pem").chmod(0o644)
+    assert compose(fresh, command).returncode == 0
 
 
 def test_an_override_comes_last(fresh: Path) -> None:
@@ -272,6 +318,37 @@ def test_a_port_that_is_taken_is_named(fresh: Path) -> None:
 
     assert_one_clear_line(result, f"127.0.0.1:{port}", "choose another RENTOMATIC_HTTP")
     assert again.returncode == 0  # it is the system's own
+
+
+def test_only_ports_of_the_settings_are_examined(fresh: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = str(other.getsockname()[1])
+        configure(
+            fresh,
+            [
+                {"target": 8080, "published": f"{taken}-{taken}"},  # of a range the engine chooses one
+                {"target": 9000, "host_ip": "127.0.0.1", "published": taken},  # of an override
+                {"target": 8443},
+            ],
+        )
+
+        assert compose(fresh, "up").returncode == 0
+
+
+def test_a_folder_that_cannot_be_used_is_named(fresh: Path) -> None:
+    (fresh / ".data").touch()
+
+    assert_one_clear_line(compose(fresh, "up"), f"Cannot use {fresh / '.data/compose'} (Not a directory)")
+
+
+def test_an_interrupt_of_a_question_ends_it(fresh: Path) -> None:
+    (fresh / "bin/docker").write_text(DOCKER.replace("case", "kill -INT $PPID; case", 1))
+
+    result = compose(fresh, "up")
+
+    assert (result.returncode, result.stderr, asked(fresh)) == (130, "Stopped\n", [])
 
 
 def test_compose_says_itself_what_is_wrong_with_its_files(fresh: Path) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 CSV = b"code,price\na,1\n"
 FULL = Path("/dev/full")
 READ = [{"code": "a", "price": "1"}]
+UNPLACED = {"latitude": None, "longitude": None}
 
 
 def error_of(data: bytes | str, format_: str | None = None, **options: Any) -> str:
@@ -96,7 +97,7 @@ def test_rows_are_the_same_however_their_csv_is_written(  # noqa: PLR0913 - each
 def test_rows_are_the_same_in_every_format(table: list[list[str]]) -> None:
     header, *rows = table
     objects = [dict(zip(header, row, strict=True)) for row in rows]
-    features = [feature(None, properties=each) for each in objects]
+    features = [{"type": "Feature", "properties": each} for each in objects]
     lines = [json.dumps(each) for each in objects]
     files = {
         "ndjson": "\n".join(lines).encode(),
@@ -281,6 +282,12 @@ def test_the_first_total_that_rows_follow_is_said(text: str, numbers: list[int],
         assert said.startswith(f"{total} looks like a total, but is read as a room, since rows follow: ")
 
 
+def test_any_number_of_blank_rows_may_follow_a_total() -> None:
+    with source_of(b"code,price\na,1\nTotal,1\n" + b",\n" * 1_000 + b"in euros,\n") as source:
+        assert [row.values["code"] for row in source] == ["a", *([""] * 1_000)]
+        assert [int(said.split()[3]) for said in source.passed_over] == [3, 1004]
+
+
 def test_what_was_passed_over_is_said_in_words() -> None:
     with source_of(b"Rooms, 2026\ncode,size,price\na,1,2\n,Total,2\n") as source:
         list(source)
@@ -452,7 +459,7 @@ def test_another_geometry_refuses_its_row_alone(geometry: Any, has_centroids: bo
 
     assert other.parse_error
     assert reason in other.parse_error[2]
-    assert good.values == {"price": 20}
+    assert good.values == {"price": 20, **UNPLACED}
 
 
 @pytest.mark.parametrize(
@@ -481,7 +488,7 @@ def test_places_in_another_system_are_refused_by_its_name(name: str) -> None:
 def test_places_in_wgs_84_are_taken(crs: Any) -> None:
     collection = {"type": "FeatureCollection", "crs": crs, "features": [feature(None)]}
 
-    assert values_of(json.dumps(collection)) == [{"price": 20}]
+    assert values_of(json.dumps(collection)) == [{"price": 20, **UNPLACED}]
 
 
 def test_a_sequence_may_have_values_of_several_lines() -> None:

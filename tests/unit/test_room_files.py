@@ -259,7 +259,11 @@ def test_any_bytes_are_rows_or_an_unusable_file(data: bytes, format_: str) -> No
     assert all(isinstance(row, Row) for row in rows)
 
 
-@given(rooms=room_lists)
+# An import takes a code of nothing but spaces for one that is not known.
+coded_rooms = room_lists.map(lambda rooms: [room for room in rooms if str(room.code).strip()])
+
+
+@given(rooms=coded_rooms)
 @pytest.mark.parametrize("format_", WRITABLE)
 def test_an_export_imports_as_it_was_and_then_changes_nothing(format_: str, rooms: list[Room]) -> None:
     repo = MemRepo([])
@@ -285,7 +289,7 @@ def test_csv_for_spreadsheets_has_an_apostrophe_before_formulas_only(rooms: list
     assert [cells[0] for cells in safe] == [f"'{code}" if formulas.match(code) else code for code, *_ in plain]
 
 
-@given(rooms=room_lists)
+@given(rooms=coded_rooms)
 def test_what_the_api_answers_can_be_imported(rooms: list[Room]) -> None:
     repo = MemRepo([])
     page = RoomPage(RoomSearch(), rooms, list(range(len(rooms))))

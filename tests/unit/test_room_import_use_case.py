@@ -407,7 +407,9 @@ def test_a_file_that_breaks_in_the_middle_imports_nothing() -> None:
     assert repo.list() == []
 
 
-@pytest.mark.parametrize("blank", [{}, {"street": "A"}, {**dict.fromkeys(A_ROW, " "), "code": ""}, {"price": None}])
+@pytest.mark.parametrize(
+    "blank", [{}, {"street": "A"}, {**dict.fromkeys(A_ROW, " "), "code": ""}, {"price": None}, {"code": " "}]
+)
 def test_a_row_with_nothing_known_is_passed_over_and_counted(blank: Values) -> None:
     imported = Import(A_ROW, blank, blank)
 

@@ -8,6 +8,7 @@ import pytest
 
 from rentomatic.domain.room import Room
 from rentomatic.repository.seen_codes import SqliteSeenCodes
+from rentomatic.requests.column_names import period_of_price
 from rentomatic.requests.import_settings import SettingsError, read_settings, settings_text
 from rentomatic.requests.room_import import RoomImportRequest, build_room_import_request
 from rentomatic.responses import ResponseFailure, ResponseSuccess
@@ -52,7 +53,7 @@ def test_a_file_that_is_as_it_should_be_needs_no_option() -> None:
 
     assert (preview.request, preview.reasons) == (RoomImportRequest(), ())
     assert (preview.summary.read, preview.summary.added, preview.summary.refused) == (2, 1, 1)
-    assert [(error.number, error.value) for error in preview.errors] == [(3, "?")]
+    assert [(reason.number, reason.value) for reason in preview.summary.reasons] == [(3, "?")]
 
 
 def test_five_rooms_are_shown_and_all_are_counted() -> None:
@@ -190,3 +191,18 @@ def test_wrong_settings_say_what_is_wrong(text: str, said: str) -> None:
         read_settings(text.encode(), OPTIONS)
 
     assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("column", "period"),
+    [
+        ("rent p.a.", "year"),
+        ("Miete (p. a.)", "year"),
+        ("rent per annum", "year"),
+        ("rent p.w.", "week"),
+        ("rent p.m.", "month"),
+        ("price", ""),
+    ],
+)
+def test_a_name_says_what_a_price_is_for(column: str, period: str) -> None:
+    assert period_of_price(column) == period

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rentomatic.domain.room_code import derived_code
 from rentomatic.repository.memrepo import MemRepo
 from rentomatic.repository.seen_codes import SqliteSeenCodes
 from rentomatic.requests.room_import import RoomImportRequest, UnusableFileError, build_room_import_request
 from rentomatic.requests.room_list import RoomListInvalidRequest
 from rentomatic.responses import ResponseSuccess
-from rentomatic.use_cases.room_import import room_import_use_case
+from rentomatic.use_cases.room_import import NOTHING_TO_DERIVE_FROM, room_import_use_case
 from rentomatic.use_cases.room_survey import Survey, survey
 from tests.support.import_reports import ListedReport
 from tests.support.listed_rows import ListedRows
@@ -150,6 +151,15 @@ def test_missing_codes_are_said() -> None:
 
 def test_blank_rows_lack_no_code() -> None:
     assert survey_of({"code": "a", "price": "1"}, {"code": "", "price": " ", "Straße": "A"}).notes == ()
+
+
+@pytest.mark.parametrize("code", ["", " ", "-"])
+def test_a_code_that_is_not_known_is_not_derived_from(code: str) -> None:
+    rows = ({"code": code, "price": "1", "street": "A"}, {"code": code, "price": "2"})
+    rooms, reasons = imported(*rows, null="-")
+
+    assert [room.code for room in rooms] == [derived_code({"street": "A"})]
+    assert reasons == [NOTHING_TO_DERIVE_FROM]
 
 
 @pytest.mark.parametrize("values", [("1", "1"), ("1", ""), ("1", "x" * 37)])

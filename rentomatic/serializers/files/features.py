@@ -66,8 +66,8 @@ def _place(geometry: Any, *, has_centroids: bool) -> dict[str, Any]:
             if not has_centroids:
                 raise ValueError(f"Must be a Point, but is a {kind}; --centroid (IMPORT_CENTROID) takes a point inside")
             return _place_inside([coordinates] if kind == "Polygon" else coordinates)
-        case {"type": str(kind)} if kind != "Point":
-            raise ValueError(f"Must be a Point, a Polygon or null, but is a {kind:.40}")
+        case {"type": "MultiPoint" | "LineString" | "MultiLineString" | "GeometryCollection" as kind}:
+            raise ValueError(f"Must be a Point, a Polygon or null, but is a {kind}")
     raise ValueError("Must be a Point, a Polygon or null")
 
 

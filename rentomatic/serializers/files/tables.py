@@ -114,7 +114,11 @@ class Table:
                 row = self._ragged_row(columns, number, cells)
             first = cells[0] if cells else ""
             if below or not first or (isinstance(first, str) and first[0] in _FIRST_LETTERS):
-                if _is_total(cells, columns) or (below and _filled(cells) <= 1 and len(below) < _NOTES_MAX):
+                filled = _filled(cells)
+                if below and not filled:
+                    yield row  # there may be very many
+                    continue
+                if _is_total(cells, columns) or (below and filled == 1 and len(below) < _NOTES_MAX):
                     below.append(((number, cells), row))
                     continue
                 if below:

@@ -1,0 +1,102 @@
+"""The documentation page: Swagger UI, served unchanged, and the few lines that show it.
+
+The page names its files relative to itself, so that a stage or a base path need not be known.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+from rentomatic.http.etags import matches_etag
+from rentomatic.http.negotiation import quality
+from rentomatic.http.response import Response
+
+if TYPE_CHECKING:
+    from rentomatic.http.request import Request
+
+VERSION = "5.35.0"  # of Swagger UI
+FOLDER = Path(__file__).with_name("docs")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_YEAR_S = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file of the page.
+
+    Attributes:
+        path: Below `FOLDER`.
+        content_type: With the charset.
+        is_immutable: Whether its name changes with its content.
+    """
+
+    path: str
+    content_type: str
+    is_immutable: bool = False
+
+
+FILES = {
+    f"swagger-ui-bundle-{VERSION}.js": _File(
+        "swagger-ui/swagger-ui-bundle.js", "text/javascript; charset=utf-8", is_immutable=True
+    ),
+    f"swagger-ui-{VERSION}.css": _File("swagger-ui/swagger-ui.css", "text/css; charset=utf-8", is_immutable=True),
+    "page.js": _File("page.js", "text/javascript; charset=utf-8"),
+    "page.css": _File("page.css", "text/css; charset=utf-8"),
+    "swagger-ui-license.txt": _File("swagger-ui/LICENSE", "text/plain; charset=utf-8"),
+    # The name that a comment in the bundle has.
+    "swagger-ui-bundle.js.LICENSE.txt": _File(
+        "swagger-ui/swagger-ui-bundle.js.LICENSE.txt", "text/plain; charset=utf-8"
+    ),
+}
+
+
+def docs_page(request: Request) -> Response:
+    page = Template(_read("page.html")).substitute(version=VERSION)
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "public, max-age=3600",
+        "Content-Security-Policy": _POLICY,
+    }
+    return _answer(request, page, headers)
+
+
+def docs_file(request: Request, name: str) -> Response | None:
+    """Return a file of the page; None if it has none of this name."""
+    file = FILES.get(name)
+    if file is None:
+        return None
+    lifetime = f"max-age={_YEAR_S}, immutable" if file.is_immutable else "no-cache"
+    return _answer(
+        request, _read(file.path), {"Content-Type": file.content_type, "Cache-Control": f"public, {lifetime}"}
+    )
+
+
+def _read(path: str) -> str:
+    return (FOLDER / path).read_text(encoding="utf-8")
+
+
+def _answer(request: Request, text: str, headers: dict[str, str]) -> Response:
+    body = text.encode()
+    # A weak tag: the same with and without gzip.
+    tag = f'W/"{sha256(body).hexdigest()[:32]}"'
+    headers |= {"ETag": tag, "Vary": "Accept-Encoding, Origin", "X-Content-Type-Options": "nosniff"}
+    if matches_etag(request.header("if-none-match"), tag.removeprefix("W/")):
+        del headers["Content-Type"]
+        return Response(304, headers)
+    if request.carries_bytes and _is_better_as_gzip(request, text):
+        return Response(200, {**headers, "Content-Encoding": "gzip"}, gzip.compress(body, 6, mtime=0))
+    return Response(200, headers, text)
+
+
+def _is_better_as_gzip(request: Request, text: str) -> bool:
+    """Return whether the client takes it, or a load balancer does not carry as much as it would be without."""
+    return quality("gzip", request.header("accept-encoding")) > 0 or len(json.dumps(text)) > request.response_max
