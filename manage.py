@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from rentomatic.requests.room_import import RoomImportRequest
     from rentomatic.requests.room_replacement import Replacement
+    from rentomatic.serializers.files.row_source import FileOptions
 
 # Each command imports what it needs: SAM CLI and SQLAlchemy together take over a second.
 # ruff: noqa: PLC0415
@@ -189,8 +190,8 @@ def _use_settings(ctx: click.Context, _: click.Parameter, file: BufferedReader |
     ctx.default_map = {options[name].name or "": value for name, value in settings.items()}
 
 
-def _import_command(request: RoomImportRequest) -> str:
-    """Return the command that was given, with the options of a request, for a shell."""
+def _import_command(request: RoomImportRequest, options: FileOptions) -> str:
+    """Return the command that was given, with the options of a request and a file, for a shell."""
     from rentomatic.requests.room_import import entries_text, mapping_text
 
     ctx = click.get_current_context()
@@ -201,6 +202,7 @@ def _import_command(request: RoomImportRequest) -> str:
         "null": entries_text(sorted(request.nulls)) if request.nulls else "",
         "price_per": request.price_per,
         "is_rounded": request.is_rounded,
+        "has_centroids": options.has_centroids,
     }
     python = os.path.relpath(sys.executable) if sys.executable.startswith(f"{Path.cwd()}{os.sep}") else sys.executable
     words = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from devtools.room_files import RoomFileError, seen_codes
@@ -20,26 +21,50 @@ if TYPE_CHECKING:
     from devtools.room_files import RoomFile
     from rentomatic.domain.room import Room
     from rentomatic.requests.room_import import RoomImportRequest
+    from rentomatic.serializers.files.row_source import FileOptions
     from rentomatic.use_cases.room_preview import Preview
 
+_CENTROID = "--centroid"
 _VALUE_MAX = 40  # characters
 
 
 def preview_rooms(
-    file: RoomFile, request: RoomImportRequest, command: Callable[[RoomImportRequest], str], say: Callable[[str], None]
+    file: RoomFile,
+    request: RoomImportRequest,
+    command: Callable[[RoomImportRequest, FileOptions], str],
+    say: Callable[[str], None],
 ) -> None:
     """Print what an import would do; nothing is written, and no database is needed.
 
     Args:
         file: The file.
         request: The options that are known.
-        command: Returns the command for a request.
+        command: Returns the command for a request and how to read the file.
         say: Called with each part of the text.
 
     Raises:
         RoomFileError: the file cannot be used.
     """
-    with RowSource(file.stream, file.options) as rows:
+    options = file.options
+    preview = _preview(file, request, options)
+    reasons = [*preview.reasons]
+    if file.stream.seekable() and any(_CENTROID in error.reason for error in preview.summary.reasons):
+        file.stream.seek(0)
+        options = replace(options, has_centroids=True)
+        preview = _preview(file, request, options)
+        reasons = [*preview.reasons, f"{_CENTROID}, since there are polygons and rooms have a point"]
+    for part in _parts(preview):
+        say(part)
+    if reasons:
+        say("\n".join(["\nProposed:", *(f"  {reason}" for reason in reasons)]))
+    say(f"\nThe whole command:\n  {command(preview.request, options)}")
+    others = {"format": options.format_, "encoding": options.encoding, "sheet": options.sheet}
+    if settings := settings_text(preview.request, **others, centroid=options.has_centroids):
+        say(f"\nOr with --settings FILE, and in FILE:\n{settings}")
+
+
+def _preview(file: RoomFile, request: RoomImportRequest, options: FileOptions) -> Preview:
+    with RowSource(file.stream, options) as rows:
         response = room_preview_use_case(seen_codes, request, rows)
     match response:
         case ResponseFailure(exception=OSError() as error):
@@ -49,11 +74,7 @@ def preview_rooms(
         case ResponseFailure():
             raise RoomFileError(f"{file.name}: {response.message}")
     preview: Preview = response.value
-    for part in _parts(preview):
-        say(part)
-    say(f"\nThe whole command:\n  {command(preview.request)}")
-    if settings := settings_text(preview.request):
-        say(f"\nOr with --settings FILE, and in FILE:\n{settings}")
+    return preview
 
 
 def _parts(preview: Preview) -> Iterator[str]:
@@ -69,9 +90,12 @@ def _parts(preview: Preview) -> Iterator[str]:
         where = f"column {shown(reason.column)}: " if reason.column else ""
         yield f"{reason.count:>9,} {where}{reason.reason} ({reason.unit} {reason.number}: {reason.value})"
     yield from (*summary.notes, *summary.warnings)
-    if preview.reasons:
-        yield "\nProposed:"
-    yield from (f"  {reason}" for reason in preview.reasons)
+    missing = [name for name in ATTRIBUTES if name != "code" and name not in preview.examples]
+    if missing:
+        yield (
+            f"No column was found for {', '.join(missing)}: if there is one, add it to --map, such as "
+            f"{missing[0]}=COLUMN"
+        )
 
 
 def _mapping(preview: Preview) -> Iterator[tuple[str, str, str]]:

@@ -28,7 +28,7 @@ def _set(text: str) -> frozenset[str]:
 _COMMON: Mapping[str, str] = {
     "code": "code id uuid uid ref reference référence referenz referencia identifier nr no num number nummer numéro "
     "número kennung key schlüssel clé clave código",
-    "size": "size wohnfläche wohnflaeche nutzfläche nutzflaeche zimmergröße zimmergroesse wohnungsgröße "
+    "size": "size wohnfläche wohnflaeche nutzfläche nutzflaeche zimmergröße zimmergroesse wohnungsgröße wfl "
     "wohnungsgroesse größe groesse fläche flaeche quadratmeter qm livingspace livingarea floorarea area sqm "
     "squaremeters squaremetres surface superficie tamaño metros",
     "price": "price kaltmiete nettokaltmiete grundmiete nettomiete coldrent baserent basiskaltmiete mietpreis miete "
@@ -40,6 +40,7 @@ _COMMON: Mapping[str, str] = {
 _KNOWN_MIN = 4  # characters; shorter ones may be words of a row
 _NOTHING = _set("")
 _NO_SIZE = _set("price prices rent preis miete loyer prix precio alquiler cost kosten per pro")
+_FEET = _set("feet foot ft sqft squarefeet squarefoot")
 _NO_PRICE = _set("sqm qm quadratmeter sqft feet foot type typ currency")
 _OF_A_ROOM = _set(
     "room listing apartment appartement flat property unit object objekt wohnung zimmer inserat anzeige annonce bien "
@@ -125,6 +126,11 @@ def period_of_price(column: str) -> str:
     bare, whole = _words(column), _words(column.translate(_OPENED))  # also what is in brackets
     words = {*whole, "".join(bare)}
     return next((period for period, names in _PERIOD_WORDS.items() if words & names), "")
+
+
+def is_in_feet(column: str) -> bool:
+    """Whether a name of a size says that it is in square feet."""
+    return bool(_FEET.intersection(_words(column.translate(_OPENED))))
 
 
 def _rank(column: str, attribute: str) -> tuple[int, int] | None:

@@ -49,14 +49,15 @@ def read_settings(data: bytes, options: Collection[str]) -> dict[str, str | bool
     return {name: _option(name, value) for name, value in settings.items()}
 
 
-def settings_text(request: RoomImportRequest) -> str:
-    """Return the options of a request that are about the file, as `read_settings` reads them."""
+def settings_text(request: RoomImportRequest, **others: str | bool | None) -> str:
+    """Return the options of a request that are about the file, and others, as `read_settings` reads them."""
     settings: dict[str, Any] = {
         "numbers": request.style.sample if request.style else "",
         "null": sorted(request.nulls),
         "price-per": request.price_per,
         "round": request.is_rounded,
         "code-from": list(request.code_from),
+        **others,
     }
     lines = [f"{name} = {_toml(value)}" for name, value in settings.items() if value]
     if request.mapped:

@@ -10,8 +10,8 @@ from rentomatic.domain.room import Room
 from rentomatic.domain.room_code import derived_code, repeated_code
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_import import ImportSummary, RoomUpdate, RowErrorCount
-from rentomatic.requests.column_names import suggested_columns
-from rentomatic.requests.room_import import UnusableFileError
+from rentomatic.requests.column_names import period_of_price, suggested_columns
+from rentomatic.requests.room_import import PERIODS, UnusableFileError
 from rentomatic.requests.room_row import read_attributes
 from rentomatic.responses import (
     ResponseFailure,
@@ -21,7 +21,7 @@ from rentomatic.responses import (
     build_response_from_invalid_request,
 )
 from rentomatic.use_cases.room_survey import survey
-from rentomatic.use_cases.survey_notes import shown_value
+from rentomatic.use_cases.survey_notes import rent_warning, shown_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rentomatic.use_cases.room_survey import Survey
 
 ROW_ERRORS_MAX = 10_000  # reported one by one
+LOW_RENT = 100  # a month, and a high price for a day
 NOTHING_TO_DERIVE_FROM = (
     "Has no code, and nothing but a price to derive one from: name the column of the codes with --map code=... "
     "(IMPORT_MAP), or columns to derive codes from with --code-from (IMPORT_CODE_FROM)"
@@ -204,6 +205,9 @@ class _Reading:
         self._counts: Counter[tuple[str, str]] = Counter()  # of errors by column and reason
         self._examples: dict[tuple[str, str], tuple[str, int, str]] = {}
         self._columns = {column: name for name, column in surveyed.format.columns.items() if name != "code"}
+        self._rent_period = _rent_period(request, surveyed)
+        self._rents = 0
+        self._high_rents = 0
         self._missing = _without_half_a_place([name for name in _OTHERS if name not in surveyed.format.columns])
 
     def updates(self, rows: Iterable[Row]) -> Iterator[RoomUpdate]:
@@ -262,8 +266,12 @@ class _Reading:
             removed=written.removed,
             unidentified=self.unidentified,
             notes=self._survey.notes,
-            warnings=self._survey.warnings,
+            warnings=(*self._survey.warnings, *self._rent_warnings()),
         )
+
+    def _rent_warnings(self) -> Iterator[str]:
+        if 2 * self._high_rents > self._rents:
+            yield rent_warning(self._survey.format.columns["price"], self._rent_period, self._request)
 
     def _add_error(self, error: RowError) -> None:
         if self._counts.total() < ROW_ERRORS_MAX:
@@ -297,6 +305,9 @@ class _Reading:
             self._spare(row, attributes.get("code"), errors if is_derived else [])
             return None, errors
         self._code_only += known == 1 and not is_derived
+        if self._rent_period and attributes["price"] is not None:
+            self._rents += 1
+            self._high_rents += attributes["price"] >= LOW_RENT
         return Room.from_dict(attributes), []
 
     def _spare(self, row: Row, code: str | None, errors: Sequence[RowError]) -> None:
@@ -331,6 +342,15 @@ class _Reading:
     @property
     def _code_column(self) -> str:
         return self._survey.format.columns.get("code", "code")
+
+
+def _rent_period(request: RoomImportRequest, surveyed: Survey) -> str:
+    """Return what prices are for by their column's name, if that is not what they are taken for; else empty."""
+    numbers = surveyed.numbers.get("price")
+    if request.price_per or (numbers and numbers.periods):  # of which the survey warns
+        return ""
+    period = period_of_price(surveyed.format.columns.get("price", ""))
+    return "" if period and PERIODS[period] == PERIODS[request.price_unit] else period
 
 
 def _without_half_a_place(names: Sequence[str]) -> tuple[str, ...]:

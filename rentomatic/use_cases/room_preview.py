@@ -20,7 +20,7 @@ from rentomatic.responses import (
     build_response_from_error,
     build_response_from_invalid_request,
 )
-from rentomatic.use_cases.room_import import room_import_use_case
+from rentomatic.use_cases.room_import import LOW_RENT, room_import_use_case
 from rentomatic.use_cases.room_survey import survey
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
 ROOMS_SHOWN = 5
 _TRIED_ROWS = 100_000
-_NULLS = frozenset(("null", "\\n", "n/a", "na", "nan", "none", "nil", "-", "--", "\u2013", "k.a.", "unknown"))
-_LOW_RENT = 100  # a month, and a high price for a day
+_NULLS = frozenset(
+    ("null", "\\n", "n/a", "na", "nan", "none", "nil", "-", "--", "\u2013", "\u2014", "k.a.", "k. a.", "unknown")
+)
 
 
 class Example(NamedTuple):
@@ -102,6 +103,8 @@ def room_preview_use_case(
         response = trial.run(new_codes, proposal.request, rows)
     if isinstance(response, ResponseFailure):
         return response
+    if not response.value.read:
+        return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, response.value.failure)
     return ResponseSuccess(
         Preview(
             proposal.survey.names,
@@ -174,7 +177,7 @@ class _Proposal:
             self._nulls.update(self._unread(row))
             price = read_attributes(row, format_)[0].get("price")
             prices += price is not None
-            high += price is not None and price >= _LOW_RENT
+            high += price is not None and price >= LOW_RENT
         self._is_dear = 2 * high > prices
 
     def _unread(self, row: Row) -> dict[str, None]:
@@ -186,7 +189,8 @@ class _Proposal:
     def _propose_nulls(self) -> None:
         if self._nulls:
             self.request = replace(self.request, nulls=self.request.nulls | self._nulls.keys())
-            self.reasons.append(f"--null, since {', '.join(self._nulls)} seem to be for what is not known")
+            verb = "seems" if len(self._nulls) == 1 else "seem"
+            self.reasons.append(f"--null, since {', '.join(self._nulls)} {verb} to be for what is not known")
 
     def _propose_price_per(self) -> None:
         column = self.survey.format.columns.get("price")
@@ -196,11 +200,16 @@ class _Proposal:
         said = next(iter(numbers.periods), "") if numbers else ""
         period = said or period_of_price(column)
         unit = self.request.price_unit
+        if not period and self._is_dear and unit != "month":
+            self.reasons.append(
+                f"No --price-per: values of {column} are taken as for a {unit}; if they are for a month, give "
+                "--price-per month"
+            )
         if not period or PERIODS[period] == PERIODS[unit]:
             return
         if not said and not self._is_dear:
             self.reasons.append(
-                f"No --price-per: most values of {column} are below {_LOW_RENT}, as for a day; "
+                f"No --price-per: most values of {column} are below {LOW_RENT}, as for a day; "
                 f"if they are for a {period}, give --price-per {period}"
             )
             return

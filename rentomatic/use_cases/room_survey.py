@@ -14,6 +14,7 @@ from rentomatic.requests.column_names import (
     AmbiguousColumnError,
     folded,
     is_identity_name,
+    is_in_feet,
     matching_column,
     suggested_columns,
 )
@@ -22,10 +23,12 @@ from rentomatic.requests.room_import import COLUMNS_MAX, UnusableFileError
 from rentomatic.requests.room_row import RowFormat
 from rentomatic.use_cases.survey_notes import (
     code_notes,
+    feet_warning,
     map_option,
     number_notes,
     place_warnings,
     price_warnings,
+    repeated_notes,
     shown,
     suggestion_notes,
 )
@@ -231,6 +234,9 @@ class _Seen:
         if not self._request.style:
             yield from number_notes({columns[name]: column for name, column in numbers.items()})
         yield from suggestion_notes(self._request.mapped, suggested)
+        missing = {name for name in ATTRIBUTES if name not in columns and name not in suggested}
+        likely = suggested_columns((*self._names, *sorted(self._rows.repeated)), missing)
+        yield from repeated_notes({name: each for name, each in likely.items() if each in self._rows.repeated})
         derived_from = code_from or [
             name for name in self._names if name not in (columns.get("price"), columns.get("code"))
         ]
@@ -239,6 +245,8 @@ class _Seen:
     def _warnings(self, columns: Mapping[str, str], numbers: Mapping[str, NumberColumn]) -> Iterator[str]:
         if "price" in numbers:
             yield from price_warnings(columns["price"], numbers["price"], self._request)
+        if is_in_feet(columns.get("size", "")):
+            yield feet_warning(columns["size"])
         yield from self._places.warnings()
 
 

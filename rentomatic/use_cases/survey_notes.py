@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.likely_names import listed
@@ -29,6 +30,8 @@ def shown_value(value: Any, max_: int) -> str:
     """Return a value of a file, safe to print; it is truncated, and empty for null."""
     if isinstance(value, list):  # the cells of a row
         value = ",".join(map(str, value))
+    if isinstance(value, Decimal):
+        value = str(value)
     text = value or "" if isinstance(value, str | None) else json.dumps(value, default=str, ensure_ascii=False)
     return printable(text, max_)
 
@@ -81,6 +84,28 @@ def price_warnings(column: str, price: NumberColumn, request: RoomImportRequest)
             f"Column {shown(column)} has prices for a {' or '.join(periods)}, which are taken as they are: "
             f"--price-per {periods[0]} (IMPORT_PRICE_PER) makes them prices for a {request.price_unit}"
         )
+
+
+def feet_warning(column: str) -> str:
+    """Say that sizes are in another unit than those of rooms."""
+    return (
+        f"Column {shown(column)} seems to be in square feet, and is taken as it is, in square metres: "
+        "multiply it by 0.0929 in the file"
+    )
+
+
+def rent_warning(column: str, period: str, request: RoomImportRequest) -> str:
+    """Say that prices are probably for another period of time than they are taken for."""
+    return (
+        f"Column {shown(column)} seems to have prices for a {period}, which are taken as they are, for a "
+        f"{request.price_unit}: --price-per {period} (IMPORT_PRICE_PER) makes them prices for a {request.price_unit}"
+    )
+
+
+def repeated_notes(repeated: Mapping[str, str]) -> Iterator[str]:
+    """Name the columns that look like attributes, but are not read because another has the same name."""
+    for name, column in repeated.items():
+        yield f"Not read, since two columns have the name {shown(column)}, like {name}: rename one of them in the file"
 
 
 def place_warnings(unit: str, far: FarPlaces, zeros: int, first_zero: int) -> Iterator[str]:

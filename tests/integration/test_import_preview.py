@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -112,6 +113,43 @@ def test_a_preview_shows_columns_rooms_and_refusals(tmp_path: Path) -> None:
         in result.stdout
     )
     assert [path.name for path in tmp_path.iterdir()] == ["rooms.csv"]
+
+
+def test_attributes_without_a_column_are_named(tmp_path: Path) -> None:
+    (tmp_path / "rooms.csv").write_text("code,price\na,20\n", encoding="utf-8")
+
+    result = run_manage(tmp_path, "import", "rooms.csv", "--preview", environ=NOWHERE)
+
+    assert "No column was found for size, longitude, latitude: if there is one, add it to --map, " in result.stdout
+
+
+def test_polygons_go_in_by_the_printed_command(tmp_path: Path) -> None:
+    ring = [[9.99, 53.55], [9.992, 53.55], [9.992, 53.552], [9.99, 53.55]]
+    feature = {
+        "type": "Feature",
+        "id": "way/1",
+        "properties": {},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+    (tmp_path / "rooms.geojson").write_text(json.dumps(feature), encoding="utf-8")
+
+    result = run_manage(tmp_path, "import", "rooms.geojson", "--preview", environ=NOWHERE)
+
+    assert "Of 1 row 1 room would go in, and 0 rows would be refused\n" in result.stdout
+    assert "  --centroid, since there are polygons and rooms have a point\n" in result.stdout
+    assert printed(tmp_path, "rooms.geojson")[2:] == ["--centroid"]
+    assert "\ncentroid = true\n" in result.stdout
+
+
+def test_printed_settings_are_all_that_a_file_needs(tmp_path: Path) -> None:
+    (tmp_path / "rooms.csv").write_text(GERMAN, encoding="cp1252")
+    result = run_manage(tmp_path, "import", "rooms.csv", "--encoding", "cp1252", "--preview", environ=NOWHERE)
+    _, _, settings = result.stdout.partition("and in FILE:\n")
+    (tmp_path / "settings.toml").write_text(settings, encoding="utf-8")
+
+    again = run_manage(tmp_path, "import", "rooms.csv", "--settings", "settings.toml", "--preview", environ=NOWHERE)
+
+    assert "Of 1 row 1 room would go in, and 0 rows would be refused\n" in again.stdout
 
 
 def test_settings_are_options_that_the_command_line_wins_over(tmp_path: Path) -> None:

@@ -251,8 +251,6 @@ def test_a_long_unused_field_is_read_up_to_the_limit_of_a_line() -> None:
         ),
         ("Unsere Zimmer\nZimmer;Miete;Lage\na;1;2\nGesamt (1 Zimmer);1;2\n", [3], [1, 4]),
         ("Unsere Zimmer\ncode\na\nb\n", [3, 4], [1]),
-        ("code,price\nTotal,1\na,2\n", [2, 3], []),
-        ("code,price\nTotal\na,2\n", [2, 3], []),
         ("code,price\na,2\nTotal view,1\n", [2, 3], []),
         ("code,price\na,2\nTotally,\n", [2, 3], []),
         ("code,price\na,2\n,1\n", [2, 3], []),
@@ -267,6 +265,21 @@ def test_a_title_and_a_total_are_passed_over_and_said(text: str, numbers: list[i
     with source_of(text.encode()) as source:
         assert [row.number for row in source] == numbers
         assert [int(said.split()[3]) for said in source.passed_over] == passed_over
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "total"),
+    [
+        ("code,size,price\na,1,2\nSumme,1,\nb,3,4\nSumme,4,\nc,1,2\n", [2, 3, 4, 5, 6], "Line 3"),
+        ("code,price\nTotal,1\na,2\n", [2, 3], "Line 2"),
+        ("code,price\nTotal\na,2\n", [2, 3], "Line 2"),
+    ],
+)
+def test_the_first_total_that_rows_follow_is_said(text: str, numbers: list[int], total: str) -> None:
+    with source_of(text.encode()) as source:
+        assert [row.number for row in source] == numbers
+        (said,) = source.passed_over
+        assert said.startswith(f"{total} looks like a total, but is read as a room, since rows follow: ")
 
 
 def test_any_number_of_blank_rows_may_follow_a_total() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -213,6 +214,38 @@ def test_many_row_errors_are_all_counted_and_the_first_reported() -> None:
     assert imported.report.finished == [counts]
     assert isinstance(imported.response, ResponseSuccess)
     assert (imported.response.value.refused, imported.response.value.reasons) == (number, counts)
+
+
+def test_a_number_of_a_sheet_is_an_example_without_quotes() -> None:
+    imported = Import({"code": "a", "size": Decimal("40.5")})
+
+    assert isinstance(imported.response, ResponseSuccess)
+    assert [reason.value for reason in imported.response.value.reasons] == ["40.5"]
+
+
+@pytest.mark.parametrize(
+    ("column", "prices", "how", "is_warned"),
+    [
+        ("Kaltmiete (€)", ["900", "850", "40"], {}, True),
+        ("rent", ["40", "900", "45"], {}, False),
+        ("price", ["900"], {}, False),
+        ("rent", ["900"], {"price_per": "month"}, False),
+        ("rent", ["900"], {"price_unit": "month"}, False),
+    ],
+)
+def test_rents_that_are_taken_for_a_day_are_warned_of(
+    column: str, prices: list[str], how: dict[str, Any], *, is_warned: bool
+) -> None:
+    rows = [{"code": str(number), column: price} for number, price in enumerate(prices)]
+
+    imported = Import(*rows, mapped={"price": column}, **how)
+
+    assert isinstance(imported.response, ResponseSuccess)
+    expected = (
+        f"Column {column} seems to have prices for a month, which are taken as they are, for a day: "
+        "--price-per month (IMPORT_PRICE_PER) makes them prices for a day"
+    )
+    assert imported.response.value.warnings == ((expected,) if is_warned else ())
 
 
 def test_column_names_are_escaped_and_cut_in_messages() -> None:

@@ -78,6 +78,20 @@ def test_rents_are_proposed_to_be_for_a_month(column: str, prices: list[str], pe
     assert preview_of(*rows).request.price_per == per
 
 
+def test_high_prices_of_an_unknown_period_are_in_doubt() -> None:
+    (doubt,) = preview_of({"code": "a", "price": "900"}).reasons
+
+    assert doubt.endswith("are taken as for a day; if they are for a month, give --price-per month")
+    assert preview_of({"code": "a", "price": "900"}, price_unit="month").reasons == ()
+
+
+def test_a_file_without_rows_has_no_preview() -> None:
+    response = room_preview_use_case(SqliteSeenCodes, RoomImportRequest(), ListedRows())
+
+    assert isinstance(response, ResponseFailure)
+    assert response.message == "The file has no rows"
+
+
 def test_low_rents_are_said_to_be_in_doubt() -> None:
     (reason,) = preview_of({"code": "a", "price": "40"}, {"code": "b", "price": "1"}, mapped={}).reasons or ("",)
     (doubt,) = preview_of({"code": "a", "rent": "40"}, mapped={"price": "rent"}).reasons
@@ -96,6 +110,8 @@ def test_low_rents_are_said_to_be_in_doubt() -> None:
         ([{"price": "20"}], 'code-from = ["price"]'),
         ([{"code": "a", "price": "20.5"}], "round = true"),
         ([{"code": "a", "price": "N/A", "size": "-"}], 'null = ["-", "n/a"]'),
+        ([{"code": "a", "price": "\u2014"}], 'null = ["\u2014"]'),
+        ([{"code": "a", "Wfl.": "20"}], 'size = "Wfl."'),
     ],
 )
 def test_an_option_is_proposed_where_rows_would_be_refused(rows: list[Mapping[str, Any]], line: str) -> None:
@@ -106,7 +122,7 @@ def test_an_option_is_proposed_where_rows_would_be_refused(rows: list[Mapping[st
 
 
 def test_an_open_number_stays_in_doubt() -> None:
-    (reason,) = preview_of({"code": "a", "price": "1.200"}).reasons
+    (reason,) = preview_of({"code": "a", "size": "1.200"}).reasons
 
     assert reason.endswith("if 1.200 means something else, give --numbers 1,200.50")
 

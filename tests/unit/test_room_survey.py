@@ -70,6 +70,20 @@ def test_a_repeated_column_that_is_not_used_is_no_matter() -> None:
     assert survey_of({"code": "a"}, repeated=frozenset({"rent"})).format.columns == {"code": "code"}
 
 
+def test_a_repeated_column_that_looks_right_is_named() -> None:
+    notes = survey_of({"code": "a"}, repeated=frozenset({"Kaltmiete", "Bild"})).notes
+
+    assert notes == ("Not read, since two columns have the name Kaltmiete, like price: rename one of them in the file",)
+
+
+@pytest.mark.parametrize("name", ["square_feet", "Size (sq ft)", "sqft_living", "SquareFeet"])
+def test_sizes_in_square_feet_are_warned_of(name: str) -> None:
+    (warning,) = survey_of({"code": "a", name: "500"}, mapped={"size": name}).warnings
+
+    assert warning.startswith(f"Column {name} seems to be in square feet")
+    assert survey_of({"code": "a", name: "500", "size": "46"}).warnings == ()
+
+
 def test_a_column_of_later_rows_is_found() -> None:
     surveyed = survey_of({"code": "a"}, {"code": "b", "Price": "1.234,56"})
 

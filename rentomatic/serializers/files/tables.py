@@ -39,7 +39,7 @@ class Table:
         known_names: Names by which a header is recognized, whatever their case, spaces, hyphens and underscores.
 
     Attributes:
-        passed_over: What has been passed over, in words.
+        passed_over: What has been passed over, or is in doubt, in words.
         repeated: The names that the header has more than once.
     """
 
@@ -48,6 +48,7 @@ class Table:
         self.repeated: frozenset[str] = frozenset()
         self._unit = unit
         self._header = ""
+        self._has_inner_total = False
         self._known_names = frozenset(map(_plain_name, known_names))
 
     def header(self, records: Iterable[Record]) -> tuple[int, int]:
@@ -120,6 +121,8 @@ class Table:
                 if _is_total(cells, columns) or (below and filled == 1 and len(below) < _NOTES_MAX):
                     below.append(((number, cells), row))
                     continue
+                if below:
+                    self._doubt(below[0][0])
                 yield from (held for _, held in below)
                 below.clear()
             yield row
@@ -141,9 +144,18 @@ class Table:
         for number, cells in records:
             if not _filled(cells):
                 continue
-            text = ", ".join(str(cell).strip() for cell in cells if _filled([cell]))
-            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-            self.passed_over.append(f"Passed over {self._unit} {number} {where}: {shown}")
+            self.passed_over.append(f"Passed over {self._unit} {number} {where}: {_shown(cells)}")
+
+    def _doubt(self, record: Record) -> None:
+        """Name the first total that other rows follow, which is read as a row."""
+        if self._has_inner_total:
+            return
+        self._has_inner_total = True
+        number, cells = record
+        self.passed_over.append(
+            f"{self._unit.capitalize()} {number} looks like a total, but is read as a room, since rows follow: "
+            f"{_shown(cells)}; remove it and others like it from the file"
+        )
 
 
 def _plain_name(name: str) -> str:
@@ -153,6 +165,11 @@ def _plain_name(name: str) -> str:
 def _filled(cells: Iterable[Any]) -> int:
     """Return the number of cells that are not empty or blank."""
     return sum(1 for cell in cells if (cell.strip() if isinstance(cell, str) else cell is not None))
+
+
+def _shown(cells: Sequence[Any]) -> str:
+    text = ", ".join(str(cell).strip() for cell in cells if _filled([cell]))
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _is_total(cells: Sequence[Any], columns: Sequence[str]) -> bool:
