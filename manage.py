@@ -333,7 +333,7 @@ def _has_terminal() -> bool:
 @click.option("--seed", default=1, show_default=True, help="The seed of those from before their codes had a mark.")
 @click.option("--yes", is_flag=True, help="Do not ask before removing from a database that POSTGRES_* name.")
 def remove(*, codes: tuple[str, ...], has_sample: bool, has_generated: bool, seed: int, yes: bool) -> None:
-    """Remove rooms by their CODE, the sample, or generated rooms.
+    """Remove rooms: by CODE, the sample or generated ones.
 
     They are removed from the database that POSTGRES_* name, or else from the embedded one. The exit status is 1 if
     there are none.
@@ -387,7 +387,9 @@ def add(*, code: str, is_rounded: bool, **values: str | None) -> None:
 @click.argument("code")
 @_attributes
 def change(*, code: str, is_rounded: bool, **values: str | None) -> None:
-    """Change attributes of the room with this CODE; the others stay as they are.
+    """Change attributes of the room with this CODE.
+
+    Those without an option stay as they are.
 
     The value `unknown` says that an attribute is not known any more.
     """

@@ -57,6 +57,7 @@ ROUTES: Mapping[str, Mapping[str, Callable[..., Response | ResponseFailure]]] = 
     "/health/ready": {"GET": show_readiness},
     "/": {"GET": _lazy("front_page", "show_front_page")},
 }
+_FIXED = {route: methods for route, methods in ROUTES.items() if "{" not in route}
 _PARAMETRIC = {route.partition("{")[0]: route for route in ROUTES if "{" in route}
 
 
@@ -80,7 +81,7 @@ def find_route(path: str, *, is_exact: bool = True) -> Match | None:
         path: Percent-encoded.
         is_exact: Whether each `/` separates segments. If not, a parameter takes all that follows.
     """
-    if methods := ROUTES.get(path):
+    if methods := _FIXED.get(path):
         return Match(methods)
     for prefix, route in _PARAMETRIC.items():
         argument = path.removeprefix(prefix)

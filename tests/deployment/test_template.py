@@ -63,7 +63,11 @@ def test_the_template_declares_exactly_what_the_function_reads(
     function: dict[str, Any], variables_read: tuple[set[str], set[str]]
 ) -> None:
     _, answered = variables_read
-    ours = {name for name in answered if name.startswith(("POSTGRES_", "APPLICATION_", "CACHE_", "CORS_", "PUBLIC_"))}
+    ours = {
+        name
+        for name in answered
+        if name.startswith(("POSTGRES_", "APPLICATION_", "CACHE_", "CORS_", "PUBLIC_", "PRICE_"))
+    }
 
     # One connection is enough where there is one request at a time: that is not to be set.
     assert ours - {"POSTGRES_POOL_SIZE"} == set(function["Environment"]["Variables"])

@@ -32,7 +32,8 @@ def built(artifact: Path) -> Path:
 
 
 def test_it_has_its_handler_and_no_more(built: Path) -> None:
-    assert {path.name for path in built.iterdir()} == {"__init__.py", "__pycache__", "app.py"}
+    names = {path.name.partition("-")[0] for path in built.iterdir()}
+    assert names == {"__init__.py", "__pycache__", "app.py", "python_calamine"}
 
 
 def test_every_module_has_bytecode_for_the_folder_of_lambda(built: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from devtools.database import insert_rooms
 from rentomatic.domain.room import Room
+from rentomatic.http.negotiation import FORMAT
 from rentomatic.http.routes import ROUTES
 from rentomatic.requests.room_search import ALLOWED
 from tests.contracts.room_repository import a_room
@@ -91,7 +92,7 @@ def test_the_docs_page_has_every_path_and_parameter(page: Page, api: str) -> Non
     names = page.evaluate(
         "[...document.querySelectorAll('tr[data-param-in=query]')].map((row) => row.dataset.paramName)"
     )
-    assert sorted(names) == sorted(ALLOWED)
+    assert sorted(names) == sorted([*ALLOWED, FORMAT])
 
 
 def test_a_request_can_be_tried_on_the_docs_page(page: Page, api: str) -> None:

@@ -49,6 +49,7 @@ ON_DOCKER = ("docker compose ", "POSTGRES_PORT=5433 docker compose ", "sam local
 RUN_BELOW = ("make run", "curl ", "ogrinfo ", ".venv/bin/python manage.py ", ".venv/bin/alembic ", *ON_DOCKER)
 RUN_ELSEWHERE = {
     "make test": "it is what runs this",
+    "make check": "`make test` runs it first",
     ".venv/bin/python -m tests.mutants": "it takes an hour or two",
     "make mutants": "likewise",
     "make soak": "it takes minutes; tests/soak/test_soak.py runs it in small",
@@ -68,6 +69,9 @@ RUN_ELSEWHERE = {
     "export AWS_": "it is a setting",
     "gh ": "it needs a repository on GitHub",
     "python3 manage.py compose ": "test_containers.py runs them",
+    "docker build --tag endpoint": "test_containers.py runs it",
+    "(cd tests/e2e/clients": "it changes the lock; `make` installs what it has",
+    ".venv/bin/python manage.py documents --swagger-ui": "test_manage.py runs it",
     "git pull": "it needs a repository elsewhere",
     "make .venv/.installed": "the other commands of make do it first",
 }

@@ -129,6 +129,8 @@ def test_headers_are_found_in_any_case(invoke: Invoke, door: str) -> None:
         (Sent("/"), 200),
         (Sent("/nothing"), 404),
         (Sent("/rooms/%ff"), 404),
+        (Sent("/rooms/{code}"), 404),
+        (Sent("/docs/{file}"), 404),
     ],
     ids=str,
 )
