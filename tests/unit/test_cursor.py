@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rentomatic.domain.geography import Circle, Place
@@ -32,6 +32,7 @@ def decode_cursor(text: str, search: RoomSearch) -> Position:
 
 
 @given(st.floats(0, 2), st.integers(-(2**31), 2**31), st.integers(1, 2**63 - 1))
+@example(0.0, 0, 2**63 - 1)
 def test_a_cursor_is_read_as_it_was_written(chord: float, price: int, number: int) -> None:
     position = (chord, price, number)
 
@@ -91,6 +92,17 @@ def test_a_cursor_outlives_the_release_that_made_it() -> None:
 def test_a_cursor_of_an_order_that_has_changed_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^The order has changed, unknown values now come last: start again"):
         decode_cursor(OF_VERSION_1, SEARCH)
+
+
+def test_a_cursor_has_at_most_500_characters() -> None:
+    longest, longer = (
+        module._text(json.dumps([2, "", "x" * number]).encode())  # noqa: SLF001 - as somebody could who has read it
+        for number in (358, 359)
+    )
+
+    assert (len(longest), read_cursor(longest).values) == (500, ("x" * 358,))
+    with pytest.raises(ValueError, match=r"^Invalid cursor"):
+        read_cursor(longer)
 
 
 @given(st.text() | st.binary().map(lambda data: base64.urlsafe_b64encode(data).decode()))
