@@ -209,7 +209,8 @@ def survivors_of(folder: Path, modules: Sequence[Path], mutants: Sequence[Mutant
     """Test the mutants, as many at a time as there are processors, and return those whose tests pass."""
     first = Copy(folder / "0")
     first.make_template()
-    timeouts = {str(module): patience(module, first) for module in modules}
+    by_tests = {tests: patience(tests, first) for tests in dict.fromkeys(TESTS[module] for module in modules)}
+    timeouts = {str(module): by_tests[TESTS[module]] for module in modules}
     # With what has been compiled by now.
     copies = [first, *(Copy(folder / str(number), first.root) for number in range(1, WORKERS))]
     context = multiprocessing.get_context("fork")
@@ -229,17 +230,17 @@ def survivors_of(folder: Path, modules: Sequence[Path], mutants: Sequence[Mutant
     return survivors
 
 
-def patience(module: Path, copy: Copy) -> float:
-    """Return how many seconds a mutant of the module may take, from what the tests take without one."""
+def patience(tests: Sequence[str], copy: Copy) -> float:
+    """Return how many seconds a mutant may take, from what its tests take without one."""
     said = ""
     for _ in range(3):  # a machine that is busy fails those that have deadlines
         begun = time.monotonic()
-        has_passed, said = copy.test(TESTS[module], 600)
+        has_passed, said = copy.test(tests, 600)
         took_s = time.monotonic() - begun
         if has_passed:
-            print(f"{module}: its tests take {took_s:.1f} s", flush=True)  # noqa: T201
+            print(f"{tests[0]} and {len(tests) - 1} others take {took_s:.1f} s", flush=True)  # noqa: T201
             return max(TIMEOUT_LEAST_S, TIMEOUT_FACTOR * took_s)
-    raise SystemExit(f"{module}: the tests fail without a mutant: {said}")
+    raise SystemExit(f"The tests fail without a mutant: {said}")
 
 
 def watch(next_result: Callable[[], tuple[Mutant, bool, str]], count: int) -> Iterator[Mutant]:
