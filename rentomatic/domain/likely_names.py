@@ -23,7 +23,7 @@ def likely_names(names: Iterable[str], wanted: Collection[str]) -> tuple[str, ..
 
 
 def listed(names: Collection[str], more: int = 0) -> str:
-    """Return a list in words of up to `NAMES_MAX` names, with how many there are besides."""
+    """Return a list in words of up to `NAMES_MAX` names, and the number of the others."""
     first = list(names)[:NAMES_MAX]
     more += len(names) - len(first)
     return f"{', '.join(first) or 'none'}{f', and {more:,} more' if more else ''}"

@@ -50,7 +50,7 @@ def _page(service: Service, request: Request) -> Response:
         content, cache_control = _notice("Rooms cannot be shown right now. Try again in a few seconds."), "no-store"
     else:
         content, cache_control = _rooms(response.value, base, settings.price_meaning), settings.cache_control
-    url = settings.link_base or request.url("")
+    url = service.url(request)
     body = _template().substitute(style=_style(), base=escape(base), url=escape(url), **content)
     headers = {
         "Cache-Control": cache_control,

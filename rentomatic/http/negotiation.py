@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from rentomatic.http.problems import NOT_ACCEPTABLE
-from rentomatic.responses import ResponseFailure, ResponseTypes
+from rentomatic.http.problems import NOT_ACCEPTABLE, invalid_parameter
+from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -20,14 +20,13 @@ _BY_NAME = {format_.name: format_ for format_ in FORMATS}
 
 
 def requested_format(request: Request) -> Format | ResponseFailure:
-    """Return the format that a request wants, or why there is none."""
+    """Return the format that a request wants, or the failure if no format suits it."""
     if FORMAT in request.parameters:
         names = request.parameters[FORMAT]
         if len(names) == 1 and (format_ := _BY_NAME.get(names[0])):
             return format_
-        message = f"Must be one of {', '.join(_BY_NAME)}, given once"
-        error = {"parameter": FORMAT, "message": message, "allowed": ", ".join(_BY_NAME)}
-        return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, f"{FORMAT}: {message}", [error])
+        allowed = ", ".join(_BY_NAME)
+        return invalid_parameter(FORMAT, f"Must be one of {allowed}, given once", allowed)
     if format_ := preferred_format(request.header("accept")):
         return format_
     supported = ", ".join(format_.media_type for format_ in FORMATS)

@@ -13,11 +13,12 @@ from urllib.parse import quote
 from rentomatic.domain.room_fields import FIELDS
 from rentomatic.http.negotiation import FORMAT, preferred_format
 from rentomatic.http.pagination import encode_page
+from rentomatic.http.problems import invalid_parameter
 from rentomatic.http.request import with_query
 from rentomatic.http.resources import openapi_document, representation
 from rentomatic.http.response import Response
 from rentomatic.requests.room_items import HITS, build_room_items_request
-from rentomatic.responses import ResponseFailure, ResponseTypes
+from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.formats import CSV, GEOJSON, GEOJSON_SEQUENCE, feature
 from rentomatic.serializers.room import show, show_all
 from rentomatic.trimmed_msgspec import encode
@@ -126,7 +127,7 @@ def show_api(service: Service, request: Request) -> Response | ResponseFailure:
 
 def _urls(service: Service, request: Request) -> Callable[[str], str]:
     """Return a function that makes a URL of a path."""
-    base = service.settings.link_base or request.url("")
+    base = service.url(request)
     return lambda path: f"{base}{path}"
 
 
@@ -163,12 +164,12 @@ def _refusal(request: Request) -> ResponseFailure | None:
     if unknown is not None:
         return unknown
     is_json = list(request.parameters.get(FORMAT, ["json"])) == ["json"]
-    return None if is_json else _invalid(FORMAT, "Must be json", "json")
+    return None if is_json else invalid_parameter(FORMAT, "Must be json", "json")
 
 
 def _unknown_parameter(request: Request) -> ResponseFailure | None:
     unknown = next((name for name in request.parameters if name != FORMAT), None)
-    return _invalid(unknown, "Is not a parameter of this resource", FORMAT) if unknown is not None else None
+    return invalid_parameter(unknown, "Is not a parameter of this resource", FORMAT) if unknown is not None else None
 
 
 def _item_format(request: Request) -> Format | ResponseFailure:
@@ -182,12 +183,7 @@ def _item_format(request: Request) -> Format | ResponseFailure:
         return preferred if preferred in (CSV, GEOJSON_SEQUENCE) else GEOJSON
     format_ = ITEM_FORMATS.get(values[0]) if len(values) == 1 else None
     allowed = " or ".join(ITEM_FORMATS)
-    return format_ or _invalid(FORMAT, f"Must be {allowed}", allowed)
-
-
-def _invalid(name: str, message: str, allowed: str) -> ResponseFailure:
-    error = {"parameter": name, "name": name, "message": message, "allowed": allowed}
-    return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, f"{name}: {message}", [error])
+    return format_ or invalid_parameter(FORMAT, f"Must be {allowed}", allowed)
 
 
 def _alternates(request: Request, url: str, format_: Format) -> list[Link]:

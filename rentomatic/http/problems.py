@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 from random import randint
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rentomatic.http.response import Response
-from rentomatic.responses import ResponseTypes
-
-if TYPE_CHECKING:
-    from rentomatic.responses import ResponseFailure
+from rentomatic.responses import ResponseFailure, ResponseTypes
 
 # Of HTTP, not of any use case.
 METHOD_NOT_ALLOWED = "MethodNotAllowedError"
@@ -86,6 +83,12 @@ def _details(failure: ResponseFailure, request_id: str) -> dict[str, Any]:
             for error in failure.errors
         ]
     return details
+
+
+def invalid_parameter(name: str, message: str, allowed: str) -> ResponseFailure:
+    """Return the failure of a request with one parameter that is not valid."""
+    error = {"parameter": name, "message": message, "allowed": allowed}
+    return ResponseFailure(ResponseTypes.PARAMETERS_ERROR, f"{name}: {message}", [error])
 
 
 def is_server_error(failure: ResponseFailure) -> bool:

@@ -49,6 +49,14 @@ class Service:
     settings: HttpSettings
     report: Callable[[ResponseFailure, Request], None]
 
+    def url(self, request: Request) -> str:
+        """Return the URL of the API, without a slash at its end and, if it is not known, without a host.
+
+        Raises:
+            InvalidHeaderError: as `Request.url`.
+        """
+        return self.settings.link_base or request.url("")
+
 
 def list_rooms(service: Service, request: Request) -> Response | ResponseFailure:
     format_ = requested_format(request)
@@ -60,8 +68,7 @@ def list_rooms(service: Service, request: Request) -> Response | ResponseFailure
     response = room_search_use_case(service.rooms(), build_room_search_request(parameters))
     if isinstance(response, ResponseFailure):
         return response
-    base = service.settings.link_base
-    url = f"{base}{request.path}" if base else request.url(request.path)
+    url = f"{service.url(request)}{request.path}"
     # Whoever follows a link gets the same format, whatever they accept.
     linked = parameters if format_ is JSON else {**parameters, FORMAT: [format_.name]}
     body, headers = encode_page(response.value, format_, url, linked, request.response_max)
@@ -105,7 +112,7 @@ def show_openapi(service: Service, request: Request) -> Response:
 def openapi_document(service: Service, request: Request, name: str, content_type: str) -> Response:
     """Return a file that describes the API, with the URL of the API."""
     # Many importers take only an absolute URL.
-    url = service.settings.link_base or request.url("") or SERVER
+    url = service.url(request) or SERVER
     body = Path(__file__).with_name(name).read_text(encoding="utf-8")
     body = body.replace(f'"url": "{SERVER}"', f'"url": "{url}"', 1)
     # What prices are here: text that JSON does not have to escape.

@@ -80,7 +80,7 @@ def folded(name: str) -> str:
 
 
 def matching_column(name: str, columns: Iterable[str]) -> str | None:
-    """Return the column of this very name, or else the one whose folded name is the same; None if there is none.
+    """Return the column with exactly this name, or else with the same folded name; None if no column matches.
 
     Raises:
         AmbiguousColumnError: several columns match, and none exactly.

@@ -107,9 +107,9 @@ class Reading(NamedTuple):
         point: The number if a point is before decimals; None if it is not one.
         comma: The number if a comma is before decimals; None if it is not one.
         core: The number's own text, without labels.
-        currency: The currency, as it is written; empty if there is none.
-        unit: The unit of an area; empty if there is none.
-        period: `day`, `night`, `week`, `month` or `year`; empty if there is none.
+        currency: The currency, as it is written; empty without one.
+        unit: The unit of an area; empty without one.
+        period: `day`, `night`, `week`, `month` or `year`; empty without one.
     """
 
     point: Decimal | None
@@ -218,7 +218,7 @@ class NumberColumn:
 
     @property
     def style(self) -> Style | None:
-        """The only style in which all numbers can be written; None if there is none, or two that do not differ."""
+        """The only style in which all numbers can be written; None without one, or with two that do not differ."""
         if bool(self.point) == bool(self.comma):
             return None
         return POINT if self.point else COMMA

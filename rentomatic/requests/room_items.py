@@ -11,7 +11,13 @@ from rentomatic.domain.room_fields import FIELDS
 from rentomatic.domain.room_search import LIMIT_MAX
 from rentomatic.requests.cursor import position_of, read_cursor
 from rentomatic.requests.room_list import RoomListInvalidRequest
-from rentomatic.requests.room_search import ALLOWED, FILTER_PREFIX, RoomSearchRequest, build_room_search_request
+from rentomatic.requests.room_search import (
+    ALLOWED,
+    DECIMAL,
+    FILTER_PREFIX,
+    RoomSearchRequest,
+    build_room_search_request,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +43,6 @@ ALLOWED_OF_ITEMS: Mapping[str, str] = {
 _WITH_HEIGHTS = 6
 _HEIGHTS = (2, 5)  # places in a bbox of six numbers
 _DIGITS = re.compile(r"[0-9]{1,100}")
-_HEIGHT = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 # RFC 3339, section 5.6; GIS also send dates.
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9:]{8}(?:\.[0-9]{1,20})?(?:[Zz]|[+-][0-9:]{5}))?")
 
@@ -110,7 +115,7 @@ def _bbox(text: str) -> str:
     numbers = text.split(",", _WITH_HEIGHTS)
     if len(numbers) != _WITH_HEIGHTS:
         return text
-    if not all(_HEIGHT.fullmatch(numbers[at]) for at in _HEIGHTS):
+    if not all(DECIMAL.fullmatch(numbers[at]) for at in _HEIGHTS):
         raise ValueError("Must have numbers as heights")
     return ",".join(number for at, number in enumerate(numbers) if at not in _HEIGHTS)
 

@@ -44,7 +44,7 @@ ALLOWED: Mapping[str, str] = {
 }
 
 # float() also accepts "1_0", "nan", "infinity" and the digits of other scripts.
-_DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
+DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 _LIMIT = re.compile(r"0{0,9}([0-9]{1,5})")
 _SUGGESTIONS_MAX = 5
 
@@ -210,7 +210,7 @@ def _box(text: str) -> Box:
 
 
 def _radius_km(text: str) -> float:
-    radius_km = float(text) if _DECIMAL.fullmatch(text) else 0
+    radius_km = float(text) if DECIMAL.fullmatch(text) else 0
     if not 0 < radius_km <= RADIUS_MAX_KM:
         raise ValueError(f"Must be a number above 0, up to {RADIUS_MAX_KM}")
     return radius_km
@@ -219,7 +219,7 @@ def _radius_km(text: str) -> float:
 def _decimals(text: str, *named: tuple[str, int]) -> list[float]:
     """Read comma-separated numbers, each given by its name and absolute maximum."""
     texts = text.split(",", len(named))
-    if len(texts) != len(named) or not all(map(_DECIMAL.fullmatch, texts)):
+    if len(texts) != len(named) or not all(map(DECIMAL.fullmatch, texts)):
         raise ValueError(f"Must be {','.join(name for name, _ in named)}")
     numbers = [float(each) + 0.0 for each in texts]  # turns -0 into 0, which a cursor would write differently
     for (name, maximum), number in zip(named, numbers, strict=True):

@@ -50,7 +50,7 @@ def encode_columns_sql(*, with_chords: bool = False) -> tuple[str, ...]:
 
 @cache
 def encode_room_sql() -> tuple[str, ...]:
-    """Return the expressions that encode one room, or NULL for each of its attributes if there is none."""
+    """Return the expressions that encode one room, or NULL for each of its attributes without a room."""
     return tuple(_CODECS[name][0].format(name) for name in ATTRIBUTES)
 
 
