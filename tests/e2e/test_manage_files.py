@@ -10,27 +10,24 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rentomatic.postgres.connection import connect
-from rentomatic.postgres.settings import read_postgres_settings
 from tests.e2e.test_manage import serving
 from tests.support.commands import clean_environ, get
-from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
+from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage, waiting_import
 from tests.support.paths import SHARED
 from tests.support.room_files import xlsx_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from pg8000.native import Connection
 
 CSV = "code,size,price,latitude,longitude\r\na,20,40,53.55,9.99\r\nb,21,,,\r\n"
 MAPPED = ("--map", "price=cold_rent,size=living_space", "--round")
+REFUSALS = '{"code": "a"}\n' + '{"code": 1}\n' * 10  # one room, and a report
 
 
 def rooms_of(database: Mapping[str, str]) -> Any:
@@ -292,28 +289,6 @@ def test_an_export_that_fails_leaves_the_older_file(tmp_path: Path, empty_databa
     assert not list(tmp_path.glob("*.part"))
 
 
-@contextmanager
-def waiting(tmp_path: Path, database: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str], Connection]]:
-    """An import that waits in its transaction, and the connection of the writer that it waits for."""
-    (tmp_path / "rooms.ndjson").write_text('{"code": "a"}\n' + '{"code": 1}\n' * 10)
-    with connect(read_postgres_settings(database)) as other:
-        other.run("BEGIN")
-        other.run("LOCK TABLE room IN SHARE MODE")
-        process = subprocess.Popen(
-            [sys.executable, MANAGE, "import", "rooms.ndjson"],
-            cwd=tmp_path,
-            env={**clean_environ(), **database},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout
-        said = [process.stdout.readline() for _ in range(2)]
-        assert said == ["Writing\n", "Waiting until other writers, such as an import, have finished\n"]
-        yield process, other
-        other.run("ROLLBACK")
-
-
 def test_what_is_not_a_file_is_neither_deleted_nor_replaced(tmp_path: Path, database: Mapping[str, str]) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -331,7 +306,8 @@ def test_what_is_not_a_file_is_neither_deleted_nor_replaced(tmp_path: Path, data
 def test_ctrl_c_is_one_line_and_nothing_is_imported(
     tmp_path: Path, database: Mapping[str, str], number: signal.Signals
 ) -> None:
-    with waiting(tmp_path, database) as (process, _):
+    (tmp_path / "rooms.ndjson").write_text(REFUSALS)
+    with waiting_import(tmp_path, "rooms.ndjson", database) as (process, _):
         process.send_signal(number)
         output, errors = process.communicate()
 
@@ -340,7 +316,8 @@ def test_ctrl_c_is_one_line_and_nothing_is_imported(
 
 
 def test_a_lost_connection_is_one_line_and_imports_nothing(tmp_path: Path, database: Mapping[str, str]) -> None:
-    with waiting(tmp_path, database) as (process, other):
+    (tmp_path / "rooms.ndjson").write_text(REFUSALS)
+    with waiting_import(tmp_path, "rooms.ndjson", database) as (process, other):
         other.run(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rentomatic.postgres.connection import connect
-from rentomatic.postgres.settings import read_postgres_settings
 from tests.e2e.test_manage_files import CSV, rooms_of
 from tests.support.commands import clean_environ
-from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage
+from tests.support.manage import MANAGE, assert_one_clear_line, run_manage, run_sql, start_manage, waiting_import
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,21 +78,8 @@ def test_nothing_is_imported_if_the_output_is_full(tmp_path: Path, database: Map
 
 def test_a_summary_that_cannot_be_written_has_a_status_of_its_own(tmp_path: Path, database: Mapping[str, str]) -> None:
     (tmp_path / "rooms.csv").write_text(CSV)
-    command = [sys.executable, MANAGE, "import", "rooms.csv"]
-    with connect(read_postgres_settings(dict(database))) as other:
-        other.run("BEGIN")
-        other.run("LOCK TABLE room IN SHARE MODE")
-        process = subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            env={**clean_environ(), **database},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    with waiting_import(tmp_path, "rooms.csv", database) as (process, other):
         assert process.stdout
-        assert process.stdout.readline() == "Writing\n"
-        assert process.stdout.readline().startswith("Waiting until other writers")
         process.stdout.close()
         other.run("COMMIT")
         with process:

@@ -20,7 +20,7 @@ from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from schema.reader_login import READER
 from tests.contracts.room_repository import a_room
-from tests.support.commands import clean_environ, free_port, get, running
+from tests.support.commands import clean_environ, free_port, get, run_in_shell, running
 from tests.support.engine import docker, ensure_docker
 from tests.support.paths import ROOT
 
@@ -278,17 +278,7 @@ class OnDocker:
     def run(self, command: str) -> str:
         """Run a command, and return its output; fail unless it succeeds."""
         self.ran.add(command)
-        result = subprocess.run(  # noqa: S602 - the docs' own
-            command.replace("=5433 ", f"={free_port()} "),
-            shell=True,
-            cwd=self.clone,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
+        return run_in_shell(command.replace("=5433 ", f"={free_port()} "), self.clone, self.environ)
 
     @contextmanager
     def serve(self, command: str) -> Iterator[str]:

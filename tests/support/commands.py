@@ -25,6 +25,22 @@ _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 30
 
 
+def run_in_shell(command: str, folder: Path, environ: Mapping[str, str]) -> str:
+    """Run a command of the docs without input, and return its output; fail unless it succeeds."""
+    result = subprocess.run(  # noqa: S602 - the docs' own
+        command,
+        shell=True,
+        cwd=folder,
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
 class Command:
     """A command in a session of its own, as a terminal starts it; its output goes to a file."""
 

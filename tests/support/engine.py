@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.commands import clean_environ, free_port
+from tests.support.commands import clean_environ, free_port, run_in_shell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,18 +67,8 @@ class System:
 
     def run(self, command: str) -> str:
         """Run a command of the docs, which asks the usual port, and return its output; fail unless it succeeds."""
-        result = subprocess.run(  # noqa: S602 - the docs' own
-            command.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}"),
-            shell=True,
-            cwd=self.clone,
-            env={**clean_environ(), **self._environ},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
+        asked = command.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}")
+        return run_in_shell(asked, self.clone, {**clean_environ(), **self._environ})
 
     @property
     def _environ(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import chdir
+from contextlib import chdir, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from click.testing import CliRunner
@@ -18,8 +18,10 @@ from tests.support.commands import clean_environ
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from pg8000.native import Connection
 
 MANAGE = str(ROOT / "manage.py")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,6 +47,29 @@ def run_manage(
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return subprocess.CompletedProcess(arguments, result.exit_code, result.stdout, result.stderr)
+
+
+@contextmanager
+def waiting_import(
+    folder: Path, file: str, database: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[str], Connection]]:
+    """Start an import that waits in its transaction: its process, and the connection of the writer it waits for."""
+    with connect(read_postgres_settings(database)) as other:
+        other.run("BEGIN")
+        other.run("LOCK TABLE room IN SHARE MODE")
+        process = subprocess.Popen(
+            [sys.executable, MANAGE, "import", file],
+            cwd=folder,
+            env={**clean_environ(), **database},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        said = [process.stdout.readline() for _ in range(2)]
+        assert said == ["Writing\n", "Waiting until other writers, such as an import, have finished\n"]
+        yield process, other
+        other.run("ROLLBACK")
 
 
 def start_manage(
