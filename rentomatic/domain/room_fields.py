@@ -18,6 +18,7 @@ INTEGER_MIN = -(2**31)
 INTEGER_MAX = 2**31 - 1
 
 CODE_MAX = 36  # characters of the column `code`: a UUID's
+GEOMETRY = "geometry"  # what a room's place is called in CQL2 and in GeoJSON
 NEVER_NEGATIVE = ("price", "size")
 
 PRICE_UNITS = ("day", "night", "week", "month", "year")

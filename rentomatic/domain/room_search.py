@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rentomatic.domain.geography import Box, Circle
     from rentomatic.domain.room import Room
-    from rentomatic.domain.room_filters import Criterion
+    from rentomatic.domain.room_conditions import Condition
 
 DISTANCE = "distance"
 SORTABLE = (*(name for name, field in FIELDS.items() if field.is_sortable), DISTANCE)
@@ -51,7 +51,7 @@ class RoomSearch(NamedTuple):
         is_counted: Whether to count all matches.
     """
 
-    criteria: tuple[Criterion, ...] = ()
+    criteria: tuple[Condition, ...] = ()
     circle: Circle | None = None
     box: Box | None = None
     order: tuple[SortKey, ...] = ()

@@ -1,4 +1,4 @@
-"""What the paths of OGC API - Features, Part 1 (OGC 17-069r4), answer: rooms as a layer of a GIS.
+"""What the paths of OGC API - Features answer, Part 1 (OGC 17-069r4) and Part 3 (19-079r2): rooms as a layer of a GIS.
 
 No cold start for rooms needs this: `routes` imports it when one of its paths is asked for.
 """
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from rentomatic.domain.room_fields import FIELDS
+from rentomatic.domain.room_fields import FIELDS, GEOMETRY, Integer
 from rentomatic.http.negotiation import FORMAT, preferred_format
 from rentomatic.http.pagination import encode_page
 from rentomatic.http.problems import invalid_parameter
@@ -18,6 +18,7 @@ from rentomatic.http.request import with_query
 from rentomatic.http.resources import openapi_document, representation
 from rentomatic.http.response import Response
 from rentomatic.requests.room_items import HITS, build_room_items_request
+from rentomatic.requests.room_search import CRS84
 from rentomatic.responses import ResponseFailure
 from rentomatic.serializers.formats import CSV, GEOJSON, GEOJSON_SEQUENCE, feature
 from rentomatic.serializers.room import show, show_all
@@ -26,7 +27,7 @@ from rentomatic.use_cases.room_detail import room_detail_use_case
 from rentomatic.use_cases.room_search import room_search_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from rentomatic.domain.room_search import RoomPage
     from rentomatic.http.request import Request
@@ -36,10 +37,18 @@ if TYPE_CHECKING:
 Link = dict[str, str]
 
 OPENAPI_3_0 = "application/vnd.oai.openapi+json;version=3.0"
+_CONFORMANCE: Mapping[str, Sequence[str]] = {
+    "ogcapi-features-1": ("core", "geojson", "oas30"),
+    "ogcapi-features-3": ("queryables", "queryables-query-parameters", "filter", "features-filter"),
+    "cql2": ("cql2-text", "cql2-json", "basic-cql2", "advanced-comparison-operators", "basic-spatial-functions"),
+}
 CONFORMANCE = tuple(
-    f"http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/{name}" for name in ("core", "geojson", "oas30")
+    f"http://www.opengis.net/spec/{standard}/1.0/conf/{name}"
+    for standard, names in _CONFORMANCE.items()
+    for name in names
 )
-CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+JSON_SCHEMA = "application/schema+json"
+_QUERYABLES_RELATION = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 # JSON is GeoJSON here, as clients of the standard expect.
 ITEM_FORMATS: Mapping[str, Format] = {
     "json": GEOJSON,
@@ -50,6 +59,7 @@ _HEADERS = {"Content-Type": _JSON, "Cache-Control": "no-cache", "Vary": "Accept,
 _COLLECTIONS = "/collections"
 _ROOMS = f"{_COLLECTIONS}/rooms"
 _ITEMS = f"{_ROOMS}/items"
+_QUERYABLES = f"{_ROOMS}/queryables"
 
 
 def show_landing_page(service: Service, request: Request) -> Response | ResponseFailure:
@@ -78,6 +88,27 @@ def list_collections(service: Service, request: Request) -> Response | ResponseF
 
 def show_collection(service: Service, request: Request) -> Response | ResponseFailure:
     return _document(request, _collection(service, request))
+
+
+def show_queryables(service: Service, request: Request) -> Response | ResponseFailure:
+    """Answer which properties a filter may name, as a JSON schema."""
+    refusal = _refusal(request)
+    if refusal is not None:
+        return refusal
+    meanings = {**{name: field.meaning for name, field in FIELDS.items()}, "price": service.settings.price_meaning}
+    types = {name: "integer" if isinstance(field.kind, Integer) else "string" for name, field in FIELDS.items()}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"{_urls(service, request)(_QUERYABLES)}",
+        "type": "object",
+        "title": "Rooms",
+        "properties": {
+            **{name: {"title": name.title(), "description": meanings[name], "type": types[name]} for name in FIELDS},
+            GEOMETRY: {"title": "Place", "x-ogc-role": "primary-geometry", "format": "geometry-point"},
+        },
+        "additionalProperties": False,
+    }
+    return Response(200, {**_HEADERS, "Content-Type": JSON_SCHEMA}, _encode(schema))
 
 
 def list_items(service: Service, request: Request) -> Response | ResponseFailure:
@@ -148,6 +179,7 @@ def _collection(service: Service, request: Request) -> dict[str, Any]:
         "links": [
             _link("self", _JSON, url(_ROOMS), "This document"),
             _link("items", GEOJSON.media_type, url(_ITEMS), "The rooms"),
+            _link(_QUERYABLES_RELATION, JSON_SCHEMA, url(_QUERYABLES), "What a filter may name"),
             _link("items", CSV.media_type, f"{url(_ITEMS)}?{FORMAT}=csv", "The rooms as CSV"),
         ],
     }

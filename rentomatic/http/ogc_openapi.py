@@ -1,6 +1,6 @@
 """The paths of OGC API - Features in the OpenAPI document.
 
-The parameters are those of OGC 17-069r4, sections 7.15.2 to 7.15.5.
+The parameters are those of OGC 17-069r4, sections 7.15.2 to 7.15.5, and of OGC 19-079r2, section 7.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX, INTEGER_MIN, Integer
 from rentomatic.domain.room_search import LIMIT_DEFAULT, LIMIT_MAX
-from rentomatic.http.ogc import ITEM_FORMATS, OPENAPI_3_0
+from rentomatic.http.ogc import ITEM_FORMATS, JSON_SCHEMA, OPENAPI_3_0
 from rentomatic.http.openapi_parts import (
     CODE,
     TAG,
     Schema,
     code_parameter,
+    cql2_parameters,
     example,
     format_parameter,
     path_item,
@@ -46,6 +47,14 @@ def ogc_paths(ask: Ask) -> Schema:
     }
     return {
         **{path: _document(ask, path, *words) for path, words in documents.items()},
+        "/collections/rooms/queryables": path_item(
+            "showQueryables",
+            "Show what a filter may name",
+            "Answers a JSON schema of the properties.",
+            {**text_answer(JSON_SCHEMA, "object"), **problems(ask, 400)},
+            [format_parameter(("json",))],
+            _TAG,
+        ),
         "/collections/rooms/items": path_item(
             "listItems",
             "List rooms as features",
@@ -166,6 +175,7 @@ def _parameters() -> list[Schema]:
         "bbox": ("Where a room must be, if its place is known. Heights are ignored.", {**numbers, "oneOf": sizes}),
         "datetime": ("When; rooms have no time, so each has all of them.", {"type": "string"}),
         **{name: (f"Keeps rooms with this {name}. {field.meaning}.", _value(name)) for name, field in FIELDS.items()},
+        **cql2_parameters(),
         "count": ("Whether to count all that match, for `numberMatched`.", {"type": "string", "enum": ["exact"]}),
         "resultType": (
             "Whether to answer rooms, or only how many match, as `numberMatched`.",

@@ -20,6 +20,7 @@ from rentomatic.http.openapi_parts import (
     Schema,
     answer,
     code_parameter,
+    cql2_parameters,
     format_parameter,
     path_item,
     path_parameter,
@@ -57,6 +58,7 @@ _OPERATORS = {
     "is": "is not known (null) or known (not_null)",
 }
 _SINGLE: dict[str, tuple[str, Schema]] = {
+    **cql2_parameters(),
     "near": (
         f"A place. Rooms have a `distance_m` then, great-circle on a sphere of {EARTH_RADIUS_M / 1000:.4f} km.",
         {

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rentomatic.http.negotiation import FORMAT
 from rentomatic.http.problems import MEDIA_TYPE, STATUS_CODES, TITLES
+from rentomatic.requests.cql2 import FILTER_MAX, LANGUAGES, TEXT
+from rentomatic.requests.room_search import CRS84
 from rentomatic.serializers.formats import FORMATS, GEOJSON, JSON
 
 if TYPE_CHECKING:
@@ -77,6 +79,29 @@ def tag_parameters() -> list[Schema]:
         {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
         for name, text in texts.items()
     ]
+
+
+def cql2_parameters() -> dict[str, tuple[str, Schema]]:
+    """Return the text and the schema of the parameters that are a filter in CQL2, by their names."""
+    return {
+        "filter": (
+            "Keeps rooms for which a condition in CQL2 is true, on `price`, `size`, `code` and `geometry`.",
+            {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": FILTER_MAX,
+                "examples": ["price < 40 OR NOT size < 20", "S_INTERSECTS(geometry, BBOX(9.9, 53.5, 10.1, 53.6))"],
+            },
+        ),
+        "filter-lang": (
+            "The language of `filter`.",
+            {"type": "string", "enum": list(LANGUAGES), "default": TEXT},
+        ),
+        "filter-crs": (
+            "The coordinate reference system of areas in `filter`.",
+            {"type": "string", "enum": [CRS84], "default": CRS84},
+        ),
+    }
 
 
 def code_parameter() -> Schema:

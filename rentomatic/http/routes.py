@@ -47,6 +47,7 @@ ROUTES: Mapping[str, Mapping[str, Callable[..., Response | ResponseFailure]]] = 
     "/conformance": {"GET": _lazy("ogc", "show_conformance")},
     "/collections": {"GET": _lazy("ogc", "list_collections")},
     "/collections/rooms": {"GET": _lazy("ogc", "show_collection")},
+    "/collections/rooms/queryables": {"GET": _lazy("ogc", "show_queryables")},
     "/collections/rooms/items": {"GET": _lazy("ogc", "list_items")},
     "/collections/rooms/items/{code}": {"GET": _lazy("ogc", "show_item")},
     "/api": {"GET": _lazy("ogc", "show_api")},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import FIELDS, Integer
-from rentomatic.domain.room_filters import NULL
+from rentomatic.domain.room_filters import NULL, Criterion
 from rentomatic.domain.room_search import DISTANCE, SortKey
 from rentomatic.postgres.wire.column_codec import encode_columns_sql, encode_room_sql
 from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from rentomatic.domain.geography import Box, Circle, Vector
-    from rentomatic.domain.room_filters import Criterion
+    from rentomatic.domain.room_conditions import Condition
     from rentomatic.domain.room_search import Position, RoomSearch
 
 # A row without aggregates, also if there is no room: 25 microseconds less than a page of one.
@@ -47,7 +47,7 @@ class _ValuesWithConstants(_Values):
         return f"'{value:d}'" if isinstance(value, int) else super().add(value)
 
 
-def build_list(criteria: Sequence[Criterion]) -> Statement:
+def build_list(criteria: Sequence[Condition]) -> Statement:
     """Return a statement for the rooms that meet every criterion, in the order of insertion.
 
     `column_codec.decode_columns` reads its row, whose size is not limited.
@@ -82,8 +82,13 @@ def build_search(search: RoomSearch) -> Statement:
     # One plan for all values would be the same for a price that most rooms have and one that few have. But planning
     # takes longer than running: 20 filtered rooms take the server 180 microseconds, 65 with a plan that it has kept.
     # (An area has no constants: the plan would know the price, but not the place.)
-    has_constants = bool(search.criteria) and search.circle is None and search.box is None
+    has_constants = bool(search.criteria) and search.circle is None and search.box is None and _is_plain(search)
     return _search(search, is_repeated=has_constants and next(_requests(search)) > 0)
+
+
+def _is_plain(search: RoomSearch) -> bool:
+    """Return whether all conditions are criteria, so that many searches have the same SQL."""
+    return all(isinstance(condition, Criterion) for condition in search.criteria)
 
 
 @lru_cache(maxsize=100)
@@ -108,7 +113,8 @@ def _search(search: RoomSearch, *, is_repeated: bool) -> Statement:
         matches = [*matches, _is_after(keys, search.after, values)]
     page = _placed_and_unplaced(matches, area, keys, search) if has_unplaced else _page([*matches, *area], keys, search)
     has_generic_plan = is_repeated or not search.criteria
-    return Statement(_select(page, chord, more), values, prepare=True, has_generic_plan=has_generic_plan)
+    sql = _select(page, chord, more)
+    return Statement(sql, values, prepare=_is_plain(search), has_generic_plan=has_generic_plan)
 
 
 def _page(conditions: Sequence[str], keys: Sequence[tuple[str, bool]], search: RoomSearch) -> str:
@@ -146,8 +152,26 @@ def _indexed(key: SortKey) -> str:
     return f"COALESCE({key.field}, {key.unknown})" if is_integer else key.field
 
 
-def _meets(criterion: Criterion, values: _Values, descending: Collection[str] = ()) -> str:
+def _meets(condition: Condition, values: _Values, descending: Collection[str] = ()) -> str:
+    if isinstance(condition, Criterion):
+        return _meets_criterion(condition, values, descending)
+    from rentomatic.postgres.condition_sql import build_condition  # noqa: PLC0415 - few filters need it
+
+    return build_condition(
+        condition,
+        values,
+        _PLACE,
+        lambda criterion: _meets_criterion(criterion, values, descending),
+        lambda box: _is_in_box(box, values),
+    )
+
+
+def _meets_criterion(criterion: Criterion, values: _Values, descending: Collection[str] = ()) -> str:
     """Return a condition on the index of the order, where it has one for the field."""
+    if criterion.operator not in FIELDS[criterion.field].operators:
+        from rentomatic.postgres.condition_sql import build_text_criterion  # noqa: PLC0415 - as above
+
+        return build_text_criterion(criterion, values)
     key = SortKey(criterion.field, criterion.field in descending)
     column = _indexed(key)
     is_known = f"{column} {'>' if key.is_descending else '<'} {key.unknown}"
@@ -206,12 +230,23 @@ def _is_after(keys: Sequence[tuple[str, bool]], after: Position, values: _Values
 
 
 def _order(keys: Sequence[tuple[str, bool]], search: RoomSearch) -> str:
-    is_in_area = search.box is not None or (search.circle is not None and search.circle.radius is not None)
+    is_in_area = (
+        search.box is not None
+        or (search.circle is not None and search.circle.radius is not None)
+        or (not _is_plain(search) and _is_in_area(search))
+    )
     is_by_distance = bool(search.order) and search.order[0].field == DISTANCE
     # Postgres estimates that any area holds a thousandth of the rooms. For a short page it would scan the index of the
     # order until it has found enough, 140 ms for a million rooms. Adding 0 makes it use the index of places.
     form = "({}) + 0" if is_in_area and not is_by_distance else "{}"
     return "ORDER BY " + ", ".join(form.format(key) + (" DESC" if is_descending else "") for key, is_descending in keys)
+
+
+def _is_in_area(search: RoomSearch) -> bool:
+    """Return whether the filter has only rooms in an area."""
+    from rentomatic.domain.room_conditions import IsIn  # noqa: PLC0415 - see `_meets`
+
+    return any(isinstance(condition, IsIn) and not condition.is_outside for condition in search.criteria)
 
 
 def _cube(vector: Vector | tuple[float, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from dataclasses import replace
 from functools import partial
 from math import dist
@@ -10,26 +11,38 @@ from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.geography import Place
 from rentomatic.domain.room import Room
+from rentomatic.domain.room_conditions import AllOf, AnyOf, HasPlace, IsIn, Not
 from rentomatic.domain.room_filters import NULL, Criterion, parse_filters
 from rentomatic.domain.room_import import WrittenRooms
 from rentomatic.domain.room_search import RoomPage, sort_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from rentomatic.domain.geography import Box, Circle
+    from rentomatic.domain.room_conditions import Condition
     from rentomatic.domain.room_import import RoomUpdate
     from rentomatic.domain.room_search import Position, RoomSearch
     from rentomatic.use_cases.room_import import Removal
 
-_OPERATORS = {
+
+def _is_like(text: str, pattern: str) -> bool:
+    r"""Return whether a pattern fits a text: % is any text, _ any character, and \ takes the meaning from the next."""
+    wildcards = {"%": ".*", "_": "."}
+    parts = (wildcards.get(part) or re.escape(part[-1]) for part in re.findall(r"\\?.", pattern, re.DOTALL))
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
     "lt": operator.lt,
     "lte": operator.le,
     "gt": operator.gt,
     "gte": operator.ge,
+    "like": _is_like,
+    "not_like": lambda text, pattern: not _is_like(text, pattern),
 }
 
 
@@ -110,17 +123,40 @@ def _kept(existing: Room | None, room: Room, absent: Sequence[str]) -> Room:
     return replace(room, **{name: getattr(existing, name) for name in absent}) if existing and absent else room
 
 
-def _meets_all(room: Room, criteria: Sequence[Criterion]) -> bool:
-    return all(_meets(room, criterion) for criterion in criteria)
+def _meets_all(room: Room, conditions: Sequence[Condition]) -> bool:
+    return all(_truth(room, condition) for condition in conditions)
 
 
-def _meets(room: Room, criterion: Criterion) -> bool:
+def _truth(room: Room, condition: Condition) -> bool | None:
+    """Return whether a condition is true or false; None if it is neither."""
+    match condition:
+        case Criterion():
+            return _meets(room, condition)
+        case Not(inner):
+            truth = _truth(room, inner)
+            return None if truth is None else not truth
+        case AllOf(conditions):
+            truths = {_truth(room, each) for each in conditions}
+            return False if False in truths else None if None in truths else True
+        case AnyOf(conditions):
+            truths = {_truth(room, each) for each in conditions}
+            return True if True in truths else None if None in truths else False
+        case IsIn(area, is_outside):
+            place = Place.of(room.latitude, room.longitude)
+            return None if place is None else (place in area) != is_outside
+        case HasPlace(value):
+            return (Place.of(room.latitude, room.longitude) is not None) == value
+
+
+def _meets(room: Room, criterion: Criterion) -> bool | None:
     value = getattr(room, criterion.field)
-    if isinstance(criterion.value, tuple):
-        return value in criterion.value
     if criterion.operator == "is":
         return (value is None) == (criterion.value == NULL)
-    return value is not None and _OPERATORS[criterion.operator](value, criterion.value)
+    if value is None:
+        return None
+    if isinstance(criterion.value, tuple):
+        return value in criterion.value
+    return _OPERATORS[criterion.operator](value, criterion.value)
 
 
 def _is_in_area(room: Room, search: RoomSearch) -> bool:

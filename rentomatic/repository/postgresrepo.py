@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rentomatic.domain.errors import CorruptDataError
-from rentomatic.domain.room_fields import INTEGER_MIN
 from rentomatic.domain.room_filters import Criterion, parse_filters
 from rentomatic.domain.room_search import RoomPage
 from rentomatic.postgres.errors import drop_tracebacks
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rentomatic.domain.room import Room
+    from rentomatic.domain.room_conditions import Condition
     from rentomatic.domain.room_search import RoomSearch
     from rentomatic.postgres.wire.pipelined_connection import Row, Statement
 
@@ -26,7 +26,9 @@ T = TypeVar("T")
 
 # Untranslatable character, character not in repertoire (PostgreSQL manual, appendix A).
 _NOT_IN_ENCODING = ("22P05", "22021")
-_MEETS_NO_ROOM = Criterion("price", "lt", INTEGER_MIN)
+# The operators that compare text as the database has it; the others compare it as UTF-8.
+_IN_ITS_ENCODING = ("eq", "in", "like")
+_MEETS_NO_ROOM = Criterion("code", "in", ())
 
 
 class PostgresRepo:
@@ -82,8 +84,8 @@ class PostgresRepo:
         self,
         statement: Statement,
         decode: Callable[[Row], T],
-        criteria: Sequence[Criterion],
-        build: Callable[[Sequence[Criterion]], Statement],
+        conditions: Sequence[Condition],
+        build: Callable[[Sequence[Condition]], Statement],
     ) -> T:
         """Run a statement, and if the database cannot hold all of its texts, build it again without them."""
         try:
@@ -92,17 +94,19 @@ class PostgresRepo:
             # The error does not say whether a value or a row is to blame.
             if error.sqlstate not in _NOT_IN_ENCODING:
                 raise
-            reduced = [self._reduced(criterion) for criterion in criteria]
-            if reduced == [*criteria]:
+            from rentomatic.domain.room_conditions import replace_criteria  # noqa: PLC0415 - only needed here
+
+            reduced = [replace_criteria(condition, self._reduced) for condition in conditions]
+            if reduced == [*conditions]:
                 raise
             drop_tracebacks(error)
         return self._session.fetch(build(reduced), decode)
 
-    def _reduced(self, criterion: Criterion) -> Criterion:
-        """Return an equivalent criterion without texts that no room can have."""
+    def _reduced(self, criterion: Criterion) -> Condition:
+        """Return an equivalent condition without texts that no room can have."""
         values = criterion.value if isinstance(criterion.value, tuple) else (criterion.value,)
         possible = [value for value in values if isinstance(value, int) or self._can_hold(value)]
-        if len(possible) == len(values):
+        if len(possible) == len(values) or criterion.operator not in _IN_ITS_ENCODING:
             return criterion
         return replace(criterion, value=tuple(possible)) if possible else _MEETS_NO_ROOM
 

@@ -15,7 +15,7 @@ from rentomatic.domain.room_search import DISTANCE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rentomatic.domain.room_filters import Criterion
+    from rentomatic.domain.room_conditions import Condition
     from rentomatic.domain.room_search import Position, RoomSearch
 
 _ORDER_UNCHANGED, _UNKNOWN_LAST = _VERSIONS = (1, 2)
@@ -102,7 +102,7 @@ def _fingerprint(search: RoomSearch) -> str:
 
 
 @lru_cache(maxsize=100)
-def _fingerprint_of(criteria: Sequence[Criterion], *others: object) -> str:
+def _fingerprint_of(criteria: Sequence[Condition], *others: object) -> str:
     return sha256(repr((sorted(map(repr, criteria)), *others)).encode()).hexdigest()[:12]
 
 

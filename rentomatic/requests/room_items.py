@@ -35,7 +35,7 @@ ALLOWED_OF_ITEMS: Mapping[str, str] = {
         "a time such as 2026-11-27T12:00:00Z, or two with a slash between them, one of which may be empty or .."
     ),
     **{name: FIELDS[name].kind.allowed for name in FIELDS},
-    "count": ALLOWED["count"],
+    **{name: ALLOWED[name] for name in ("filter", "filter-lang", "filter-crs", "count")},
     "resultType": "results or hits",
     "cursor": ALLOWED["cursor"],
     "f": "json, geojson, csv or geojsonseq",  # which is read where the answer is made

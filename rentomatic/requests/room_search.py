@@ -17,10 +17,13 @@ from rentomatic.requests.room_list import RoomListInvalidRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from rentomatic.domain.room_conditions import Condition
     from rentomatic.domain.room_filters import Criterion
 
 FILTER_PREFIX = "filter_"
 SORT_KEYS = tuple(text for name in SORTABLE for text in ((name,) if name == DISTANCE else (name, f"-{name}")))
+
+CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"  # degrees of longitude and latitude
 
 # The allowed values of each parameter, in words, for error messages.
 ALLOWED: Mapping[str, str] = {
@@ -32,6 +35,9 @@ ALLOWED: Mapping[str, str] = {
         for key in FILTER_KEYS
         for name, operator in [key.split("__")]
     },
+    "filter": "a condition in CQL2, as in price < 40 OR NOT size < 20",
+    "filter-lang": "cql2-text or cql2-json",
+    "filter-crs": CRS84,
     "near": "latitude,longitude in degrees, as in 53.55,9.99; with radius_km, or with sort=distance and limit",
     "radius_km": f"a number above 0, up to {RADIUS_MAX_KM}; with near",
     "bbox": "west,south,east,north in degrees: -180 to 180, -90 to 90, south not above north",
@@ -45,6 +51,7 @@ ALLOWED: Mapping[str, str] = {
 
 # float() also accepts "1_0", "nan", "infinity" and the digits of other scripts.
 DECIMAL = re.compile(r"[+-]?[0-9]{1,20}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
+_CQL2 = {"filter", "filter-lang", "filter-crs"}
 _LIMIT = re.compile(r"0{0,9}([0-9]{1,5})")
 _SUGGESTIONS_MAX = 5
 
@@ -100,7 +107,7 @@ class _Reading:
     def search(self) -> RoomSearch | None:
         """Return the search, or None if there are errors."""
         self._reject_unknown_names()
-        criteria = self._criteria()
+        criteria = [*self._criteria(), *self._conditions()]
         order = self._read("sort", _order) if "sort" in self._parameters else ()
         cursor = self._read("cursor", read_cursor)
         search = RoomSearch(
@@ -156,6 +163,18 @@ class _Reading:
                 self._reject(f"{FILTER_PREFIX}{key}", message, parameter=key)
             return []
 
+    def _conditions(self) -> Sequence[Condition]:
+        """Return the conditions of the filter in CQL2, all of which a room must meet."""
+        if not self._parameters.keys() & _CQL2:
+            return []
+        from rentomatic.domain.room_conditions import parts_of  # noqa: PLC0415 - few requests have such a filter
+        from rentomatic.requests.cql2 import TEXT, read_filter, read_language  # noqa: PLC0415
+
+        language = self._read("filter-lang", read_language) or TEXT
+        self._read("filter-crs", _crs)
+        condition = self._read("filter", lambda text: read_filter(text, language))
+        return list(parts_of(condition)) if condition else []
+
     def _circle(self, order: Sequence[SortKey] | None) -> Circle | None:
         """Return the circle, if any. `order` is None if it was invalid."""
         centre = self._read("near", _place)
@@ -195,6 +214,12 @@ def _is_counted(text: str) -> bool:
     if text != "exact":
         raise ValueError("Must be the word exact")
     return True
+
+
+def _crs(text: str) -> str:
+    if text != CRS84:
+        raise ValueError(f"Must be {CRS84}")
+    return text
 
 
 def _place(text: str) -> Place:

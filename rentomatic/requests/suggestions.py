@@ -71,6 +71,11 @@ def _meant(text: str) -> Iterator[str]:
             yield _plain(name)
 
 
+def suggest_field(name: str) -> str | None:
+    """Return the field that a client may have meant by an unknown one."""
+    return None if len(name) > _NAME_MAX else _sort_key(name, _FIELDS)
+
+
 def suggest_sort(text: str, keys: Collection[str]) -> str | None:
     """Return the sort keys that a client may have meant, such as `-price` by `Price:desc`."""
     if len(text) > _NAME_MAX:

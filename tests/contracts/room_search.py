@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rentomatic.domain.geography import Box, Circle, Place
+from rentomatic.domain.polygon import Polygon
 from rentomatic.domain.room import Room
+from rentomatic.domain.room_conditions import AllOf, AnyOf, Condition, HasPlace, IsIn, Not
 from rentomatic.domain.room_fields import FIELDS, INTEGER_MAX, INTEGER_MIN, Integer
-from rentomatic.domain.room_filters import FILTER_KEYS, IS_VALUES, parse_filters
+from rentomatic.domain.room_filters import FILTER_KEYS, IS_VALUES, Criterion, parse_filters
 from rentomatic.domain.room_search import DISTANCE, SORTABLE, RoomPage, RoomSearch, SortKey
 from rentomatic.use_cases.room_search import SearchableRooms
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room, filters, integers, meets
@@ -64,6 +67,34 @@ boxes = st.sampled_from(
 )
 
 
+in_text = st.sampled_from([CODE, OTHER_CODE, CODE[:8], "f", ""]) | st.text("0123456789abcdef-", max_size=3)
+patterns = in_text | st.lists(st.sampled_from(["%", "_", "f", r"\%", r"\_", "\\\\", "8", "-"]), max_size=6).map("".join)
+# With a hole, with a corner in a place and with an edge through one.
+POLYGONS = [
+    Polygon(
+        (((0.0, 40.0), (20.0, 40.0), (20.0, 60.0), (0.0, 40.0)), ((9.5, 53.0), (11.0, 53.0), (11.0, 54.0), (9.5, 53.0)))
+    ),
+    Polygon((((9.99, 53.55), (20.0, 48.0), (11.0, 48.0), (9.99, 53.55)),)),
+    Polygon((((143.0, -40.0), (143.0, 0.0), (151.21, -33.87), (160.0, -40.0), (143.0, -40.0)),)),
+]
+leaves: st.SearchStrategy[Condition] = st.one_of(
+    filters.filter(bool).map(lambda filters: parse_filters(filters)[0]),
+    st.builds(Criterion, st.just("code"), st.sampled_from(["ne", "lt", "lte", "gt", "gte"]), in_text),
+    st.builds(Criterion, st.just("code"), st.sampled_from(["like", "not_like"]), patterns),
+    st.builds(IsIn, boxes | st.sampled_from(POLYGONS), st.booleans()),
+    st.builds(HasPlace, st.booleans()),
+)
+conditions = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        st.builds(AllOf, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(AnyOf, st.lists(inner, max_size=3).map(tuple)),
+    ),
+    max_leaves=6,
+)
+
+
 @st.composite
 def searches(draw: st.DrawFn) -> RoomSearch:
     order = draw(orders)
@@ -71,7 +102,7 @@ def searches(draw: st.DrawFn) -> RoomSearch:
     if any(key.field == DISTANCE for key in order):
         circle = draw(circles | st.builds(Circle, st.sampled_from(PLACES)))
     return RoomSearch(
-        criteria=tuple(parse_filters(draw(filters))),
+        criteria=(*parse_filters(draw(filters)), *draw(st.lists(conditions, max_size=1))),
         circle=circle,
         box=draw(st.none() | boxes),
         order=order,
@@ -99,9 +130,8 @@ def expected(rooms: Sequence[Room], search: RoomSearch) -> Sequence[Room]:
 
 
 def is_found(room: Room, search: RoomSearch) -> bool:
-    for criterion in search.criteria:
-        if not meets(room, criterion):
-            return False
+    if any(truth(room, condition) < 1 for condition in search.criteria):
+        return False
     if not search.circle and not search.box:
         return True
     if room.latitude is None:
@@ -109,6 +139,45 @@ def is_found(room: Room, search: RoomSearch) -> bool:
     radius_m = math.inf if not search.circle or search.circle.radius_km is None else search.circle.radius_km * 1000
     is_in_circle = not search.circle or distance_m(room, search.circle) <= radius_m
     return is_in_circle and (not search.box or Place(room.latitude, room.longitude) in search.box)
+
+
+def truth(room: Room, condition: Condition) -> int:  # noqa: PLR0911 - a case for each
+    """Return 1 for true, -1 for false, and 0 for neither: Kleene's logic, in which AND is the least of them."""
+    place = None if room.latitude is None else Place(room.latitude, room.longitude)
+    match condition:
+        case Not(inner):
+            return -truth(room, inner)
+        case AllOf(conditions):
+            return min((truth(room, each) for each in conditions), default=1)
+        case AnyOf(conditions):
+            return max((truth(room, each) for each in conditions), default=-1)
+        case HasPlace(value):
+            return 1 if (place is not None) == value else -1
+        case IsIn(area, is_outside):
+            return 0 if place is None else 1 if covers(area, place) != is_outside else -1
+        case Criterion("code", "like" | "not_like" as operator, str(pattern)):
+            return 1 if is_like(str(room.code), pattern) == (operator == "like") else -1
+        case Criterion(field, operator, _):
+            is_unknown = getattr(room, field) is None and operator != "is"
+            return 0 if is_unknown else 1 if meets(room, condition) else -1
+
+
+def covers(area: Box | Polygon, place: Place) -> bool:
+    if isinstance(area, Box):
+        return place in area
+    border, *holes = area.rings
+    return bool(shapely.Polygon(border, holes).covers(shapely.Point(place.longitude, place.latitude)))
+
+
+def is_like(text: str, pattern: str) -> bool:
+    if not pattern:
+        return not text
+    if pattern[0] == "%":
+        return is_like(text, pattern[1:]) or (text != "" and is_like(text[1:], pattern))
+    is_escaped = pattern[0] == "\\"
+    character, rest = pattern[is_escaped], pattern[1 + is_escaped :]
+    fits = text[:1] == character or (text != "" and character == "_" and not is_escaped)
+    return fits and is_like(text[1:], rest)
 
 
 def value(room: Room, key: SortKey, search: RoomSearch) -> float:

@@ -15,11 +15,13 @@ import pytest
 from devtools.database import insert_rooms
 from rentomatic.domain.geography import chord_of
 from rentomatic.domain.room import Room
-from rentomatic.domain.room_filters import InvalidFiltersError
+from rentomatic.domain.room_conditions import AllOf
+from rentomatic.domain.room_filters import FILTER_KEYS, Criterion, InvalidFiltersError
 from rentomatic.domain.room_search import RoomPage
 from tests.contracts.room_repository import OTHER_CODE, RepositoryOf, RoomRepositoryContract, a_room
 from tests.contracts.room_search import Change, RoomSearchContract, SearchableOf
 from tests.support.commands import get
+from tests.support.cql2 import as_json, as_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -83,12 +85,26 @@ def read_csv(body: str) -> Sequence[dict[str, Any]]:
     ]
 
 
+def _conditions(search: RoomSearch) -> Mapping[str, str]:
+    query: dict[str, str] = {}
+    others = []
+    for condition in search.criteria:
+        key = f"{condition.field}__{condition.operator}" if isinstance(condition, Criterion) else ""
+        if isinstance(condition, Criterion) and key in FILTER_KEYS and f"filter_{key}" not in query:
+            values = condition.value if isinstance(condition.value, tuple) else (condition.value,)
+            query[f"filter_{key}"] = ",".join(map(str, values))
+        else:
+            others.append(condition)
+    if others and search.limit % 2:
+        query["filter"] = as_text(AllOf(tuple(others)))
+    elif others:
+        query |= {"filter": json.dumps(as_json(AllOf(tuple(others)))), "filter-lang": "cql2-json"}
+    return query
+
+
 def parameters(search: RoomSearch) -> Mapping[str, str]:
     """Return the query that asks for the first page of a search."""
-    query = {"limit": str(search.limit)}
-    for criterion in search.criteria:
-        values = criterion.value if isinstance(criterion.value, tuple) else (criterion.value,)
-        query[f"filter_{criterion.field}__{criterion.operator}"] = ",".join(map(str, values))
+    query = {"limit": str(search.limit), **_conditions(search)}
     if search.circle:
         query["near"] = f"{search.circle.centre.latitude},{search.circle.centre.longitude}"
         if search.circle.radius_km is not None:

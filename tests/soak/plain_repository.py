@@ -10,6 +10,7 @@ from pg8000.exceptions import InterfaceError
 from pg8000.native import Connection
 
 from rentomatic.domain.room import Room
+from rentomatic.domain.room_filters import Criterion
 from rentomatic.domain.room_search import RoomPage
 from rentomatic.postgres.errors import ConnectionPhase, translate_errors
 
@@ -44,7 +45,11 @@ class PlainRepo:
 
     def search(self, search: RoomSearch) -> RoomPage:
         rooms = self.list(
-            {f"{criterion.field}__{criterion.operator}": criterion.value for criterion in search.criteria}
+            {
+                f"{criterion.field}__{criterion.operator}": criterion.value
+                for criterion in search.criteria
+                if isinstance(criterion, Criterion)
+            }
         )
         return RoomPage(search, rooms, row_ids=range(len(rooms)))
 
