@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rentomatic.domain.polygon import Point
     from rentomatic.domain.room_conditions import Condition
 
-TEXT, JSON = LANGUAGES = ("cql2-text", "cql2-json")
+# GDAL, up to 3.12, only lets an API filter that knows the name from a draft of the standard.
+TEXT, JSON, TEXT_OF_DRAFT = LANGUAGES = ("cql2-text", "cql2-json", "cql-text")
 FILTER_MAX = 8_000  # characters; API Gateway takes 10,240 bytes of a request without its body
 _PROPERTIES = (*FIELDS, GEOMETRY)
 _DEPTH_MAX = 100
@@ -40,7 +41,7 @@ def read_language(text: str) -> str:
         ValueError: it is not one of `LANGUAGES`.
     """
     if text not in LANGUAGES:
-        raise ValueError(f"Must be {' or '.join(LANGUAGES)}")
+        raise ValueError(f"Must be {TEXT} or {JSON}")
     return text
 
 
