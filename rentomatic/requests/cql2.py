@@ -27,7 +27,7 @@ _PROPERTIES = (*FIELDS, GEOMETRY)
 _DEPTH_MAX = 100
 _SHOWN_MAX = 20  # characters
 _COMPARISONS = {"=": "eq", "<>": "ne", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
-_OPERATORS = "=, <>, <, <=, >, >=, AND, OR, NOT, BETWEEN, IN, LIKE, IS NULL and S_INTERSECTS"
+OPERATORS = "=, <>, <, <=, >, >=, AND, OR, NOT, BETWEEN, IN, LIKE, IS NULL and S_INTERSECTS"
 _OTHERS = ("and", "or", "not", "between", "in", "like", "isNull", "s_intersects")
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _RING_MIN = 4  # points (RFC 7946, section 3.1.6)
@@ -104,7 +104,7 @@ def _predicate(operator: str, arguments: list[Any]) -> Condition:  # noqa: PLR09
     operator = operator[:_SHOWN_MAX]
     if operator in (*_COMPARISONS, *_OTHERS):
         raise ValueError(f"Must have a property beside {operator}, and a value, as in price < 40")
-    raise ValueError(f"Must not use {operator}: allowed are {_OPERATORS}")
+    raise ValueError(f"Must not use {operator}: allowed are {OPERATORS}")
 
 
 def _comparison(name: Any, operator: str, value: Any) -> Criterion:
