@@ -28,7 +28,6 @@ T = TypeVar("T")
 _NOT_IN_ENCODING = ("22P05", "22021")
 # The operators that compare text as the database has it; the others compare it as UTF-8.
 _IN_ITS_ENCODING = ("eq", "in", "like")
-_MEETS_NO_ROOM = Criterion("code", "in", ())
 
 
 class PostgresRepo:
@@ -94,7 +93,7 @@ class PostgresRepo:
             # The error does not say whether a value or a row is to blame.
             if error.sqlstate not in _NOT_IN_ENCODING:
                 raise
-            from rentomatic.domain.room_conditions import replace_criteria  # noqa: PLC0415 - only needed here
+            from rentomatic.domain.room_conditions import replace_criteria  # noqa: PLC0415 - see `_reduced`
 
             reduced = [replace_criteria(condition, self._reduced) for condition in conditions]
             if reduced == [*conditions]:
@@ -104,11 +103,13 @@ class PostgresRepo:
 
     def _reduced(self, criterion: Criterion) -> Condition:
         """Return an equivalent condition without texts that no room can have."""
+        from rentomatic.domain.room_conditions import AnyOf  # noqa: PLC0415 - only such texts need it
+
         values = criterion.value if isinstance(criterion.value, tuple) else (criterion.value,)
         possible = [value for value in values if isinstance(value, int) or self._can_hold(value)]
         if len(possible) == len(values) or criterion.operator not in _IN_ITS_ENCODING:
             return criterion
-        return replace(criterion, value=tuple(possible)) if possible else _MEETS_NO_ROOM
+        return replace(criterion, value=tuple(possible)) if possible else AnyOf()
 
     def _can_hold(self, text: str) -> bool:
         """Return whether the database's encoding has every character of a text.

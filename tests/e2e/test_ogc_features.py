@@ -5,91 +5,29 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
-import subprocess
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from devtools.database import insert_rooms
-from tests.contracts.room_repository import a_room
 from tests.support import ogc_schemas
 from tests.support.commands import get
+from tests.support.ogc import ROOMS, ask, codes, description, items, linked, pages, parameters, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pg8000.native import Connection
 
 CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 CLASSES = "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/"
 OTHER_TYPES = ["text/csv; charset=utf-8", "application/geo+json-seq"]
 HAMBURG = "9,53,10,54"
-ROOMS = [
-    *(a_room(code=f"in-{number}", price=40 + number, latitude=53.5, longitude=9.9) for number in range(3)),
-    a_room(code="far/away", price=40, latitude=-33.87, longitude=151.21),
-    a_room(code="nowhere", price=41, size=None, latitude=None, longitude=None),
-]
 
 
 @pytest.fixture(autouse=True)
 def rooms(admin: Connection) -> None:
     insert_rooms(admin, ROOMS)
-
-
-def ask(url: str, schema: ogc_schemas.Schema | None = None, media_type: str = "application/json") -> Any:
-    """Return the document at a URL; fail unless it has this type and schema."""
-    status, headers, body = get(url)
-    assert (status, headers["Content-Type"]) == (200, media_type), body
-    document = json.loads(body)
-    Draft202012Validator(schema or {}, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(document)
-    return document
-
-
-def items(api: str, query: str = "") -> Any:
-    url = f"{api}/collections/rooms/items{query}"
-    return ask(url, ogc_schemas.FEATURE_COLLECTION, "application/geo+json")
-
-
-def codes(collection: Any) -> list[str]:
-    return [feature["id"] for feature in collection["features"]]
-
-
-def pages(collection: Any) -> Iterator[Any]:
-    """Yield a page and all that follow it."""
-    yield collection
-    while urls := linked(collection, "next"):
-        collection = ask(urls[0], ogc_schemas.FEATURE_COLLECTION, "application/geo+json")
-        yield collection
-
-
-def linked(document: Any, relation: str) -> list[str]:
-    """Return the URLs of the links of a relation, which say their media type."""
-    links = [link for link in document["links"] if link["rel"] == relation]
-    assert all(link["type"] for link in links)
-    return [link["href"] for link in links]
-
-
-def parameters(api: str) -> dict[str, Any]:
-    """Return the parameters of the items by name, as the API describes them."""
-    described = description(api)["paths"]["/collections/rooms/items"]["get"]["parameters"]
-    return {each["name"]: each for each in described}
-
-
-def description(api: str) -> Any:
-    return ask(f"{api}/api", None, "application/vnd.oai.openapi+json;version=3.0")
-
-
-def refused(url: str) -> list[str]:
-    """Return the names of the parameters for which a URL is refused."""
-    status, headers, body = get(url)
-    assert (status, headers["Content-Type"]) == (400, "application/problem+json"), body
-    return [error["name"] for error in json.loads(body)["errors"]]
 
 
 def test_core_http(api: str) -> None:
@@ -134,7 +72,8 @@ def test_core_conformance_op(api: str) -> None:
 def test_core_conformance_success(api: str) -> None:
     conformance = ask(f"{api}/conformance", ogc_schemas.CONFORMANCE)
 
-    assert conformance["conformsTo"] == [f"{CLASSES}core", f"{CLASSES}geojson", f"{CLASSES}oas30"]
+    of_part_1 = [name for name in conformance["conformsTo"] if name.startswith(CLASSES)]
+    assert of_part_1 == [f"{CLASSES}core", f"{CLASSES}geojson", f"{CLASSES}oas30"]
 
 
 def test_core_crs84(api: str) -> None:
@@ -419,46 +358,3 @@ def test_pages_of_csv_go_on_as_csv(api: str) -> None:
     assert [line.partition(",")[0] for line in (first + second).splitlines()] == [
         *("code", "in-0", "in-1", "in-2", "code", "far/away", "nowhere")
     ]
-
-
-@pytest.mark.skipif(not shutil.which("ogrinfo"), reason="GDAL is not here: Debian's gdal-bin has ogrinfo")
-class TestGdal:
-    """What GDAL's driver makes of the API, and what it asks for."""
-
-    def test_it_counts_without_reading_the_rooms(self, api: str) -> None:
-        said, asked = _ogrinfo(api, "-so", "-oo", "PAGE_SIZE=2")
-
-        assert "Feature Count: 5" in said
-        assert "Geometry: Point" in said
-        assert asked == ["?limit=2", "?resultType=hits"]
-
-    def test_it_reads_all_pages(self, api: str) -> None:
-        said, asked = _ogrinfo(api, "-oo", "PAGE_SIZE=2")
-
-        assert re.findall(r"code \(String\) = (.*)", said) == [str(room.code) for room in ROOMS]
-        assert sum("cursor=" in query for query in asked) == 2
-
-    def test_it_lets_the_api_filter_by_place(self, api: str) -> None:
-        said, asked = _ogrinfo(api, "-spat", "9", "53", "10", "54", "-nocount")
-
-        assert re.findall(r"code \(String\) = (.*)", said) == ["in-0", "in-1", "in-2"]
-        assert "bbox=9,53,10,54" in asked[-1]
-
-    def test_it_lets_the_api_filter_by_price(self, api: str) -> None:
-        said, asked = _ogrinfo(api, "-where", "price = 41", "-nocount")
-
-        assert re.findall(r"code \(String\) = (.*)", said) == ["in-1", "nowhere"]
-        assert "price=41" in asked[-1]
-
-    def test_it_reads_one_feature(self, api: str) -> None:
-        said, _ = _ogrinfo(api, "-fid", "2")
-
-        assert re.findall(r"code \(String\) = (.*)", said) == ["in-1"]
-        assert "POINT (9.9 53.5)" in said
-
-
-def _ogrinfo(api: str, *options: str) -> tuple[str, list[str]]:
-    """Return what ogrinfo prints of the rooms, and the queries with which it asked for them."""
-    command = ["ogrinfo", "--debug", "HTTP", "-ro", *options, f"OAPIF:{api}/", "rooms"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    return result.stdout, re.findall(r"HTTP: Fetch\(.*/items(.*)\)", result.stderr)

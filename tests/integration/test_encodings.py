@@ -15,6 +15,7 @@ from rentomatic.postgres.connection import connect
 from rentomatic.postgres.session import PostgresSession
 from rentomatic.postgres.settings import read_postgres_settings
 from rentomatic.repository.postgresrepo import PostgresRepo
+from rentomatic.requests.cql2 import read_filter
 from schema import upgrade
 from tests.support.events import an_event
 
@@ -88,6 +89,28 @@ def test_the_other_codes_are_found(repository: PostgresRepo, encoding: str) -> N
 def test_codes_that_the_encoding_lacks_are_no_room_s(repository: PostgresRepo, filters: dict[str, object]) -> None:
     assert repository.list(filters) == []
     assert [*repository.search(RoomSearch(tuple(parse_filters(filters)))).rooms] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("code = '{euro}' OR code = 'a'", {"a"}),
+        ("NOT code = '{euro}'", {"a", "{own}"}),
+        ("NOT (price > 40 OR code IN ('a', '{euro}'))", {"{own}"}),
+        ("code LIKE '%{euro}%' OR code LIKE '{own}%'", {"{own}"}),
+        ("NOT code LIKE '{euro}'", {"a", "{own}"}),
+        ("code <> '{euro}' AND code < '{emoji}'", {"a", "{own}"}),
+        ("code > 'a'", {"{own}"}),
+    ],
+)
+def test_a_filter_may_name_what_the_encoding_lacks(
+    repository: PostgresRepo, encoding: str, text: str, found: set[str]
+) -> None:
+    texts = {"euro": EURO, "emoji": EMOJI, "own": ENCODINGS[encoding]}
+
+    rooms = repository.search(RoomSearch((read_filter(text.format(**texts)),))).rooms
+
+    assert {room.code for room in rooms} == {code.format(**texts) for code in found}
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1"], indirect=True)

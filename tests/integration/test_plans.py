@@ -11,10 +11,12 @@ from pg8000.native import identifier, literal
 from benchmarks.scale.kinds import indexed_kinds
 from devtools.generated_rooms import add_generated_rooms
 from rentomatic.domain.geography import Box, Circle, Place
+from rentomatic.domain.room_conditions import parts_of
 from rentomatic.domain.room_search import RoomSearch, SortKey
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.room_sql import build_get, build_search
 from rentomatic.postgres.settings import read_postgres_settings
+from rentomatic.requests.cql2 import read_filter
 from schema import upgrade
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from pg8000.native import Connection
 
 _ROOMS = 30_000
+_TRIANGLE = "POLYGON((9.95 53.53, 10.03 53.53, 10.03 53.57, 9.95 53.53))"
 _AREAS = {
     "circle": RoomSearch(circle=Circle(Place(53.55, 9.99), radius_km=1)),
     "box": RoomSearch(box=Box(9.95, 53.53, 10.03, 53.57)),
@@ -108,6 +111,27 @@ def test_a_rare_price_is_not_searched_in_insertion_order(catalogue: Connection) 
         indexes = {node["Index Name"] for node in _plan(catalogue, kind.asks) if "Index Name" in node}
         assert indexes == {"room_price_key_id_idx"}, kind.name
     assert len(few) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "indexes"),
+    [
+        ("price > 600", {"room_price_key_id_idx"}),
+        ("price < 12 OR price > 600", {"room_price_key_id_idx"}),
+        ("NOT price BETWEEN 12 AND 600", {"room_price_key_id_idx"}),
+        ("price > 600 OR size > 290", {"room_price_key_id_idx", "room_size_key_id_idx"}),
+        (f"S_INTERSECTS(geometry, {_TRIANGLE})", {"room_place_idx"}),
+        (f"S_INTERSECTS(geometry, {_TRIANGLE}) AND size > 20", {"room_place_idx"}),
+        (f"price > 600 OR S_INTERSECTS(geometry, {_TRIANGLE})", {"room_price_key_id_idx", "room_place_idx"}),
+    ],
+)
+def test_a_filter_in_cql2_uses_the_indexes(catalogue: Connection, text: str, indexes: set[str]) -> None:
+    search = RoomSearch(tuple(parts_of(read_filter(text))), limit=20)
+
+    nodes = list(_plan(catalogue, search))
+
+    assert [node for node in nodes if node["Node Type"] == "Seq Scan"] == []
+    assert {node["Index Name"] for node in nodes if "Index Name" in node} == indexes
 
 
 def _sorts_many(node: Mapping[str, Any]) -> bool:
