@@ -70,6 +70,7 @@ class InProcessRunner:
         self._functions = functions
         self._root = root
         self._sources = tuple(sources)
+        self._prefixes = tuple(f"{source}{os.sep}" for source in self._sources)
         # Python detects stale bytecode by whole seconds and sizes, which two quick edits may share.
         sys.dont_write_bytecode = True
         self._environ = dict(os.environ)
@@ -130,5 +131,5 @@ class InProcessRunner:
         importlib.invalidate_caches()
 
     def _is_source(self, module: ModuleType) -> bool:
-        file = getattr(module, "__file__", None)
-        return file is not None and any(Path(file).is_relative_to(source) for source in self._sources)
+        # As text: comparing paths takes 0.2 s for all modules.
+        return (getattr(module, "__file__", None) or "").startswith(self._prefixes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -30,13 +31,15 @@ from tests.support.paths import ROOT
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
     from rentomatic.domain.room import Room
     from tests.contracts.room_search import Change
+
+_MEMORY_MIN = 4 * 1024**3
 
 pytest_plugins = ["tests.support.invocation"]
 
@@ -61,8 +64,33 @@ def pytest_configure(config: pytest.Config) -> None:
             signal.signal(number, lambda *_: None)
     if not config.option.basetemp:
         # pytest's own folder is shut by each run that starts, before the eyes of an embedded Postgres of another.
-        config.option.basetemp = tempfile.mkdtemp(prefix="rentomatic-tests-")
+        config.option.basetemp = tempfile.mkdtemp(prefix="rentomatic-tests-", dir=_memory())
         config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import the tests without looking for garbage, which takes 3 of 10 s of each worker."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()  # nothing of it becomes garbage later
+        gc.enable()
+
+
+def _memory() -> str | None:
+    """Return Linux's folder in memory if it has room for all workers and may run programs, otherwise None.
+
+    There CREATE DATABASE takes 22 ms of processor time, on ext4 200 ms.
+    """
+    folder = "/dev/shm"  # noqa: S108 - mkdtemp makes a folder of this user's own in it
+    try:
+        space = os.statvfs(folder)
+    except OSError:
+        return None
+    has_room = space.f_bavail * space.f_frsize >= _MEMORY_MIN
+    return folder if has_room and not space.f_flag & os.ST_NOEXEC else None
 
 
 @pytest.fixture(scope="session")
