@@ -55,11 +55,11 @@ def _page(service: Service, request: Request) -> Response:
     headers = {
         "Cache-Control": cache_control,
         "Content-Security-Policy": _policy(),
-        "Vary": "Accept, Origin",
+        "Vary": "Accept, Accept-Encoding, Origin",
         "X-Content-Type-Options": "nosniff",
     }
     if response:
-        headers["ETag"] = entity_tag(body, headers)
+        headers["ETag"] = entity_tag(body, headers, request.headers.get("accept-encoding"))
         if matches_etag(request.header("if-none-match"), headers["ETag"]):
             return Response(304, headers)
     return Response(200, {"Content-Type": "text/html; charset=utf-8", **headers}, body)

@@ -46,7 +46,7 @@ ITEM_FORMATS: Mapping[str, Format] = {
     **{format_.name: format_ for format_ in (GEOJSON, CSV, GEOJSON_SEQUENCE)},
 }
 _JSON = "application/json"
-_HEADERS = {"Content-Type": _JSON, "Cache-Control": "no-cache", "Vary": "Accept, Origin"}
+_HEADERS = {"Content-Type": _JSON, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding, Origin"}
 _COLLECTIONS = "/collections"
 _ROOMS = f"{_COLLECTIONS}/rooms"
 _ITEMS = f"{_ROOMS}/items"

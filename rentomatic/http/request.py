@@ -49,7 +49,7 @@ class Request:
         correlation_id: What the front door calls the request; empty if it has no name for it.
         is_path_exact: Whether the path is as the client sent it. If not, a `/` in it may be part of a segment.
         response_max: How many bytes an answer may have, as a string in JSON.
-        carries_bytes: Whether the front door takes bodies of bytes.
+        carries_bytes: Whether the front door takes bodies of bytes; if not, it compresses text itself.
     """
 
     method: str

@@ -28,7 +28,11 @@ if TYPE_CHECKING:
 
 SERVER = "/"  # in the file, for the URL of the API
 _UNCACHED = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-_CACHEABLE = {"Cache-Control": "public, max-age=3600", "Vary": "Origin", "X-Content-Type-Options": "nosniff"}
+_CACHEABLE = {
+    "Cache-Control": "public, max-age=3600",
+    "Vary": "Accept-Encoding, Origin",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class Rooms(SearchableRooms, RoomsByCode, ReadableRepository, Protocol):
@@ -91,8 +95,8 @@ def representation(
     """Return a representation of rooms, or what a precondition of the client makes of it (RFC 9110, section 13.2.2)."""
     headers |= {
         "Cache-Control": service.settings.cache_control,
-        "ETag": entity_tag(body, headers),
-        "Vary": "Accept, Origin",
+        "ETag": entity_tag(body, headers, request.headers.get("accept-encoding")),
+        "Vary": "Accept, Accept-Encoding, Origin",
     }
     if_match = request.header("if-match")
     if if_match and not is_etag_of(if_match, headers["ETag"]):

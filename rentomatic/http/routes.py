@@ -1,4 +1,4 @@
-"""The routes of the API, and what all of them share: HEAD, OPTIONS, the 405, redirects, CORS and failures."""
+"""The routes of the API, and what all of them share: HEAD, OPTIONS, the 405, redirects, CORS, gzip and failures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from rentomatic.http.negotiation import gzip_minimum
 from rentomatic.http.problems import METHOD_NOT_ALLOWED, is_server_error, problem
 from rentomatic.http.request import InvalidHeaderError, with_query
 from rentomatic.http.resources import (
@@ -131,6 +132,8 @@ class Api:
         if isinstance(response, ResponseFailure):
             response = self._fail(request, response)
         self._add_cors_headers(request, response)
+        if request.carries_bytes and (accepted := request.headers.get("accept-encoding")):
+            _compress_if_accepted(response, accepted)
         if request.method == "HEAD":
             _leave_out_body(response)
         return response
@@ -175,6 +178,14 @@ class Api:
         if is_server_error(failure):
             self._report(failure, request)
         return problem(failure, request.id)
+
+
+def _compress_if_accepted(response: Response, accept_encoding: str) -> None:
+    """Compress a body that is text and long enough, of a response that varies by the header."""
+    varies = "Accept-Encoding" in response.headers.get("Vary", "")
+    body = response.body
+    if varies and isinstance(body, str) and len(body) >= gzip_minimum(accept_encoding):
+        response.compress()
 
 
 def _leave_out_body(response: Response) -> None:

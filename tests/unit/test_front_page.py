@@ -169,7 +169,7 @@ def test_the_page_is_cached_as_rooms_are() -> None:
     first = ask(a_room(), settings=settings)
 
     assert first.headers["Cache-Control"] == "max-age=60"
-    assert first.headers["Vary"] == "Accept, Origin"
+    assert first.headers["Vary"] == "Accept, Accept-Encoding, Origin"
     assert ask(a_room(), settings=settings, if_none_match=first.headers["ETag"]).status == 304
     assert ask(a_room(price=1), settings=settings, if_none_match=first.headers["ETag"]).status == 200
     head = ask(a_room(), settings=settings, method="HEAD")
