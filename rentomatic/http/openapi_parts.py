@@ -26,6 +26,12 @@ _CODING: Schema = {
         "schema": {"type": "string", "enum": ["gzip"]},
     }
 }
+_TIMING: Schema = {
+    "Server-Timing": {
+        "description": "how many milliseconds the database took, if it was asked, and the whole answer",
+        "schema": {"type": "string", "examples": ["db;dur=1.9, total;dur=2.6"]},
+    }
+}
 TAG: Schema = {"description": "for `If-None-Match`", "schema": {"type": "string"}}
 
 
@@ -49,8 +55,8 @@ def path_item(  # noqa: PLR0913, PLR0917 - what an operation has
         "parameters": parameters or [],
     }
     responses = {**answers, "4XX": refusal}
-    if tag != "health":
-        responses["200"] = {**answers["200"], "headers": {**answers["200"].get("headers", {}), **_CODING}}
+    headers = _TIMING if tag == "health" else {**_CODING, **_TIMING}
+    responses["200"] = {**answers["200"], "headers": {**answers["200"].get("headers", {}), **headers}}
     return {
         "get": {"operationId": operation, **one, "responses": responses},
         "head": {"operationId": f"{operation}Head", **one, "responses": _without_content(responses)},

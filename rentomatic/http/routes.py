@@ -1,10 +1,11 @@
-"""The routes of the API, and what all of them share: HEAD, OPTIONS, the 405, redirects, CORS, gzip and failures."""
+"""The routes of the API, and what all share: HEAD, OPTIONS, the 405, redirects, CORS, gzip, timing and failures."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from importlib import import_module
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -98,7 +99,7 @@ _CORS_HEADERS = {
     "Access-Control-Allow-Headers": (
         "Authorization,Content-Type,If-None-Match,X-Amz-Date,X-Amz-Security-Token,X-Api-Key"
     ),
-    "Access-Control-Expose-Headers": "ETag,Link,Retry-After,X-Total-Count",
+    "Access-Control-Expose-Headers": "ETag,Link,Retry-After,Server-Timing,X-Total-Count",
 }
 
 
@@ -109,6 +110,7 @@ class Api:
         rooms: Returns the repository, when a request needs it.
         settings: Those of the HTTP interface.
         report: Is called with each failure that is the server's fault, for the log.
+        clock: Returns seconds, for `Server-Timing`.
     """
 
     def __init__(
@@ -116,12 +118,15 @@ class Api:
         rooms: Callable[[], Rooms],
         settings: HttpSettings,
         report: Callable[[ResponseFailure, Request], None],
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
-        self._service = Service(rooms, settings, report)
+        self._service = Service(rooms, settings, report, clock)
+        self._clock = clock
         self._report = report
 
     def answer(self, request: Request) -> Response:
         """Return the response to a request, whatever goes wrong."""
+        begun = self._clock()
         try:
             response = self._route(request)
         except InvalidHeaderError as error:
@@ -136,6 +141,7 @@ class Api:
             _compress_if_accepted(response, accepted)
         if request.method == "HEAD":
             _leave_out_body(response)
+        _add_timing(response, request.database_s, self._clock() - begun)
         return response
 
     def _route(self, request: Request) -> Response | ResponseFailure:
@@ -173,11 +179,18 @@ class Api:
         if allowed and origin and allowed in (origin, "*"):
             response.headers["Access-Control-Allow-Origin"] = allowed
             response.headers |= _CORS_HEADERS
+            response.headers["Timing-Allow-Origin"] = allowed
 
     def _fail(self, request: Request, failure: ResponseFailure) -> Response:
         if is_server_error(failure):
             self._report(failure, request)
         return problem(failure, request.id)
+
+
+def _add_timing(response: Response, database_s: float | None, total_s: float) -> None:
+    """Tell browsers where the time went (W3C, "Server Timing"), in milliseconds."""
+    total = f"total;dur={1000 * total_s:.1f}"
+    response.headers["Server-Timing"] = total if database_s is None else f"db;dur={1000 * database_s:.1f}, {total}"
 
 
 def _compress_if_accepted(response: Response, accept_encoding: str) -> None:

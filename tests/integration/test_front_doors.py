@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from base64 import b64decode
 from http import HTTPStatus
@@ -371,6 +372,15 @@ def test_a_page_is_no_longer_than_a_load_balancer_carries(invoke: Invoke, admin:
     assert request.response_max + envelope < 1_000_000
     assert header(answer, "Link")
     assert len(json.loads(invoke(rest_api(sent))["body"])) == 5_000
+
+
+@pytest.mark.parametrize("door", FRONT_DOORS)
+def test_an_answer_says_how_long_it_took(invoke: Invoke, door: str) -> None:
+    answer = invoke(FRONT_DOORS[door](Sent("/rooms")))
+
+    durations = re.fullmatch(r"db;dur=(\d+\.\d), total;dur=(\d+\.\d)", header(answer, "Server-Timing") or "")
+    assert durations
+    assert 0 < float(durations[1]) <= float(durations[2])
 
 
 @pytest.mark.parametrize("door", FRONT_DOORS)

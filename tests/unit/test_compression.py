@@ -31,7 +31,7 @@ LONG = ["/rooms", "/", "/openapi.json", "/api", "/collections/rooms/items", "/co
 def ask(target: str, *rooms: Any, method: str = "GET", carries_bytes: bool = True, **headers: str) -> Response:
     """Return the answer of an API with these rooms."""
     repository = MemRepo([asdict(room) for room in rooms])
-    api = Api(lambda: repository, HttpSettings(), lambda failure, _: pytest.fail(failure.message))
+    api = Api(lambda: repository, HttpSettings(), lambda failure, _: pytest.fail(failure.message), lambda: 0.0)
     path, _, query = target.partition("?")
     parameters = dict(pair.split("=") for pair in query.split("&") if pair)
     named = {"host": "rooms.example", **{name.replace("_", "-"): value for name, value in headers.items()}}

@@ -36,7 +36,9 @@ def ask(
 ) -> Response:
     """Return the answer to a request for `/` of an API with these rooms."""
     repository = MemRepo([asdict(room) for room in rooms])
-    api = Api(lambda: repository, settings or HttpSettings(), lambda failure, _: pytest.fail(failure.message))
+    api = Api(
+        lambda: repository, settings or HttpSettings(), lambda failure, _: pytest.fail(failure.message), lambda: 0.0
+    )
     named = {"accept": accept, "host": "rooms.example", **{key.replace("_", "-"): headers[key] for key in headers}}
     return api.answer(Request(method, "/", {}, named, base_path=base))
 

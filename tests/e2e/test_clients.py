@@ -1,9 +1,10 @@
-"""Compressed answers as clients read them, through the gateway of `make run` and from gunicorn."""
+"""What clients read of gzip and `Server-Timing`, through the gateway of `make run` and from gunicorn."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,26 @@ def url(request: pytest.FixtureRequest, admin: Connection) -> str:
     insert_rooms(admin, ROOMS)
     found: str = request.getfixturevalue("api" if request.param == "make run" else "gunicorn")
     return found
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="there is no Chromium or Chrome on PATH")
+def test_a_browser_shows_timings_only_where_they_are_allowed(api: str, gunicorn: str, tmp_path: Path) -> None:
+    def names(url: str) -> list[str]:
+        entries = f"performance.getEntriesByName({url!r})"
+        page.wait_for(f"{entries}.length")  # which may be later than the headers
+        found: list[str] = page.evaluate(f"{entries}.at(-1).serverTiming.map((each) => each.name)")
+        return found
+
+    allowing, other = f"{api}/rooms", f"{gunicorn}/rooms"  # `make run` allows any origin
+    with a_page(tmp_path) as page:
+        page.open(f"{gunicorn}/health/ready")
+        read = page.evaluate(f"fetch({allowing!r}).then((answer) => answer.headers.get('Server-Timing'))")
+        assert re.fullmatch(r"db;dur=\d+\.\d, total;dur=\d+\.\d", read)
+        assert names(f"{gunicorn}/health/ready") == names(allowing) == ["db", "total"]
+
+        page.open(f"{api}/health/ready")
+        page.evaluate(f"fetch({other!r}, {{mode: 'no-cors'}}).then((answer) => answer.type)")
+        assert names(other) == []
 
 
 def read(url: str, method: str = "GET", **headers: str) -> tuple[dict[str, str], bytes]:
