@@ -10,6 +10,7 @@ LOCALSTACK := $(VENV)/localstack
 MINISTACK := $(VENV)/ministack
 MUTANTS := $(VENV)/mutants
 export SAM_CLI_TELEMETRY := 0
+unexport PYTHONDONTWRITEBYTECODE # or each process that a test starts would compile everything
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak mutants scale bench rehearse check lock clean

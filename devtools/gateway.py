@@ -5,13 +5,16 @@ It uses SAM CLI's internals. `make test` fails when an update changes them.
 
 from __future__ import annotations
 
+import gzip
 import logging
 import socket
 import sys
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from flask import request
 from samcli.lib.providers.api_provider import ApiProvider
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
@@ -21,9 +24,10 @@ from werkzeug import serving
 
 from devtools.runner import InProcessRunner
 from devtools.signals import signals_held
+from rentomatic.http.negotiation import gzip_minimum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -56,6 +60,7 @@ def serve(template: Path, host: str, port: int) -> None:
         app = service._app  # noqa: SLF001 - it makes it, and has it nowhere else
         app.wsgi_app = _with_path_as_sent(app.wsgi_app)
         app.after_request(_without_invented_type)
+        app.after_request(partial(_compressed, _minimum_compression_size(stacks[0].resources)))
     with suppress(ProcessSigTermException):
         service.run()
 
@@ -89,4 +94,23 @@ def _without_invented_type(answer: Response) -> Response:
     """Leave out the type where there is no content: the function has not answered it."""
     if answer.status_code in _WITHOUT_CONTENT:
         del answer.headers["Content-Type"]
+    return answer
+
+
+def _minimum_compression_size(resources: Mapping[str, Any]) -> int:
+    (size,) = (
+        resource["Properties"]["MinimumCompressionSize"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Serverless::Api"
+    )
+    return int(size)
+
+
+def _compressed(minimum: int, answer: Response) -> Response:
+    """Compress an answer as a REST API does, which SAM CLI leaves out."""
+    body = answer.get_data()
+    accepted = request.headers.get("Accept-Encoding", "")
+    if len(body) >= minimum >= gzip_minimum(accepted) and "Content-Encoding" not in answer.headers:
+        answer.set_data(gzip.compress(body, mtime=0))
+        answer.headers["Content-Encoding"] = "gzip"
     return answer

@@ -5,8 +5,6 @@ The page names its files relative to itself, so that a stage or a base path need
 
 from __future__ import annotations
 
-import gzip
-import json
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +12,8 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from rentomatic.http.etags import matches_etag
-from rentomatic.http.negotiation import quality
+from rentomatic.http.negotiation import gzip_minimum
+from rentomatic.http.pagination import fits_response_limit
 from rentomatic.http.resources import not_found
 from rentomatic.http.response import Response
 
@@ -94,11 +93,9 @@ def _answer(request: Request, text: str, headers: dict[str, str]) -> Response:
     if matches_etag(request.header("if-none-match"), tag.removeprefix("W/")):
         del headers["Content-Type"]
         return Response(304, headers)
-    if request.carries_bytes and _is_better_as_gzip(request, text):
-        return Response(200, {**headers, "Content-Encoding": "gzip"}, gzip.compress(body, 6, mtime=0))
-    return Response(200, headers, text)
-
-
-def _is_better_as_gzip(request: Request, text: str) -> bool:
-    """Return whether the client takes it, or a load balancer does not carry as much as it would be without."""
-    return quality("gzip", request.header("accept-encoding")) > 0 or len(json.dumps(text)) > request.response_max
+    response = Response(200, headers, text)
+    is_asked_for = len(text) >= gzip_minimum(request.header("accept-encoding"))
+    # A load balancer does not carry as much as the bundle is: whoever asks for it gets gzip there.
+    if request.carries_bytes and not is_asked_for and not fits_response_limit(text, request.response_max):
+        response.compress()
+    return response

@@ -20,14 +20,11 @@ from rentomatic.responses import ResponseFailure, build_response_from_error
 from rentomatic.use_cases.room_search import room_search_use_case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rentomatic.domain.room import Room
     from rentomatic.domain.room_search import RoomPage
     from rentomatic.http.request import Request
     from rentomatic.http.resources import Service
     from rentomatic.responses import ResponseSuccess
-    from rentomatic.use_cases.room_search import SearchableRooms
 
 ROOMS_MAX = 20
 _UNKNOWN = '<span class="unknown">unknown</span>'
@@ -44,7 +41,7 @@ def _page(service: Service, request: Request) -> Response:
     """Return the page; if the rooms cannot be read it says so, and the failure is reported."""
     settings = service.settings
     base = settings.link_base or request.base_path
-    response = _first_rooms(service.rooms)
+    response = _first_rooms(service, request)
     if isinstance(response, ResponseFailure):
         service.report(response, request)
         content, cache_control = _notice("Rooms cannot be shown right now. Try again in a few seconds."), "no-store"
@@ -55,22 +52,22 @@ def _page(service: Service, request: Request) -> Response:
     headers = {
         "Cache-Control": cache_control,
         "Content-Security-Policy": _policy(),
-        "Vary": "Accept, Origin",
+        "Vary": "Accept, Accept-Encoding, Origin",
         "X-Content-Type-Options": "nosniff",
     }
     if response:
-        headers["ETag"] = entity_tag(body, headers)
+        headers["ETag"] = entity_tag(body, headers, request.headers.get("accept-encoding"))
         if matches_etag(request.header("if-none-match"), headers["ETag"]):
             return Response(304, headers)
     return Response(200, {"Content-Type": "text/html; charset=utf-8", **headers}, body)
 
 
-def _first_rooms(rooms: Callable[[], SearchableRooms]) -> ResponseSuccess | ResponseFailure:
+def _first_rooms(service: Service, request: Request) -> ResponseSuccess | ResponseFailure:
+    search = build_room_search_request({"limit": [str(ROOMS_MAX)]})
     try:
-        repository = rooms()
+        return service.run(request, room_search_use_case, search)
     except Exception as error:  # noqa: BLE001 - such as a wrong setting
         return build_response_from_error(error)
-    return room_search_use_case(repository, build_room_search_request({"limit": [str(ROOMS_MAX)]}))
 
 
 def _notice(text: str) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""Which format a client wants: by the parameter `f` for rooms, or else by the Accept header."""
+"""What a client wants: a format, by the parameter `f` for rooms or else by the Accept header; and whether as gzip."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from math import inf
 from typing import TYPE_CHECKING
 
 from rentomatic.http.problems import NOT_ACCEPTABLE, invalid_parameter
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rentomatic.serializers.formats import Format
 
 FORMAT = "f"  # the parameter's name, as in OGC API
+# Shorter bodies fit into one packet with their headers, compressed or not. `template.yaml` has the same number.
+GZIP_MIN = 1_000
 _BY_NAME = {format_.name: format_ for format_ in FORMATS}
 
 
@@ -50,9 +53,23 @@ def prefers_html(accept: str) -> bool:
     return quality("text/html", accept) > quality("application/json", accept)
 
 
-def quality(value: str, header: str) -> float:
-    """Return the quality that an Accept header gives a media type, or an Accept-Encoding header a coding it names."""
-    return _quality(value, dict(map(_range, header.split(","))))
+def quality(media_type: str, accept: str) -> float:
+    """Return the quality that an Accept header gives a media type."""
+    return _quality(media_type, dict(map(_range, accept.split(","))))
+
+
+@lru_cache(maxsize=100)
+def gzip_minimum(accept_encoding: str) -> float:
+    """Return how long a body must be to be compressed, given an Accept-Encoding header; infinity if it must not be.
+
+    A client that does not name `identity` accepts it, but least of all (RFC 9110, section 12.5.3).
+    """
+    codings = dict(map(_range, accept_encoding.split(",")))
+    gzip = codings.get("gzip", codings.get("x-gzip", codings.get("*", 0.0)))
+    identity = codings.get("identity", codings.get("*"))
+    if gzip > 0 and (identity is None or gzip >= identity):
+        return 1 if identity == 0 else GZIP_MIN
+    return inf
 
 
 def _range(text: str) -> tuple[str, float]:

@@ -55,7 +55,7 @@ ITEM_FORMATS: Mapping[str, Format] = {
     **{format_.name: format_ for format_ in (GEOJSON, CSV, GEOJSON_SEQUENCE)},
 }
 _JSON = "application/json"
-_HEADERS = {"Content-Type": _JSON, "Cache-Control": "no-cache", "Vary": "Accept, Origin"}
+_HEADERS = {"Content-Type": _JSON, "Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding, Origin"}
 _COLLECTIONS = "/collections"
 _ROOMS = f"{_COLLECTIONS}/rooms"
 _ITEMS = f"{_ROOMS}/items"
@@ -115,7 +115,7 @@ def list_items(service: Service, request: Request) -> Response | ResponseFailure
     format_ = _item_format(request)
     if isinstance(format_, ResponseFailure):
         return format_
-    response = room_search_use_case(service.rooms(), build_room_items_request(request.parameters))
+    response = service.run(request, room_search_use_case, build_room_items_request(request.parameters))
     if isinstance(response, ResponseFailure):
         return response
     page = response.value
@@ -135,7 +135,7 @@ def show_item(service: Service, request: Request, code: str) -> Response | Respo
     format_ = _item_format(request) if unknown is None else unknown
     if isinstance(format_, ResponseFailure):
         return format_
-    response = room_detail_use_case(service.rooms(), code)
+    response = service.run(request, room_detail_use_case, code)
     if isinstance(response, ResponseFailure):
         return response
     if format_ is not GEOJSON:

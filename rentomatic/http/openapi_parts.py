@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 Schema = dict[str, Any]
 
 CODE = "f853578c-fc0f-4e65-81b8-566c5dffa35a"  # of a sample room
+_CODING: Schema = {
+    "Content-Encoding": {
+        "description": "`gzip` if `Accept-Encoding` allows it and the body is long enough",
+        "schema": {"type": "string", "enum": ["gzip"]},
+    }
+}
+_TIMING: Schema = {
+    "Server-Timing": {
+        "description": "how many milliseconds the database took, if it was asked, and the whole answer",
+        "schema": {"type": "string", "examples": ["db;dur=1.9, total;dur=2.6"]},
+    }
+}
 TAG: Schema = {"description": "for `If-None-Match`", "schema": {"type": "string"}}
 
 
@@ -45,6 +57,8 @@ def path_item(  # noqa: PLR0913, PLR0917 - what an operation has
         "parameters": parameters or [],
     }
     responses = {**answers, "4XX": refusal}
+    headers = _TIMING if tag == "health" else {**_CODING, **_TIMING}
+    responses["200"] = {**answers["200"], "headers": {**answers["200"].get("headers", {}), **headers}}
     return {
         "get": {"operationId": operation, **one, "responses": responses},
         "head": {"operationId": f"{operation}Head", **one, "responses": _without_content(responses)},

@@ -54,7 +54,7 @@ def problem(failure: ResponseFailure, request_id: str) -> Response:
     Its body has the members of RFC 9457; `message`, which is the book's name for `detail`; `request_id`; and for
     invalid parameters `errors`, each with the `name` that was sent, a `detail`, and what is `allowed` or was meant.
     """
-    headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"}
+    headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", "Vary": "Accept-Encoding"}
     if failure.type == ResponseTypes.UNAVAILABLE_ERROR:
         # A random time, so that clients that were refused together do not return together.
         headers["Retry-After"] = str(randint(*_RETRY_AFTER_S))  # noqa: S311 - no secret

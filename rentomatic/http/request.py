@@ -49,7 +49,8 @@ class Request:
         correlation_id: What the front door calls the request; empty if it has no name for it.
         is_path_exact: Whether the path is as the client sent it. If not, a `/` in it may be part of a segment.
         response_max: How many bytes an answer may have, as a string in JSON.
-        carries_bytes: Whether the front door takes bodies of bytes.
+        carries_bytes: Whether the front door takes bodies of bytes; if not, it compresses text itself.
+        database_s: How many seconds the rooms took to read, once they are; for `Server-Timing`.
     """
 
     method: str
@@ -62,6 +63,7 @@ class Request:
     is_path_exact: bool = True
     response_max: int = RESPONSE_MAX
     carries_bytes: bool = False
+    database_s: float | None = None
 
     def header(self, name: str) -> str:
         """Return the value of a header, given its name in lower case; empty if it is missing."""

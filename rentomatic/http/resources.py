@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVarTuple
 
 from rentomatic.domain.room_fields import price_meaning
 from rentomatic.http.etags import entity_tag, is_etag_of, matches_etag
@@ -24,11 +24,18 @@ if TYPE_CHECKING:
 
     from rentomatic.http.request import Request
     from rentomatic.http.settings import HttpSettings
+    from rentomatic.responses import ResponseSuccess
     from rentomatic.serializers.formats import Format
+
+Arguments = TypeVarTuple("Arguments")
 
 SERVER = "/"  # in the file, for the URL of the API
 _UNCACHED = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-_CACHEABLE = {"Cache-Control": "public, max-age=3600", "Vary": "Origin", "X-Content-Type-Options": "nosniff"}
+_CACHEABLE = {
+    "Cache-Control": "public, max-age=3600",
+    "Vary": "Accept-Encoding, Origin",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class Rooms(SearchableRooms, RoomsByCode, ReadableRepository, Protocol):
@@ -43,11 +50,25 @@ class Service:
         rooms: Returns the repository.
         settings: Those of the HTTP interface.
         report: Is called with a failure that is the server's fault, if the answer does not show it.
+        clock: Returns seconds, of which only differences count.
     """
 
     rooms: Callable[[], Rooms]
     settings: HttpSettings
     report: Callable[[ResponseFailure, Request], None]
+    clock: Callable[[], float]
+
+    def run(
+        self,
+        request: Request,
+        use_case: Callable[[Rooms, *Arguments], ResponseSuccess | ResponseFailure],
+        *arguments: *Arguments,
+    ) -> ResponseSuccess | ResponseFailure:
+        """Run a use case over the rooms, and note in the request how long that took."""
+        begun = self.clock()
+        response = use_case(self.rooms(), *arguments)
+        request.database_s = self.clock() - begun
+        return response
 
     def url(self, request: Request) -> str:
         """Return the URL of the API, without a slash at its end and, if it is not known, without a host.
@@ -65,7 +86,7 @@ def list_rooms(service: Service, request: Request) -> Response | ResponseFailure
     parameters = request.parameters
     if FORMAT in parameters:
         parameters = {name: values for name, values in parameters.items() if name != FORMAT}
-    response = room_search_use_case(service.rooms(), build_room_search_request(parameters))
+    response = service.run(request, room_search_use_case, build_room_search_request(parameters))
     if isinstance(response, ResponseFailure):
         return response
     url = f"{service.url(request)}{request.path}"
@@ -79,7 +100,7 @@ def show_room(service: Service, request: Request, code: str) -> Response | Respo
     format_ = requested_format(request)
     if isinstance(format_, ResponseFailure):
         return format_
-    response = room_detail_use_case(service.rooms(), code)
+    response = service.run(request, room_detail_use_case, code)
     if isinstance(response, ResponseFailure):
         return response
     return representation(service, request, format_, format_.encode_room(response.value), {})
@@ -91,8 +112,8 @@ def representation(
     """Return a representation of rooms, or what a precondition of the client makes of it (RFC 9110, section 13.2.2)."""
     headers |= {
         "Cache-Control": service.settings.cache_control,
-        "ETag": entity_tag(body, headers),
-        "Vary": "Accept, Origin",
+        "ETag": entity_tag(body, headers, request.headers.get("accept-encoding")),
+        "Vary": "Accept, Accept-Encoding, Origin",
     }
     if_match = request.header("if-match")
     if if_match and not is_etag_of(if_match, headers["ETag"]):
@@ -128,8 +149,8 @@ def show_liveness(_service: Service, _request: Request) -> Response:
     return Response(200, dict(_UNCACHED), '{"status": "alive"}')
 
 
-def show_readiness(service: Service, _request: Request) -> Response | ResponseFailure:
-    response = readiness_use_case(service.rooms())
+def show_readiness(service: Service, request: Request) -> Response | ResponseFailure:
+    response = service.run(request, readiness_use_case)
     if isinstance(response, ResponseFailure):
         return response
     return Response(200, dict(_UNCACHED), '{"status": "ready"}')

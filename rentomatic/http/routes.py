@@ -1,13 +1,15 @@
-"""The routes of the API, and what all of them share: HEAD, OPTIONS, the 405, redirects, CORS and failures."""
+"""The routes of the API, and what all share: HEAD, OPTIONS, the 405, redirects, CORS, gzip, timing and failures."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from importlib import import_module
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from rentomatic.http.negotiation import gzip_minimum
 from rentomatic.http.problems import METHOD_NOT_ALLOWED, is_server_error, problem
 from rentomatic.http.request import InvalidHeaderError, with_query
 from rentomatic.http.resources import (
@@ -98,7 +100,7 @@ _CORS_HEADERS = {
     "Access-Control-Allow-Headers": (
         "Authorization,Content-Type,If-None-Match,X-Amz-Date,X-Amz-Security-Token,X-Api-Key"
     ),
-    "Access-Control-Expose-Headers": "ETag,Link,Retry-After,X-Total-Count",
+    "Access-Control-Expose-Headers": "ETag,Link,Retry-After,Server-Timing,X-Total-Count",
 }
 
 
@@ -109,6 +111,7 @@ class Api:
         rooms: Returns the repository, when a request needs it.
         settings: Those of the HTTP interface.
         report: Is called with each failure that is the server's fault, for the log.
+        clock: Returns seconds, for `Server-Timing`.
     """
 
     def __init__(
@@ -116,12 +119,15 @@ class Api:
         rooms: Callable[[], Rooms],
         settings: HttpSettings,
         report: Callable[[ResponseFailure, Request], None],
+        clock: Callable[[], float] = perf_counter,
     ) -> None:
-        self._service = Service(rooms, settings, report)
+        self._service = Service(rooms, settings, report, clock)
+        self._clock = clock
         self._report = report
 
     def answer(self, request: Request) -> Response:
         """Return the response to a request, whatever goes wrong."""
+        begun = self._clock()
         try:
             response = self._route(request)
         except InvalidHeaderError as error:
@@ -132,8 +138,11 @@ class Api:
         if isinstance(response, ResponseFailure):
             response = self._fail(request, response)
         self._add_cors_headers(request, response)
+        if request.carries_bytes and (accepted := request.headers.get("accept-encoding")):
+            _compress_if_accepted(response, accepted)
         if request.method == "HEAD":
             _leave_out_body(response)
+        _add_timing(response, request.database_s, self._clock() - begun)
         return response
 
     def _route(self, request: Request) -> Response | ResponseFailure:
@@ -171,11 +180,26 @@ class Api:
         if allowed and origin and allowed in (origin, "*"):
             response.headers["Access-Control-Allow-Origin"] = allowed
             response.headers |= _CORS_HEADERS
+            response.headers["Timing-Allow-Origin"] = allowed
 
     def _fail(self, request: Request, failure: ResponseFailure) -> Response:
         if is_server_error(failure):
             self._report(failure, request)
         return problem(failure, request.id)
+
+
+def _add_timing(response: Response, database_s: float | None, total_s: float) -> None:
+    """Tell browsers where the time went (W3C, "Server Timing"), in milliseconds."""
+    total = f"total;dur={1000 * total_s:.1f}"
+    response.headers["Server-Timing"] = total if database_s is None else f"db;dur={1000 * database_s:.1f}, {total}"
+
+
+def _compress_if_accepted(response: Response, accept_encoding: str) -> None:
+    """Compress a body that is text and long enough, of a response that varies by the header."""
+    varies = "Accept-Encoding" in response.headers.get("Vary", "")
+    body = response.body
+    if varies and isinstance(body, str) and len(body) >= gzip_minimum(accept_encoding):
+        response.compress()
 
 
 def _leave_out_body(response: Response) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rentomatic.http.negotiation import GZIP_MIN
 from tests.deployment.templates import parsed
 from tests.support.paths import ROOT
 
@@ -91,6 +92,10 @@ def test_sam_local_gets_only_variables_of_the_template(function: dict[str, Any])
     told = json.loads((ROOT / "devtools/docker/environment.json").read_text())
 
     assert set(told["Parameters"]) <= set(function["Environment"]["Variables"])
+
+
+def test_the_rest_api_compresses_from_the_same_size_on(template: dict[str, Any]) -> None:
+    assert template["Resources"]["Api"]["Properties"]["MinimumCompressionSize"] == GZIP_MIN
 
 
 def test_the_function_is_what_the_readme_promises(template: dict[str, Any], function: dict[str, Any]) -> None:

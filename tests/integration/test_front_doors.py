@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import sys
 from base64 import b64decode
 from http import HTTPStatus
@@ -25,6 +26,7 @@ from devtools.database import insert_rooms
 from rentomatic.domain.room_fields import FIELDS
 from rentomatic.http.docs_page import FILES, FOLDER
 from rentomatic.http.lambda_events import UnknownEventError, read_request
+from rentomatic.http.negotiation import GZIP_MIN
 from rentomatic.http.routes import ROUTES, Match, find_route
 from tests.contracts.room_repository import CODE, OTHER_CODE, a_room
 from tests.support.front_doors import (
@@ -370,6 +372,36 @@ def test_a_page_is_no_longer_than_a_load_balancer_carries(invoke: Invoke, admin:
     assert request.response_max + envelope < 1_000_000
     assert header(answer, "Link")
     assert len(json.loads(invoke(rest_api(sent))["body"])) == 5_000
+
+
+@pytest.mark.parametrize("door", FRONT_DOORS)
+def test_an_answer_says_how_long_it_took(invoke: Invoke, door: str) -> None:
+    answer = invoke(FRONT_DOORS[door](Sent("/rooms")))
+
+    durations = re.fullmatch(r"db;dur=(\d+\.\d), total;dur=(\d+\.\d)", header(answer, "Server-Timing") or "")
+    assert durations
+    assert 0 < float(durations[1]) <= float(durations[2])
+
+
+@pytest.mark.parametrize("door", FRONT_DOORS)
+@pytest.mark.parametrize("target", ["/rooms", "/rooms?f=csv", "/", "/openapi.json", "/rooms?x=1&y=2&z=3&a=4&b=5&c=6"])
+def test_a_body_is_gzip_where_the_door_does_not_compress(
+    invoke: Invoke, admin: Connection, door: str, target: str
+) -> None:
+    insert_rooms(admin, [a_room(code=f"{number:036}") for number in range(50)])
+    plain = invoke(FRONT_DOORS[door](Sent(target)))
+
+    answer = invoke(FRONT_DOORS[door](Sent(target, headers={"Accept-Encoding": "gzip, br"})))
+
+    assert answer["statusCode"] == plain["statusCode"]
+    assert "Accept-Encoding" in (header(plain, "Vary") or "").split(", ")
+    assert header(answer, "Vary") == header(plain, "Vary")
+    assert len(plain["body"]) > GZIP_MIN or target == "/"
+    is_compressed = door != "REST API" and len(plain["body"]) >= GZIP_MIN
+    assert answer["isBase64Encoded"] is is_compressed
+    assert header(answer, "Content-Encoding") == ("gzip" if is_compressed else None)
+    body = gzip.decompress(b64decode(answer["body"])).decode() if is_compressed else answer["body"]
+    assert body == plain["body"]
 
 
 @pytest.mark.parametrize("door", FRONT_DOORS)

@@ -180,3 +180,10 @@ def header(answer: Mapping[str, Any], name: str) -> str | None:
     values = answer["multiValueHeaders"].get(name, [])
     assert len(values) <= 1
     return values[0] if values else None
+
+
+def without_timing(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the answer of a REST API without `Server-Timing`, which it must have, and which no two answers share."""
+    headers = dict(answer["multiValueHeaders"])
+    assert len(headers.pop("Server-Timing")) == 1
+    return {**answer, "multiValueHeaders": headers}

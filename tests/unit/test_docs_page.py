@@ -28,7 +28,7 @@ PACKAGE = ROOT / ".venv" / "clients" / "node_modules" / "swagger-ui-dist"  # whi
 
 def ask(path: str, *, method: str = "GET", carries_bytes: bool = False, **headers: str) -> Response:
     """Return the answer of an API without rooms."""
-    api = Api(lambda: MemRepo([]), HttpSettings(), lambda failure, _: pytest.fail(failure.message))
+    api = Api(lambda: MemRepo([]), HttpSettings(), lambda failure, _: pytest.fail(failure.message), lambda: 0.0)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return api.answer(Request(method, path, {}, named, carries_bytes=carries_bytes))
 

@@ -36,7 +36,9 @@ def ask(
 ) -> Response:
     """Return the answer to a request for `/` of an API with these rooms."""
     repository = MemRepo([asdict(room) for room in rooms])
-    api = Api(lambda: repository, settings or HttpSettings(), lambda failure, _: pytest.fail(failure.message))
+    api = Api(
+        lambda: repository, settings or HttpSettings(), lambda failure, _: pytest.fail(failure.message), lambda: 0.0
+    )
     named = {"accept": accept, "host": "rooms.example", **{key.replace("_", "-"): headers[key] for key in headers}}
     return api.answer(Request(method, "/", {}, named, base_path=base))
 
@@ -169,7 +171,7 @@ def test_the_page_is_cached_as_rooms_are() -> None:
     first = ask(a_room(), settings=settings)
 
     assert first.headers["Cache-Control"] == "max-age=60"
-    assert first.headers["Vary"] == "Accept, Origin"
+    assert first.headers["Vary"] == "Accept, Accept-Encoding, Origin"
     assert ask(a_room(), settings=settings, if_none_match=first.headers["ETag"]).status == 304
     assert ask(a_room(price=1), settings=settings, if_none_match=first.headers["ETag"]).status == 200
     head = ask(a_room(), settings=settings, method="HEAD")
