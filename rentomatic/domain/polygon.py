@@ -44,6 +44,8 @@ class Polygon:
                 yield (*map(shifted, start), *map(shifted, end))  # type: ignore[misc] # of four numbers
 
     def __contains__(self, place: Place) -> bool:
+        if place not in self.box:  # `shifted` rounds, and a hole of an invalid polygon may be elsewhere
+            return False
         x, y = shifted(place.longitude), shifted(place.latitude)
         is_inside = False
         for x1, y1, x2, y2 in self.edges():
