@@ -26,8 +26,10 @@ _GET = f"SELECT {', '.join([ECHO, *encode_room_sql(), ECHO])} FROM (SELECT) AS o
 _TEXT_CHECK = f"SELECT {ECHO}, {ECHO} WHERE $2::text IS NOT NULL"
 _PLACE = "room_place(latitude, longitude)"
 _UNPLACED = f"{_PLACE} IS NULL"
-_OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-_MATCHES_NULL_SENTINEL = {False: ("ne", "gt", "gte"), True: ("ne", "lt", "lte")}  # by `is_descending`
+_COMPARISONS = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_LISTS = {"in": "IN", "not_in": "NOT IN"}
+# By `is_descending`.
+_MATCHES_NULL_SENTINEL = {False: ("ne", "not_in", "gt", "gte"), True: ("ne", "not_in", "lt", "lte")}
 
 
 class _Values(list[float | str]):
@@ -168,7 +170,7 @@ def _meets(condition: Condition, values: _Values, descending: Collection[str] = 
 
 def _meets_criterion(criterion: Criterion, values: _Values, descending: Collection[str] = ()) -> str:
     """Return a condition on the index of the order, where it has one for the field."""
-    if criterion.operator not in FIELDS[criterion.field].operators:
+    if criterion.operator not in (*FIELDS[criterion.field].operators, *_LISTS):
         from rentomatic.postgres.condition_sql import build_text_criterion  # noqa: PLC0415 - as above
 
         return build_text_criterion(criterion, values)
@@ -178,8 +180,9 @@ def _meets_criterion(criterion: Criterion, values: _Values, descending: Collecti
     if criterion.operator == "is":
         return f"{column} = {key.unknown}" if criterion.value == NULL else is_known
     if isinstance(criterion.value, tuple):
-        return f"{column} IN ({', '.join(map(values.add, criterion.value))})"
-    condition = f"{column} {_OPERATORS[criterion.operator]} {values.add(criterion.value)}"
+        condition = f"{column} {_LISTS[criterion.operator]} ({', '.join(map(values.add, criterion.value))})"
+    else:
+        condition = f"{column} {_COMPARISONS[criterion.operator]} {values.add(criterion.value)}"
     if column != criterion.field and criterion.operator in _MATCHES_NULL_SENTINEL[key.is_descending]:
         condition += f" AND {is_known}"
     return condition
