@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import FIELDS, Integer
-from rentomatic.domain.room_filters import NULL, Criterion
+from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX, NULL, Criterion
 from rentomatic.domain.room_search import DISTANCE, SortKey
 from rentomatic.postgres.wire.column_codec import encode_columns_sql, encode_room_sql
 from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement
@@ -89,8 +89,14 @@ def build_search(search: RoomSearch) -> Statement:
 
 
 def _is_plain(search: RoomSearch) -> bool:
-    """Return whether all conditions are criteria, so that many searches have the same SQL."""
-    return all(isinstance(condition, Criterion) for condition in search.criteria)
+    """Return whether all conditions are criteria, and few, so that many searches have the same SQL.
+
+    A hundred long ones would take 90 MB of each connection's process if it kept them.
+    """
+    return len(search.criteria) <= len(FILTER_KEYS) and all(
+        isinstance(condition, Criterion) and not (isinstance(condition.value, tuple) and len(condition.value) > IN_MAX)
+        for condition in search.criteria
+    )
 
 
 @lru_cache(maxsize=100)
