@@ -26,6 +26,7 @@ _MEANT = {
     "&&": "AND",
     "||": "OR",
     "NULL": "IS NULL",
+    "ILIKE": "LIKE",
     "{": "filter-lang=cql2-json",
 }
 _GRAMMAR = rf"""

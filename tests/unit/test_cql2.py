@@ -125,6 +125,7 @@ def test_numbers_that_no_room_has_can_be_compared(text: str, meant: Condition) -
         ("price != 40", "Cannot be read at character 7, '!= 40': did you mean <>?"),
         ("price == 40", "Cannot be read at character 8, '= 40': did you mean =?"),
         ("price => 40", "Cannot be read at character 8, '> 40': did you mean >=?"),
+        ("code ilike 'a'", "Cannot be read at character 6, \"ilike 'a'\": did you mean LIKE?"),
         ("price = null", "Cannot be read at character 9, 'null': did you mean IS NULL?"),
         ('{"op": "not"}', 'Cannot be read at character 1, \'{"op": "not"}\': did you mean filter-lang=cql2-json?'),
         ("price", "Must be a condition, as in price < 40"),
