@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from rentomatic.domain.geography import Box
@@ -38,21 +39,26 @@ class Polygon:
         return Box(min(longitudes), min(latitudes), max(longitudes), max(latitudes))
 
     def edges(self) -> Iterator[Edge]:
-        """Yield the start and the end of each edge as x, y, x, y, all `shifted`."""
+        """Yield the southern and the northern end of each edge as x, y, x, y, all `shifted`."""
         for ring in self.rings:
-            for start, end in pairwise(ring):
-                yield (*map(shifted, start), *map(shifted, end))  # type: ignore[misc] # of four numbers
+            for points in pairwise(ring):
+                south, north = sorted(points, key=itemgetter(1))
+                yield (*map(shifted, south), *map(shifted, north))  # type: ignore[misc] # of four numbers
 
     def __contains__(self, place: Place) -> bool:
+        if place not in self.box:  # `shifted` rounds, and a hole of an invalid polygon may be elsewhere
+            return False
         x, y = shifted(place.longitude), shifted(place.latitude)
         is_inside = False
         for x1, y1, x2, y2 in self.edges():
+            if not y1 <= y <= y2:
+                continue
             # Twice the area of the triangle of the edge and the point: its sign says on which side the point is.
             side = (x2 - x1) * (y - y1) - (x - x1) * (y2 - y1)
-            if side == 0 and min(x1, x2) <= x <= max(x1, x2) and min(y1, y2) <= y <= max(y1, y2):
+            if side == 0 and min(x1, x2) <= x <= max(x1, x2):
                 return True
             # The edge crosses the parallel of the point, east of it (the even-odd rule).
-            if (y1 > y) != (y2 > y) and (side > 0) == (y2 > y1):
+            if side > 0 and y < y2:
                 is_inside = not is_inside
         return is_inside
 

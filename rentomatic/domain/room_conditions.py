@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rentomatic.domain.polygon import Polygon
 
 
-_OPPOSITES = {"eq": "ne", "lt": "gte", "gt": "lte", "like": "not_like"}
+_OPPOSITES = {"eq": "ne", "lt": "gte", "gt": "lte", "like": "not_like", "in": "not_in"}
 _OPPOSITES |= {opposite: operator for operator, opposite in _OPPOSITES.items()}
 
 
@@ -105,8 +105,6 @@ def _opposite(condition: Condition) -> Condition:  # noqa: PLR0911 - a case for 
             return replace(condition, is_outside=not is_outside)
         case HasPlace(value):
             return HasPlace(not value)
-        case Criterion(field, "in", tuple(values)):
-            return AllOf(tuple(Criterion(field, "ne", value) for value in values))
         case Criterion(_, "is", value):
             return replace(condition, value=NOT_NULL if value == NULL else NULL)
         case _:

@@ -32,7 +32,7 @@ class Criterion:
     """A condition `<field> <operator> <value>`; a room whose value is unknown meets only `is null`.
 
     Attributes:
-        value: For the operator `in`, a tuple of values; for `is`, `NULL` or `NOT_NULL`.
+        value: For the operators `in` and `not_in`, a tuple of values; for `is`, `NULL` or `NOT_NULL`.
     """
 
     field: str

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _COMPARISONS = {"ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 # As `Polygon.__contains__`, in the same order of operations, so that both come to the same result.
 _IS_IN_POLYGON = """(
-    SELECT bool_or(side = 0 AND x BETWEEN least(x1, x2) AND greatest(x1, x2)
-            AND y BETWEEN least(y1, y2) AND greatest(y1, y2))
-        OR count(*) FILTER (WHERE (y1 > y) <> (y2 > y) AND (side > 0) = (y2 > y1)) % 2 = 1
+    SELECT count(*) FILTER (WHERE side = 0 AND x BETWEEN least(x1, x2) AND greatest(x1, x2)) > 0
+        OR count(*) FILTER (WHERE side > 0 AND y < y2) % 2 = 1
     FROM (SELECT longitude + {shift} AS x, latitude + {shift} AS y) AS place
     CROSS JOIN unnest({edges}) AS edge (x1, y1, x2, y2)
     CROSS JOIN LATERAL (SELECT (x2 - x1) * (y - y1) - (x - x1) * (y2 - y1) AS side) AS triangle
+    WHERE y BETWEEN y1 AND y2
 )"""
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rentomatic.domain.room_columns import ATTRIBUTES
 from rentomatic.domain.room_fields import FIELDS, Integer
-from rentomatic.domain.room_filters import NULL, Criterion
+from rentomatic.domain.room_filters import FILTER_KEYS, IN_MAX, NULL, Criterion
 from rentomatic.domain.room_search import DISTANCE, SortKey
 from rentomatic.postgres.wire.column_codec import encode_columns_sql, encode_room_sql
 from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement
@@ -26,8 +26,10 @@ _GET = f"SELECT {', '.join([ECHO, *encode_room_sql(), ECHO])} FROM (SELECT) AS o
 _TEXT_CHECK = f"SELECT {ECHO}, {ECHO} WHERE $2::text IS NOT NULL"
 _PLACE = "room_place(latitude, longitude)"
 _UNPLACED = f"{_PLACE} IS NULL"
-_OPERATORS = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-_MATCHES_NULL_SENTINEL = {False: ("ne", "gt", "gte"), True: ("ne", "lt", "lte")}  # by `is_descending`
+_COMPARISONS = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+_LISTS = {"in": "IN", "not_in": "NOT IN"}
+# By `is_descending`.
+_MATCHES_NULL_SENTINEL = {False: ("ne", "not_in", "gt", "gte"), True: ("ne", "not_in", "lt", "lte")}
 
 
 class _Values(list[float | str]):
@@ -87,8 +89,14 @@ def build_search(search: RoomSearch) -> Statement:
 
 
 def _is_plain(search: RoomSearch) -> bool:
-    """Return whether all conditions are criteria, so that many searches have the same SQL."""
-    return all(isinstance(condition, Criterion) for condition in search.criteria)
+    """Return whether all conditions are criteria, and few, so that many searches have the same SQL.
+
+    A hundred long ones would take 90 MB of each connection's process if it kept them.
+    """
+    return len(search.criteria) <= len(FILTER_KEYS) and all(
+        isinstance(condition, Criterion) and not (isinstance(condition.value, tuple) and len(condition.value) > IN_MAX)
+        for condition in search.criteria
+    )
 
 
 @lru_cache(maxsize=100)
@@ -168,7 +176,7 @@ def _meets(condition: Condition, values: _Values, descending: Collection[str] = 
 
 def _meets_criterion(criterion: Criterion, values: _Values, descending: Collection[str] = ()) -> str:
     """Return a condition on the index of the order, where it has one for the field."""
-    if criterion.operator not in FIELDS[criterion.field].operators:
+    if criterion.operator not in (*FIELDS[criterion.field].operators, *_LISTS):
         from rentomatic.postgres.condition_sql import build_text_criterion  # noqa: PLC0415 - as above
 
         return build_text_criterion(criterion, values)
@@ -178,8 +186,9 @@ def _meets_criterion(criterion: Criterion, values: _Values, descending: Collecti
     if criterion.operator == "is":
         return f"{column} = {key.unknown}" if criterion.value == NULL else is_known
     if isinstance(criterion.value, tuple):
-        return f"{column} IN ({', '.join(map(values.add, criterion.value))})"
-    condition = f"{column} {_OPERATORS[criterion.operator]} {values.add(criterion.value)}"
+        condition = f"{column} {_LISTS[criterion.operator]} ({', '.join(map(values.add, criterion.value))})"
+    else:
+        condition = f"{column} {_COMPARISONS[criterion.operator]} {values.add(criterion.value)}"
     if column != criterion.field and criterion.operator in _MATCHES_NULL_SENTINEL[key.is_descending]:
         condition += f" AND {is_known}"
     return condition

@@ -41,6 +41,8 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "lte": operator.le,
     "gt": operator.gt,
     "gte": operator.ge,
+    "in": lambda value, values: value in values,
+    "not_in": lambda value, values: value not in values,
     "like": _is_like,
     "not_like": lambda text, pattern: not _is_like(text, pattern),
 }
@@ -154,8 +156,6 @@ def _meets(room: Room, criterion: Criterion) -> bool | None:
         return (value is None) == (criterion.value == NULL)
     if value is None:
         return None
-    if isinstance(criterion.value, tuple):
-        return value in criterion.value
     return _OPERATORS[criterion.operator](value, criterion.value)
 
 

@@ -28,7 +28,7 @@ _DEPTH_MAX = 100
 _SHOWN_MAX = 20  # characters
 _COMPARISONS = {"=": "eq", "<>": "ne", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
 OPERATORS = "=, <>, <, <=, >, >=, AND, OR, NOT, BETWEEN, IN, LIKE, IS NULL and S_INTERSECTS"
-_OTHERS = ("and", "or", "not", "between", "in", "like", "isNull", "s_intersects")
+_OPERATORS = (*_COMPARISONS, "and", "or", "not", "between", "in", "like", "isNull", "s_intersects")  # in JSON
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _RING_MIN = 4  # points (RFC 7946, section 3.1.6)
 _HALF_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
@@ -53,6 +53,8 @@ def read_filter(text: str, language: str = TEXT) -> Condition:
     """
     if len(text) > FILTER_MAX:
         raise ValueError(f"Must have at most {FILTER_MAX:,} characters")
+    if not text.strip():
+        raise ValueError("Must not be empty")
     if language == JSON:
         return _condition(_from_json(text))
     from rentomatic.requests.cql2_text import parse_text  # noqa: PLC0415 - 100 ms, which JSON does not take
@@ -66,7 +68,7 @@ def _from_json(text: str) -> Any:
     except RecursionError:
         raise ValueError(f"Must not be nested more than {_DEPTH_MAX} deep") from None
     except ValueError as error:
-        raise ValueError(f"Must be JSON: {error}") from None
+        raise ValueError(f"Must be JSON, as filter-lang says: {error}") from None
 
 
 def _condition(content: Any, depth: int = 0) -> Condition:
@@ -101,10 +103,18 @@ def _predicate(operator: str, arguments: list[Any]) -> Condition:  # noqa: PLR09
             return _is_null(name)
         case "s_intersects", [{"property": name}, area] | [area, {"property": name}]:
             return _intersects(name, area)
-    operator = operator[:_SHOWN_MAX]
-    if operator in (*_COMPARISONS, *_OTHERS):
+    inner = [each["op"] for each in arguments if isinstance(each, dict) and isinstance(each.get("op"), str)]
+    unknown = next((each for each in (operator, *inner) if each not in _OPERATORS), None)
+    if unknown is None:
         raise ValueError(f"Must have a property beside {operator}, and a value, as in price < 40")
-    raise ValueError(f"Must not use {operator}: allowed are {OPERATORS}")
+    raise ValueError(f"Must not use {unknown[:_SHOWN_MAX]}: {_hint(unknown)}")
+
+
+def _hint(operator: str) -> str:
+    """Return what to use in place of an operator, which is in small letters if it comes from text."""
+    written = {} if operator.islower() else {each.lower(): each for each in _OPERATORS}
+    meant = written.get(operator.lower().replace(" ", ""))
+    return f"did you mean {meant}?" if meant else f"allowed are {OPERATORS}"
 
 
 def _comparison(name: Any, operator: str, value: Any) -> Criterion:

@@ -17,6 +17,18 @@ _KEYWORDS = (
     *("AND", "BBOX", "BETWEEN", "FALSE", "IN", "IS", "LIKE", "LINESTRING", "MULTIPOLYGON", "NOT", "NULL", "OR"),
     *("POINT", "POLYGON", "TRUE", "Z"),
 )
+# What other languages have, and a JSON without its parameter.
+_MEANT = {
+    "!=": "<>",
+    "==": "=",
+    "=>": ">=",
+    "=<": "<=",
+    "&&": "AND",
+    "||": "OR",
+    "NULL": "IS NULL",
+    "ILIKE": "LIKE",
+    "{": "filter-lang=cql2-json",
+}
 _GRAMMAR = rf"""
 ?start: disjunction
 ?disjunction: conjunction (_OR conjunction)*
@@ -66,8 +78,15 @@ def parse_text(text: str) -> Json:
     except UnexpectedInput as error:
         is_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
         at = None if is_end else error.pos_in_stream
-    where = "to its end" if at is None else f"at character {at + 1}, {text[at : at + _SHOWN_MAX]!r}"
+    where = "to its end" if at is None else f"at character {at + 1}, {text[at : at + _SHOWN_MAX]!r}{_hint(text, at)}"
     raise ValueError(f"Cannot be read {where}")
+
+
+def _hint(text: str, at: int) -> str:
+    """Return what may have been meant at a place or from the character before it, if anything."""
+    around = [text[start:].upper() for start in (at, max(at - 1, 0))]
+    meant = next((meant for wrong, meant in _MEANT.items() if any(each.startswith(wrong) for each in around)), None)
+    return f": did you mean {meant}?" if meant else ""
 
 
 @cache

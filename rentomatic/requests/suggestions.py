@@ -23,6 +23,7 @@ _BOUNDS = {
     "gte": "above atleast from lowest min minimum morethan over since",
 }
 _PARAMETERS = {
+    "filter": "condition cql cql2 expression predicate q query where",
     "near": "around at center centre coordinates lat latitude latlng latlon lng location lon longitude place point",
     "radius_km": "dist distance km radius range within",
     "bbox": "area boundingbox bounds box envelope extent viewport",

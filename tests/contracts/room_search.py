@@ -384,6 +384,22 @@ class RoomSearchContract:
         assert [room for page in pages for room in page.rooms] == found
         assert {page.count for page in pages} == {len(found) if is_counted else None}
 
+    @pytest.mark.parametrize(
+        ("latitude", "longitude", "is_inside"),
+        [(5.0, 10.0, True), (5.0, math.nextafter(10.0, 11.0), False), (25.0, 22.0, False)],
+    )
+    def test_a_polygon_does_not_leave_its_box(
+        self, searchable_of: SearchableOf, latitude: float, longitude: float, *, is_inside: bool
+    ) -> None:
+        room = a_room(latitude=latitude, longitude=longitude)
+        ring = ((0.0, 0.0), (10.0, 0.0), (10.0, 10.0), (0.0, 0.0))
+        hole_elsewhere = ((20.0, 20.0), (30.0, 20.0), (20.0, 30.0), (20.0, 20.0))
+        area = IsIn(Polygon((ring, hole_elsewhere)))
+        repository = searchable_of([room])
+
+        assert repository.search(RoomSearch((area,))).rooms == ([room] if is_inside else [])
+        assert repository.search(RoomSearch((Not(area),))).rooms == ([] if is_inside else [room])
+
     def test_a_count_covers_all_pages_even_after_the_last(self, searchable_of: SearchableOf) -> None:
         repository = searchable_of([a_room(), a_room(code=OTHER_CODE)])
         search = RoomSearch(is_counted=True, limit=1)

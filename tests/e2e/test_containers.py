@@ -111,6 +111,7 @@ def test_the_system_in_containers(system: System, api: str, admin: Connection) -
     _is_empty_at_first(system)
     _imports_from_the_standard_input(system)
     _answers_as_make_run_does(system, api, admin)
+    _carries_a_link_with_a_long_filter(system)
     _answers_errors_of_nginx_as_problems(system)
     _lets_nothing_be_refused_by_gunicorn(system)
     _answers_all_requests_of_an_upgrade(system)
@@ -172,6 +173,13 @@ def _ask(url: str, method: str, target: str, headers: dict[str, str]) -> tuple[i
         body = body and json.dumps({**json.loads(body), "request_id": ""}).encode()
         shown.pop("Content-Length", None)  # with the id, of HEAD too
     return answer.status, shown, body
+
+
+def _carries_a_link_with_a_long_filter(system: System) -> None:
+    answer = _send(system, f"GET /rooms?limit=1&filter=TRUE{'+' * 7_900}")
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"%20" * 7_900 + b"&limit=1&cursor=" in answer
 
 
 def _answers_errors_of_nginx_as_problems(system: System) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pg8000 import core
 from pg8000.exceptions import DatabaseError, InterfaceError
 
+from rentomatic.domain.room_conditions import parts_of
 from rentomatic.domain.room_filters import parse_filters
 from rentomatic.domain.room_search import RoomSearch
 from rentomatic.postgres.connection import connect
@@ -15,6 +16,7 @@ from rentomatic.postgres.room_sql import build_get, build_search
 from rentomatic.postgres.settings import read_postgres_settings
 from rentomatic.postgres.wire import pipelined_connection
 from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement, _RowContext
+from rentomatic.requests.cql2 import read_filter
 from tests.contracts.room_repository import CODE
 
 if TYPE_CHECKING:
@@ -173,6 +175,20 @@ def test_a_filter_asked_for_again_keeps_its_plan(admin: Connection) -> None:
 
     kept = admin.run("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%< ''61''%'")
     assert kept == [[2, 5]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"price IN ({','.join(map(str, range(101)))})", " AND ".join(f"size < {number}" for number in range(30))],
+)
+def test_a_long_filter_is_not_kept(admin: Connection, text: str) -> None:
+    search = RoomSearch(tuple(parts_of(read_filter(text))), limit=20)
+    kept = admin.run("SELECT count(*) FROM pg_prepared_statements")
+
+    for _ in range(3):
+        admin.fetch(build_search(search))
+
+    assert admin.run("SELECT count(*) FROM pg_prepared_statements") == kept
 
 
 def test_two_connections_prepare_a_filter_under_texts_of_their_own(

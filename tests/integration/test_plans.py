@@ -134,6 +134,15 @@ def test_a_filter_in_cql2_uses_the_indexes(catalogue: Connection, text: str, ind
     assert {node["Index Name"] for node in nodes if "Index Name" in node} == indexes
 
 
+def test_a_list_under_not_is_one_comparison(catalogue: Connection) -> None:
+    search = RoomSearch((read_filter("NOT (price IN (1, 2, 3) OR code IN ('a', 'b', 'c'))"),))
+
+    (rooms,) = [node["Filter"] for node in _plan(catalogue, search) if "Filter" in node]
+
+    assert rooms.count("<> ALL") == 2
+    assert "convert_to" not in rooms
+
+
 def _sorts_many(node: Mapping[str, Any]) -> bool:
     """Say whether a node sorts more than a page: an incremental sort does so with ties only."""
     return bool(node["Node Type"] == "Sort" and node["Plan Rows"] > _ROOMS / 20)

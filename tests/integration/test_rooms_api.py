@@ -475,6 +475,10 @@ def test_head_has_no_length_where_get_has_none(invoke: Invoke) -> None:
                 "format": "f",
             },
         ),
+        (
+            {"where": "price < 40", "cql": "price < 40", "filterLang": "cql2-text"},
+            {"where": "filter", "cql": "filter", "filterLang": "filter-lang"},
+        ),
         ({"bbox": "0,0,1"}, {"bbox": None}),
         ({"filter_code__in": ",".join(["x"] * 10_000)}, {"filter_code__in": None}),
         ({"filter_price__in": "1,,2"}, {"filter_price__in": None}),
