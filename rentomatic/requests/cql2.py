@@ -31,6 +31,7 @@ OPERATORS = "=, <>, <, <=, >, >=, AND, OR, NOT, BETWEEN, IN, LIKE, IS NULL and S
 _OPERATORS = (*_COMPARISONS, "and", "or", "not", "between", "in", "like", "isNull", "s_intersects")  # in JSON
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _RING_MIN = 4  # points (RFC 7946, section 3.1.6)
+_ANY_TEXT = re.compile(r"((?<!\\)(?:\\\\)*)%{2,}")  # which Postgres takes seconds for if it is long
 _HALF_ESCAPE = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
 
 
@@ -89,6 +90,8 @@ def _condition(content: Any, depth: int = 0) -> Condition:
 
 def _predicate(operator: str, arguments: list[Any]) -> Condition:  # noqa: PLR0911 - a case for each
     match operator, arguments:
+        case "=" | "<>" | "<" | "<=" | ">" | ">=", [{"property": _}, {"property": _}]:
+            raise ValueError("Must not compare a property with another: one side must be a value, as in price < 40")
         case "=" | "<>" | "<" | "<=" | ">" | ">=", [{"property": name}, value]:
             return _comparison(name, operator, value)
         case "=" | "<>" | "<" | "<=" | ">" | ">=", [value, {"property": name}]:
@@ -143,7 +146,7 @@ def _like(name: Any, pattern: Any) -> Criterion:
         raise ValueError(f"{name}: LIKE compares text")
     if _HALF_ESCAPE.search(_text(name, pattern)):
         raise ValueError(f"{name}: Must not end with a single backslash, which is for the next character")
-    return Criterion(name, "like", pattern)
+    return Criterion(name, "like", _ANY_TEXT.sub(r"\1%", pattern))
 
 
 def _is_null(name: Any) -> Condition:

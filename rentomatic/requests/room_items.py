@@ -17,6 +17,7 @@ from rentomatic.requests.room_search import (
     FILTER_PREFIX,
     RoomSearchRequest,
     build_room_search_request,
+    suggestions_for,
 )
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ def build_room_items_request(parameters: Mapping[str, Sequence[str]]) -> RoomSea
     """
     known = {name: values for name, values in parameters.items() if name in ALLOWED_OF_ITEMS}
     invalid = RoomListInvalidRequest()
-    for name in (name for name in parameters if name not in known):
-        invalid.add_error(name, "Is not a parameter of the items", name=name, allowed=", ".join(ALLOWED_OF_ITEMS))
+    unknown = [name for name in parameters if name not in known]
+    for name, more in suggestions_for(unknown, ALLOWED_OF_ITEMS):
+        invalid.add_error(name, "Is not a parameter of the items", name=name, **more)
     for name, check in _CHECKS.items():
         if name in known:
             known[name] = _translated(name, known[name], check, invalid)

@@ -15,7 +15,7 @@ from rentomatic.requests.cursor import position_of, read_cursor
 from rentomatic.requests.room_list import RoomListInvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from rentomatic.domain.room_conditions import Condition
     from rentomatic.domain.room_filters import Criterion
@@ -141,9 +141,7 @@ class _Reading:
 
     def _reject_unknown_names(self) -> None:
         unknown = [name for name in self._parameters if name not in ALLOWED]
-        for number, name in enumerate(unknown):
-            # Suggestions are limited so that a long query costs little.
-            more = _suggestion(name) if number < _SUGGESTIONS_MAX else {}
+        for name, more in suggestions_for(unknown, (*ALLOWED, "f")):  # by which HTTP chooses the format
             if name.startswith(FILTER_PREFIX):
                 key = name.removeprefix(FILTER_PREFIX)
                 self._reject(name, f"Key {key} cannot be used", parameter="filters", **more)
@@ -257,12 +255,16 @@ def _decimals(text: str, *named: tuple[str, int]) -> list[float]:
 _LISTS: Mapping[str, Callable[[str], object]] = {"near": _place, "bbox": _box, "sort": _order}
 
 
-def _suggestion(name: str) -> Mapping[str, str]:
-    """Return the parameter that may have been meant, or all parameters."""
-    from rentomatic.requests.suggestions import suggest_parameter  # noqa: PLC0415 - 3 ms, only needed for errors
+def suggestions_for(unknown: Sequence[str], allowed: Collection[str]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield each unknown parameter with the one that may have been meant, or with all that are allowed."""
+    for number, name in enumerate(unknown):
+        if number >= _SUGGESTIONS_MAX:  # so that a long query costs little
+            yield name, {}
+            continue
+        from rentomatic.requests.suggestions import suggest_parameter  # noqa: PLC0415 - 3 ms, only needed for errors
 
-    meant = suggest_parameter(name, (*ALLOWED, "f"))  # by which HTTP chooses the format
-    return {"did_you_mean": meant} if meant else {"allowed": ", ".join(ALLOWED)}
+        meant = suggest_parameter(name, allowed)
+        yield name, {"did_you_mean": meant} if meant else {"allowed": ", ".join(allowed)}
 
 
 def _suggested_value(name: str, text: str) -> Mapping[str, str]:

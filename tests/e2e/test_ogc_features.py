@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -258,6 +259,14 @@ def test_core_query_param_invalid_of_another_search(api: str) -> None:
 def test_core_query_param_unknown(api: str, path: str) -> None:
     assert refused(f"{api}{path}?foo=bar") == ["foo"]
     assert get(f"{api}{path}?f=json")[0] == 200
+
+
+@pytest.mark.parametrize(("name", "meant"), [("Price", "price"), ("bounds", "bbox"), ("where", "filter")])
+def test_an_unknown_parameter_of_the_items_has_a_suggestion(api: str, name: str, meant: str) -> None:
+    _, _, body = get(f"{api}/collections/rooms/items?{name}=1")
+
+    (error,) = json.loads(body)["errors"]
+    assert (error["name"], error["did_you_mean"]) == (name, meant)
 
 
 def test_core_f_op(api: str) -> None:
