@@ -30,7 +30,7 @@ soak: $(VENV)/.installed ## send ten thousand requests with faults to ours and t
 mutants: $(VENV)/.installed $(MUTANTS)/.installed ## change the code in small ways, and list what no test notices; two hours
 	@$(BIN)/python -m tests.mutants
 
-scale: $(VENV)/.installed ## measure each kind of query on ten thousand and on a million rooms
+scale: $(VENV)/.installed ## measure each kind of query on ten thousand and on a million rooms, and let GDAL read them
 	@$(BIN)/python -m benchmarks.scale
 
 bench: $(VENV)/.installed ## measure cold starts and warm requests, ours and those of alternatives

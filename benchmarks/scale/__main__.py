@@ -1,4 +1,4 @@
-"""Measures every kind of query on ten thousand and on a million rooms, and prints a table."""
+"""Measures every kind of query on ten thousand and on a million rooms, and how GDAL reads them; prints tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 from pg8000.native import identifier
 
+from benchmarks.scale.gis import gis_table
 from benchmarks.scale.kinds import indexed_kinds, other_kinds
 from devtools.embedded_postgres import embedded_postgres_server
 from devtools.generated_rooms import add_generated_rooms
@@ -34,16 +35,20 @@ _SEED = 1
 
 
 class Catalogue:
-    """A database of generated rooms, created if it does not exist."""
+    """A database of generated rooms, created if it does not exist.
+
+    Attributes:
+        configuration: Its settings by variable.
+    """
 
     def __init__(self, server: Mapping[str, str], rooms: int) -> None:
         self.rooms = rooms
-        self._configuration = {**server, "APPLICATION_DB": f"rooms_{rooms}", "POSTGRES_TIMEOUT_S": "60"}
+        self.configuration = {**server, "APPLICATION_DB": f"rooms_{rooms}", "POSTGRES_TIMEOUT_S": "60"}
         self.generated_in_s = self._generate(server)
-        self._repository = PostgresRepo(self._configuration)
+        self._repository = PostgresRepo(self.configuration)
 
     def kinds(self, kinds: Callable[[Connection], Iterator[Kind]]) -> list[Kind]:
-        with connect(read_postgres_settings(self._configuration)) as connection:
+        with connect(read_postgres_settings(self.configuration)) as connection:
             return list(kinds(connection))
 
     def time_ms(self, kind: Kind) -> float:
@@ -54,18 +59,22 @@ class Catalogue:
             self._repository.search(kind.asks)
         return (time.perf_counter() - begun) * 1000
 
+    def gis_table(self) -> str:
+        with connect(read_postgres_settings(self.configuration)) as connection:
+            return gis_table(self.configuration, connection)
+
     def close(self) -> None:
         self._repository.close()
 
     def _generate(self, server: Mapping[str, str]) -> float:
-        name = self._configuration["APPLICATION_DB"]
+        name = self.configuration["APPLICATION_DB"]
         with connect(read_postgres_settings(server)) as connection:
             if connection.run("SELECT FROM pg_database WHERE datname = :name", name=name):
                 return 0.0
             connection.run(f"CREATE DATABASE {identifier(name)}")
-        upgrade(self._configuration, lambda _: None)
+        upgrade(self.configuration, lambda _: None)
         begun = time.monotonic()
-        add_generated_rooms(self._configuration, self.rooms, _SEED)
+        add_generated_rooms(self.configuration, self.rooms, _SEED)
         return time.monotonic() - begun
 
 
@@ -75,7 +84,7 @@ class Catalogue:
 )
 @click.option("--data", type=click.Path(path_type=Path), help="Folder to keep the catalogues in for later runs.")
 def main(rooms: tuple[int, int], data: Path | None) -> None:
-    """Print the median time of each kind of query on a small and on a large catalogue."""
+    """Print the median time of each kind of query on a small and on a large catalogue, and how GDAL reads the large."""
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(TemporaryDirectory(prefix="rentomatic-scale-")))
         server = stack.enter_context(embedded_postgres_server(folder / "postgres"))
@@ -85,6 +94,8 @@ def main(rooms: tuple[int, int], data: Path | None) -> None:
         _print_table(small, large, indexed_kinds, _RUNS)
         click.echo()
         _print_table(small, large, other_kinds, _RUNS_OF_OTHERS)
+        click.echo(f"\nGDAL on {large.rooms:,} rooms, 10,000 a page:\n")
+        click.echo(large.gis_table())
 
 
 def _print_table(small: Catalogue, large: Catalogue, kinds: Callable[[Connection], Iterator[Kind]], runs: int) -> None:

@@ -27,6 +27,7 @@ from rentomatic.http.openapi_parts import (
     text_answer,
     unchanged,
 )
+from rentomatic.requests.cql2 import TEXT
 from rentomatic.requests.room_items import ALLOWED_OF_ITEMS
 from rentomatic.serializers.formats import CSV, GEOJSON, GEOJSON_SEQUENCE, JSON
 
@@ -183,6 +184,7 @@ def _parameters() -> list[Schema]:
         ),
         "cursor": ("Where the page begins, as a link to a next page has it.", {"type": "string", "maxLength": 500}),
     }
+    described["filter-lang"][1]["default"] = TEXT  # which Swagger UI sends; `/rooms` has none, to keep its URLs short
     form = {"required": False, "style": "form", "explode": False}  # as the standard has it, word for word
     return [
         *(

@@ -108,12 +108,12 @@ def cql2_parameters() -> dict[str, tuple[str, Schema]]:
             },
         ),
         "filter-lang": (
-            "The language of `filter`.",
-            {"type": "string", "enum": list(LANGUAGES), "default": TEXT},
+            f"The language of `filter`; default `{TEXT}`.",
+            {"type": "string", "enum": list(LANGUAGES)},
         ),
         "filter-crs": (
             "The coordinate reference system of areas in `filter`.",
-            {"type": "string", "enum": [CRS84], "default": CRS84},
+            {"type": "string", "enum": [CRS84]},
         ),
     }
 

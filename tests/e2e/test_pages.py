@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,7 +16,7 @@ from rentomatic.http.routes import ROUTES
 from rentomatic.requests.room_search import ALLOWED
 from tests.contracts.room_repository import a_room
 from tests.support.axe import accessibility_violations
-from tests.support.chromium import PROGRAM, a_page
+from tests.support.chromium import PROGRAM, a_page, complaints, hosts
 from tests.support.commands import get
 
 if TYPE_CHECKING:
@@ -64,18 +64,6 @@ def execute(page: Page, operation: str) -> None:
     page.wait_for(f"document.querySelector('#operations-rooms-{operation} .execute')")
     page.press(f"#operations-rooms-{operation} .execute")
     page.wait_for(f"document.querySelector('#operations-rooms-{operation} .live-responses-table pre')")
-
-
-def complaints(page: Page) -> list[Any]:
-    """Return what went to the console."""
-    names = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
-    return [event["params"] for event in page.events if event["method"] in names]
-
-
-def hosts(page: Page) -> set[str]:
-    """Return which hosts were asked for anything."""
-    requests = [event["params"]["request"] for event in page.events if event["method"] == "Network.requestWillBeSent"]
-    return {urlsplit(request["url"]).netloc for request in requests if not request["url"].startswith("data:")}
 
 
 def is_wider_than_the_screen(page: Page) -> bool:

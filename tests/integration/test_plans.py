@@ -56,6 +56,18 @@ def test_every_query_promised_to_be_quick_uses_an_index(catalogue: Connection) -
         assert any("Index Name" in node for node in nodes), kind.name
 
 
+@pytest.mark.parametrize("limit", [10, 1000])
+def test_a_deep_page_reads_no_more_than_the_first(catalogue: Connection, limit: int) -> None:
+    first, deep = (
+        list(_plan(catalogue, RoomSearch(limit=limit, after=after), analyze=True))
+        for after in (None, (_ROOMS * 9 // 10,))
+    )
+
+    assert [node["Actual Rows"] for node in deep] == [node["Actual Rows"] for node in first]
+    assert not any(node.get("Rows Removed by Filter") for node in deep)
+    assert _blocks(deep[0]) <= _blocks(first[0]) + 2  # a page may begin in the middle of a block of table and index
+
+
 @pytest.mark.parametrize("field", ["price", "size"])
 def test_a_sorted_page_starts_within_its_index(catalogue: Connection, field: str) -> None:
     for is_descending in (False, True):
@@ -148,14 +160,21 @@ def _sorts_many(node: Mapping[str, Any]) -> bool:
     return bool(node["Node Type"] == "Sort" and node["Plan Rows"] > _ROOMS / 20)
 
 
-def _plan(catalogue: Connection, asks: RoomSearch | str) -> Iterator[Mapping[str, Any]]:
-    """Yield the nodes of the plan, from the outermost on."""
+def _blocks(node: Mapping[str, Any]) -> int:
+    """Return how many blocks a node and those below it have read, from memory or from disk."""
+    blocks: int = node["Shared Hit Blocks"] + node["Shared Read Blocks"]
+    return blocks
+
+
+def _plan(catalogue: Connection, asks: RoomSearch | str, *, analyze: bool = False) -> Iterator[Mapping[str, Any]]:
+    """Yield the nodes of the plan, from the outermost on; if it is to be analyzed, with what each of them read."""
     statement = build_get(asks) if isinstance(asks, str) else build_search(asks)
     mode = "force_generic_plan" if statement.has_generic_plan else "force_custom_plan"
     catalogue.run(f"SET plan_cache_mode = {mode}")
     catalogue.run(f"PREPARE planned AS {statement.sql}")
     values = ", ".join(map(literal, (0, *statement.values)))  # the first is the echo
-    ((plan,),) = catalogue.run(f"EXPLAIN (FORMAT JSON) EXECUTE planned({values})")
+    options = "FORMAT JSON, ANALYZE, BUFFERS" if analyze else "FORMAT JSON"
+    ((plan,),) = catalogue.run(f"EXPLAIN ({options}) EXECUTE planned({values})")
     catalogue.run("DEALLOCATE planned")
     (whole,) = json.loads(plan) if isinstance(plan, str) else plan
     nodes = [whole["Plan"]]

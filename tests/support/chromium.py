@@ -16,9 +16,10 @@ import time
 from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -42,6 +43,7 @@ _OPTIONS = (
     "--disable-dev-shm-usage",  # containers have little of it
     "--disable-gpu",
     "--disable-sync",
+    "--enable-unsafe-swiftshader",  # WebGL by the processor; the pages are our own
 )
 
 
@@ -113,6 +115,22 @@ class Page:
         self.call("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
         self.call("Input.dispatchKeyEvent", type="keyUp", **key)
 
+    def colours_at(self, pixels: Sequence[Sequence[float]]) -> Any:
+        """Return red, green and blue, 0 to 255, of points of the screen."""
+        data = self.call("Page.captureScreenshot")["data"]
+        return self.evaluate(
+            f"""(async () => {{
+              const image = new Image();
+              image.src = "data:image/png;base64,{data}";
+              await image.decode();
+              const options = {{ willReadFrequently: true }};
+              const picture = new OffscreenCanvas(image.width, image.height).getContext("2d", options);
+              picture.drawImage(image, 0, 0);
+              const colour = (x, y) => [...picture.getImageData(Math.round(x), Math.round(y), 1, 1).data].slice(0, 3);
+              return {json.dumps(pixels)}.map(([x, y]) => colour(x, y));
+            }})()"""
+        )
+
     def _next(self) -> dict[str, Any]:
         deadline = time.monotonic() + _TIMEOUT_S
         while b"\0" not in self._read:
@@ -154,6 +172,19 @@ def a_page(folder: Path) -> Iterator[Page]:
             process.kill()
             process.wait()
         os.close(reports)
+
+
+def complaints(page: Page) -> list[Any]:
+    """Return what went to the console, without what Chromium says about drawing without a GPU."""
+    names = ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
+    said = [event["params"] for event in page.events if event["method"] in names]
+    return [each for each in said if each.get("entry", {}).get("source") != "rendering"]
+
+
+def hosts(page: Page) -> set[str]:
+    """Return which hosts were asked for anything."""
+    requests = [event["params"]["request"] for event in page.events if event["method"] == "Network.requestWillBeSent"]
+    return {urlsplit(request["url"]).netloc for request in requests if not request["url"].startswith("data:")}
 
 
 def _a_pipe() -> tuple[int, int]:
