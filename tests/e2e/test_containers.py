@@ -423,7 +423,7 @@ def _does_what_the_readme_says_and_leaves_only_data(system: System) -> None:
     try:
         system.run(up)
         assert system.run(curl).startswith("[")
-        assert "192 rooms added" in system.run(fill)
+        assert "194 rooms added" in system.run(fill)
         system.run(down)
     finally:
         docker("rm", "--force", other)
