@@ -65,7 +65,8 @@ def test_a_deep_page_reads_no_more_than_the_first(catalogue: Connection, limit: 
 
     assert [node["Actual Rows"] for node in deep] == [node["Actual Rows"] for node in first]
     assert not any(node.get("Rows Removed by Filter") for node in deep)
-    assert _blocks(deep[0]) <= _blocks(first[0]) + 2  # a page may begin in the middle of a block of table and index
+    # Some lie across the borders of blocks, but the rooms before them would be hundreds of blocks.
+    assert abs(_blocks(deep[0]) - _blocks(first[0])) < 10
 
 
 @pytest.mark.parametrize("field", ["price", "size"])

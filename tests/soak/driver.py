@@ -84,7 +84,8 @@ class Driver:
             if event := pending.get(number):
                 event()
             self._ask(number)
-        self._measure()
+        with self.place.gate:
+            self._measure()
 
     def _ask(self, number: int) -> None:
         question = numbered_question(self.place.number, number, self._plan.share, self._random)

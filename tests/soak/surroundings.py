@@ -116,7 +116,7 @@ class Surroundings:
         proxy: The way to the server; with TLS, what it forwards is encrypted.
         relay: What forwards plain text, behind TLS if there is any; else the proxy.
         process: The environment's; 0 before there is one.
-        gate: Is held while a fault lasts, so that the server is not restarted under it.
+        gate: Is held while a fault lasts, or connections are counted, so that the server is not restarted meanwhile.
     """
 
     number: int
