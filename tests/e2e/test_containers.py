@@ -179,7 +179,7 @@ def _carries_a_link_with_a_long_filter(system: System) -> None:
     answer = _send(system, f"GET /rooms?limit=1&filter=TRUE{'+' * 7_900}")
 
     assert answer.startswith(b"HTTP/1.1 200 ")
-    assert b"%20" * 7_900 + b"&limit=1&cursor=" in answer
+    assert b"%20" * 7_900 + b"&cursor=" in answer
 
 
 def _answers_errors_of_nginx_as_problems(system: System) -> None:
