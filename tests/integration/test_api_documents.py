@@ -45,7 +45,7 @@ sys.stderr.write(json.dumps([answer["statusCode"], opened, sorted(sys.modules)])
 def run(event: dict[str, Any], environ: Mapping[str, str]) -> tuple[int, set[str], set[str]]:
     """Return the status, the files of `rentomatic/http` that were read, and the modules that were imported."""
     result = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-B", "-c", SCRIPT],  # or bytecode that it writes would be among the files
         cwd=ROOT,
         env={**os.environ, **environ},
         input=json.dumps(event),
