@@ -58,10 +58,16 @@ def open_docs(page: Page, api: str) -> None:
     page.wait_for("document.querySelector('#operations-rooms-searchRooms')")
 
 
+def open_operation(page: Page, operation: str) -> None:
+    """Open an operation, and wait for its parameters, which come after its button."""
+    page.press(f"#operations-rooms-{operation} .opblock-summary-control")
+    page.wait_for(f"document.querySelector('#operations-rooms-{operation} tr[data-param-in]')")
+    page.wait_for(f"document.querySelector('#operations-rooms-{operation} .execute')")
+
+
 def execute(page: Page, operation: str) -> None:
     """Open an operation, press its button and wait for the answer."""
-    page.press(f"#operations-rooms-{operation} .opblock-summary-control")
-    page.wait_for(f"document.querySelector('#operations-rooms-{operation} .execute')")
+    open_operation(page, operation)
     page.press(f"#operations-rooms-{operation} .execute")
     page.wait_for(f"document.querySelector('#operations-rooms-{operation} .live-responses-table pre')")
 
@@ -75,8 +81,7 @@ def test_the_docs_page_has_every_path_and_parameter(page: Page, api: str) -> Non
 
     paths = page.evaluate("[...document.querySelectorAll('.opblock-summary-path')].map((path) => path.dataset.path)")
     assert sorted(paths) == sorted(ROUTES)
-    page.press("#operations-rooms-searchRooms .opblock-summary-control")
-    page.wait_for("document.querySelector('.execute')")
+    open_operation(page, "searchRooms")
     names = page.evaluate(
         "[...document.querySelectorAll('tr[data-param-in=query]')].map((row) => row.dataset.paramName)"
     )
@@ -103,8 +108,7 @@ def test_a_request_can_be_tried_on_the_docs_page(page: Page, api: str) -> None:
 
 def test_the_docs_page_shows_the_problem_of_a_wrong_request(page: Page, api: str) -> None:
     open_docs(page, api)
-    page.press("#operations-rooms-searchRooms .opblock-summary-control")
-    page.wait_for("document.querySelector('.execute')")
+    open_operation(page, "searchRooms")
     page.evaluate("document.querySelector('tr[data-param-name=radius_km] input').focus()")
     page.call("Input.insertText", text="5")
 

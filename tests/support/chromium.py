@@ -66,6 +66,7 @@ class Page:
         self._session = {"sessionId": session}
         for domain in ("Log", "Network", "Page", "Runtime"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def call(self, method: str, **params: Any) -> Any:
         """Call a method of the protocol and return its result."""
@@ -81,8 +82,9 @@ class Page:
 
     def open(self, url: str) -> None:
         """Go there, and return when all of it is loaded."""
-        self.call("Page.navigate", url=url)
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+        loader = self.call("Page.navigate", url=url)["loaderId"]
+        # The page before may have been loaded only now, too.
+        while not any(event["params"].get("loaderId") == loader and _is_load(event) for event in self.events):
             self.events.append(self._next())
 
     def evaluate(self, expression: str) -> Any:
@@ -194,3 +196,7 @@ def _a_pipe() -> tuple[int, int]:
     for end in ends:
         os.close(end)
     return high[0], high[1]
+
+
+def _is_load(event: dict[str, Any]) -> bool:
+    return bool(event["method"] == "Page.lifecycleEvent" and event["params"]["name"] == "load")
