@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 ATTRIBUTES = tuple(field.name for field in fields(Room))
+_POSITIONS = {name: position for position, name in enumerate(ATTRIBUTES)}
 
 
 class RoomColumns(Sequence[Room]):
@@ -41,7 +42,7 @@ class RoomColumns(Sequence[Room]):
 
     def columns(self, names: Iterable[str]) -> list[Sequence[Any]]:
         """Return the column of each of these attributes."""
-        return [self._columns[ATTRIBUTES.index(name)] for name in names]
+        return [self._columns[_POSITIONS[name]] for name in names]
 
     def __len__(self) -> int:
         return len(self._columns[0])

@@ -192,7 +192,8 @@ def _split_base(path: str, resource: str, context: Mapping[str, Any]) -> tuple[s
 
 def _base_path(base: str) -> str:
     """Return a base path with one slash at its front, as no link may begin with two; empty for none."""
-    return f"/{base.strip('/')}" if base.strip("/") else ""
+    base = base.strip("/")
+    return f"/{base}" if base else ""
 
 
 def _encoded(path: str, *, is_exact: bool) -> str:
@@ -202,14 +203,12 @@ def _encoded(path: str, *, is_exact: bool) -> str:
 
 def write_response(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:
     """Return a response in the form that the front door of an event expects."""
-    door = front_door(event)
     answer: dict[str, Any] = {"statusCode": response.status, "body": response.body, "isBase64Encoded": False}
     if isinstance(response.body, bytes):
         answer |= {"body": b64encode(response.body).decode(), "isBase64Encoded": True}
-    if door is FrontDoor.LOAD_BALANCER:
+    if "elb" in event["requestContext"]:
         answer["statusDescription"] = f"{response.status} {HTTPStatus(response.status).phrase}"
-    has_lists = door in (FrontDoor.REST_API, FrontDoor.HTTP_API_1) or event.get("multiValueHeaders") is not None
-    if has_lists:
+    if event.get("multiValueHeaders") is not None:  # who sends lists takes them, and a load balancer nothing else
         answer["multiValueHeaders"] = {name: [value] for name, value in response.headers.items()}
     else:
         answer["headers"] = response.headers

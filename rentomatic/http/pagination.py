@@ -47,8 +47,10 @@ def encode_page(
         if len(page.rooms) <= 1:
             raise OverflowError(f"One room has {len(body)} characters, more than a response may have")
         page = page.first(len(page.rooms) // 2)
-    headers = {"Link": f'<{links["next"]}>; rel="next"'} if "next" in links else {}
-    if not page.rooms and (swapped := _swapped(parameters)):
+    headers: dict[str, str] = {}
+    if "next" in links:
+        headers["Link"] = f'<{links["next"]}>; rel="next"'
+    elif not page.rooms and (swapped := _swapped(parameters)):
         title = "the same with latitude and longitude swapped"
         headers["Link"] = f'<{with_query(url, swapped)}>; rel="related"; title="{title}"'
     if page.count is not None:

@@ -78,7 +78,8 @@ class Request:
         Raises:
             InvalidHeaderError: what the client sent cannot be part of a URL.
         """
-        return f"{_origin(self.header('x-forwarded-proto'), self.header('host'))}{self.base_path}{path}"
+        origin = _origin(self.headers.get("x-forwarded-proto", ""), self.headers.get("host", ""))
+        return f"{origin}{self.base_path}{path}"
 
 
 @lru_cache(maxsize=100)  # few names reach a function
@@ -102,7 +103,7 @@ def printable_path(path: str, encoding: str = "utf-8") -> str:
 
 def with_query(url: str, parameters: Mapping[str, Sequence[str]]) -> str:
     """Return a URL with query parameters."""
-    query = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, values in parameters.items() for value in values)
+    query = "&".join([f"{_quoted(name)}={_quoted(value)}" for name, values in parameters.items() for value in values])
     return f"{url}?{query}" if query else url
 
 

@@ -115,10 +115,10 @@ def representation(
         "ETag": entity_tag(body, headers, request.headers.get("accept-encoding")),
         "Vary": "Accept, Accept-Encoding, Origin",
     }
-    if_match = request.header("if-match")
+    if_match = request.headers.get("if-match")
     if if_match and not is_etag_of(if_match, headers["ETag"]):
         return ResponseFailure(PRECONDITION_FAILED, f"If-Match: the ETag is {headers['ETag']}")
-    if_none_match = request.header("if-none-match")
+    if_none_match = request.headers.get("if-none-match")
     if if_none_match and matches_etag(if_none_match, headers["ETag"]):
         return Response(304, headers)
     if format_.file_name:

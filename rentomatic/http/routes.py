@@ -60,8 +60,6 @@ ROUTES: Mapping[str, Mapping[str, Callable[..., Response | ResponseFailure]]] = 
     "/health/ready": {"GET": show_readiness},
     "/": {"GET": _lazy("front_page", "show_front_page")},
 }
-_FIXED = {route: methods for route, methods in ROUTES.items() if "{" not in route}
-_PARAMETRIC = {route.partition("{")[0]: route for route in ROUTES if "{" in route}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,10 @@ class Match:
     arguments: tuple[str, ...] = ()
 
 
+_FIXED = {route: Match(methods) for route, methods in ROUTES.items() if "{" not in route}
+_PARAMETRIC = {route.partition("{")[0]: methods for route, methods in ROUTES.items() if "{" in route}
+
+
 def find_route(path: str, *, is_exact: bool = True) -> Match | None:
     """Return the route of a path, or None.
 
@@ -84,13 +86,13 @@ def find_route(path: str, *, is_exact: bool = True) -> Match | None:
         path: Percent-encoded.
         is_exact: Whether each `/` separates segments. If not, a parameter takes all that follows.
     """
-    if methods := _FIXED.get(path):
-        return Match(methods)
-    for prefix, route in _PARAMETRIC.items():
+    if match := _FIXED.get(path):
+        return match
+    for prefix, methods in _PARAMETRIC.items():
         argument = path.removeprefix(prefix)
         if argument not in ("", path) and not (is_exact and "/" in argument) and argument.strip("/") == argument:
             try:
-                return Match(ROUTES[route], (unquote(argument, errors="strict"),))
+                return Match(methods, (unquote(argument, errors="strict"),))
             except UnicodeDecodeError:
                 return None
     return None
@@ -176,8 +178,8 @@ class Api:
 
     def _add_cors_headers(self, request: Request, response: Response) -> None:
         """Let the scripts of a page read the response, if its origin is the allowed one (Fetch, "CORS protocol")."""
-        allowed, origin = self._service.settings.cors_allow_origin, request.header("origin")
-        if allowed and origin and allowed in (origin, "*"):
+        allowed = self._service.settings.cors_allow_origin
+        if allowed and (origin := request.headers.get("origin")) and allowed in (origin, "*"):
             response.headers["Access-Control-Allow-Origin"] = allowed
             response.headers |= _CORS_HEADERS
             response.headers["Timing-Allow-Origin"] = allowed
@@ -190,8 +192,8 @@ class Api:
 
 def _add_timing(response: Response, database_s: float | None, total_s: float) -> None:
     """Tell browsers where the time went (W3C, "Server Timing"), in milliseconds."""
-    total = f"total;dur={1000 * total_s:.1f}"
-    response.headers["Server-Timing"] = total if database_s is None else f"db;dur={1000 * database_s:.1f}, {total}"
+    database = "" if database_s is None else f"db;dur={1000 * database_s:.1f}, "
+    response.headers["Server-Timing"] = f"{database}total;dur={1000 * total_s:.1f}"
 
 
 def _compress_if_accepted(response: Response, accept_encoding: str) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,7 +44,7 @@ def test_a_row_comes_back_undecoded_by_either_way(
     monkeypatch.setattr(pipelined_connection, "PG8000_VERSION", version)
 
     for _ in range(3):
-        row = admin.fetch(replace(MANY, prepare=prepare))
+        row = admin.fetch(MANY._replace(prepare=prepare))
 
         assert row == ["42|é'\\|ten|3|4|5|6|7|8|9".encode(), None, b""]
 
@@ -97,7 +96,7 @@ def test_a_statement_whose_first_run_failed_is_not_kept_twice(admin: Connection)
     with pytest.raises(DatabaseError, match="22012"):
         admin.fetch(half)
 
-    assert admin.fetch(replace(half, values=[1])) == [b"\0\1"]
+    assert admin.fetch(half._replace(values=[1])) == [b"\0\1"]
     assert kept(admin) == 1
 
 
@@ -134,7 +133,7 @@ def test_a_name_that_another_client_has_used_does_no_harm(admin: Connection) -> 
     admin._executions = {}  # noqa: SLF001 - as that of a client which got the server connection from the pooler
 
     assert admin.fetch(SEVEN) == SEVENS_ROW
-    assert admin.fetch(replace(SEVEN, values=[8])) == [b"\0\x08"]
+    assert admin.fetch(SEVEN._replace(values=[8])) == [b"\0\x08"]
 
 
 @pytest.mark.parametrize("version", [pipelined_connection.PG8000_VERSION, "another"])
@@ -160,7 +159,7 @@ def test_a_filter_is_planned_for_its_values_however_often(admin: Connection, *, 
     others = {name for (name,) in admin.run("SELECT name FROM pg_prepared_statements")}
 
     for _ in range(23):
-        admin.fetch(replace(statement, has_generic_plan=has_generic_plan))
+        admin.fetch(statement._replace(has_generic_plan=has_generic_plan))
 
     kept = admin.run("SELECT name, generic_plans, custom_plans FROM pg_prepared_statements")
     ((generic, custom),) = (plans for name, *plans in kept if name not in others)
@@ -208,9 +207,9 @@ def test_two_connections_prepare_a_filter_under_texts_of_their_own(
 
 
 def test_the_limit_of_an_answer_is_that_of_one_statement(admin: Connection) -> None:
-    assert admin.fetch(replace(SEVEN, answer_max=300)) == SEVENS_ROW
+    assert admin.fetch(SEVEN._replace(answer_max=300)) == SEVENS_ROW
 
     assert admin.run("SELECT repeat('x', 1000)") == [["x" * 1000]]
 
     with pytest.raises(ValueError, match="longer than any valid one"):
-        admin.fetch(replace(MANY, answer_max=30))
+        admin.fetch(MANY._replace(answer_max=30))

@@ -25,6 +25,7 @@ _INTEGERS = ("id", *(name for name in ATTRIBUTES if Room.__annotations__[name].s
 _FLOATS = tuple(name for name in ATTRIBUTES if Room.__annotations__[name].startswith("float"))
 _IN_JSON = tuple(name for name in ATTRIBUTES if name not in {*_INTEGERS, *_FLOATS})
 _CHORD = "chord"
+_NUMBERS = (*_INTEGERS, *_FLOATS, _CHORD)
 
 _NUMBER_BYTES = 8
 # Sentinels for NULL: an integer that the columns cannot hold, and a float that is not a coordinate.
@@ -70,17 +71,19 @@ def decode_columns(row: Sequence[bytes | None], limit: int = sys.maxsize, *, wit
         CorruptDataError: text is not UTF-8, or a number is not finite.
         UnavailableError: the row was corrupted in transit.
     """
-    if len(row) != len(encode_columns_sql(with_chords=with_chords)):
+    if len(row) != len(_IN_JSON) + len(_NUMBERS) - (not with_chords):
         raise _corrupted(f"{len(row)} columns")
     columns = [column or b"" for column in row]  # NULL if there are no rooms
-    values: dict[str, list[Any]] = {name: _loads(column) for name, column in zip(_IN_JSON, columns, strict=False)}
+    values: dict[str, list[Any]] = dict(zip(_IN_JSON, map(_loads, columns), strict=False))
     size = len(values[_IN_JSON[0]])
     end = min(size, limit)
     for name in _IN_JSON:
         del values[name][end:]
     numbers = _decode_numbers(columns[len(_IN_JSON) :], size)
-    for at, name in enumerate((*_INTEGERS, *_FLOATS, _CHORD)):  # without chords their slice is empty
-        values[name] = numbers[at * size : at * size + end]
+    at = 0
+    for name in _NUMBERS:  # without chords their slice is empty
+        values[name] = numbers[at : at + end]
+        at += size
     if not math.isfinite(sum(filter(None, numbers[len(_INTEGERS) * size :]))):
         for name in _FLOATS:
             for code, value in zip(values["code"], values[name], strict=True):

@@ -10,12 +10,11 @@ import math
 import struct
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from itertools import count
 from random import getrandbits
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rentomatic.postgres.wire.driver import Connection, DatabaseError, InterfaceError, core
 
@@ -50,8 +49,7 @@ _TEXT_PARAMETERS, _BINARY_COLUMNS = b"\0\0", b"\0\1\0\1"
 _NUMBER, _COUNT, _LENGTH, _ECHOED = map(struct.Struct, ("!h", "!H", "!i", "!q"))
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """A statement that returns one row of `bytea` columns.
 
     Attributes:
@@ -173,12 +171,12 @@ class PipelinedConnection(Connection):  # type: ignore[misc] # pg8000 has no typ
         return statement.name if statement.prepare and self._executions is not None else _NO_NAME
 
     def _execute(self, name: bytes, statement: Statement, values: Sequence[str]) -> Row:
-        context = _RowContext(statement.sql, name)
         self._sock.write(self._prepare(name, statement) + _bind(name, values) + core.EXECUTE_MSG + core.SYNC_MSG)
         self._sock.flush()
         # Most answers are these bytes around a row: to look at nothing else takes 10 of 170 microseconds less.
         if (usual := self._sock.read_between(*_AROUND_USUAL_ROW)) is not None:
             return _row(usual)
+        context = _RowContext(statement.sql, name)
         self.handle_messages(context)
         if context.row_count != 1 or context.row is None:
             raise InterfaceError(_OTHER_ANSWER)
@@ -279,9 +277,10 @@ def _row(data: bytes) -> Row:
     (number,) = _NUMBER.unpack_from(data)
     row: Row = []
     end = _NUMBER.size
+    unpack, size = _LENGTH.unpack_from, _LENGTH.size
     for _ in range(number):
-        (length,) = _LENGTH.unpack_from(data, end)
-        start = end + _LENGTH.size
+        (length,) = unpack(data, end)
+        start = end + size
         end = start + length if length > 0 else start
         row.append(data[start:end] if length >= 0 else None)  # -1 means NULL
     if end != len(data):
