@@ -70,7 +70,7 @@ def embedded_postgres_server(
         report("Starting the embedded Postgres")
         _stop_orphan(data)
         if not (data / "PG_VERSION").exists():
-            _initialise(data)
+            initialise(data)
         directory = stack.enter_context(_socket_directory(data, port))
         configuration = _configuration(str(directory), port)
         arguments = ["-D", data, "-k", directory, "-h", host, "-p", port, *options]
@@ -167,12 +167,16 @@ def _stop_orphan(data: Path) -> bool:
     return True
 
 
-def _initialise(data: Path) -> None:
-    """Create the data directory atomically."""
+def initialise(data: Path) -> None:
+    """Create the data directory atomically.
+
+    Raises:
+        PostgresError: that failed.
+    """
     unfinished = data.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
-    _give_to_system_user(unfinished)
+    give_to_system_user(unfinished)
     # TCP requires a password; the Unix socket is in the user's own directory.
     options = ["--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale"]
     command = _command("initdb", "-D", unfinished, "-U", _USER, *options)
@@ -191,7 +195,7 @@ def _socket_directory(data: Path, port: int) -> Iterator[Path]:
         yield data
         return
     with tempfile.TemporaryDirectory(prefix="rentomatic-", dir="/tmp", ignore_cleanup_errors=True) as directory:
-        _give_to_system_user(Path(directory))
+        give_to_system_user(Path(directory))
         yield Path(directory)
 
 
@@ -274,7 +278,8 @@ def _system_user() -> str | None:
     return _SYSTEM_USER
 
 
-def _give_to_system_user(directory: Path) -> None:
+def give_to_system_user(directory: Path) -> None:
+    """Let Postgres, which refuses to run as root, use a directory."""
     if user := _system_user():
         permissions = _wheel().utils
         permissions.ensure_prefix_permissions(directory)

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
 
     from samcli.lib.providers.provider import Function
@@ -75,7 +76,7 @@ class InProcessRunner:
         sys.dont_write_bytecode = True
         self._environ = dict(os.environ)
         self._lock = Lock()
-        self._modified_ns: dict[Path, int] = {}
+        self._modified_ns: dict[str, int] = {}
 
     def is_debugging(self) -> bool:
         """Return False, so that the gateway accepts requests in parallel; they queue here."""
@@ -118,10 +119,7 @@ class InProcessRunner:
         return handler
 
     def _forget_changed_code(self) -> None:
-        files = [file for source in self._sources for file in source.rglob("*.py")]
-        modified_ns = {
-            file: file.stat().st_mtime_ns for file in files if file.exists()
-        }  # an editor's lock, a broken link, does not
+        modified_ns = {path: time_ns for source in self._sources for path, time_ns in _modified_ns(source)}
         if modified_ns == self._modified_ns:
             return
         self._modified_ns = modified_ns
@@ -133,3 +131,14 @@ class InProcessRunner:
     def _is_source(self, module: ModuleType) -> bool:
         # As text: comparing paths takes 0.2 s for all modules.
         return (getattr(module, "__file__", None) or "").startswith(self._prefixes)
+
+
+def _modified_ns(folder: str | Path) -> Iterator[tuple[str, int]]:
+    """Yield the path of each Python file, and when it was modified; by `Path.rglob` that takes four times as long."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _modified_ns(entry.path)
+            elif entry.name.endswith(".py"):
+                with suppress(FileNotFoundError):  # an editor's lock is a broken link
+                    yield entry.path, entry.stat().st_mtime_ns

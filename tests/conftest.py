@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import boto3
@@ -19,7 +20,7 @@ from moto.server import ThreadedMotoServer
 from pg8000.native import Connection, identifier, literal
 
 from devtools.database import insert_rooms
-from devtools.embedded_postgres import embedded_postgres_server
+from devtools.embedded_postgres import embedded_postgres_server, give_to_system_user, initialise
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.credentials import secrets_manager as secretsmanager
 from rentomatic.postgres.credentials.aws_request import _FOR_BOTO3
@@ -31,7 +32,7 @@ from tests.support.paths import ROOT
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from tests.contracts.room_search import Change
 
 _MEMORY_MIN = 4 * 1024**3
+_FEW_BYTES = 2**17  # of rooms, up to which DELETE takes a tenth of the time of TRUNCATE
+_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
 
 pytest_plugins = ["tests.support.invocation"]
 
@@ -94,13 +97,29 @@ def _memory() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+def make_cluster(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Copies an empty data directory to a new path, which takes a tenth of the time to make one."""
+    made = made_once("cluster", tmp_path_factory, initialise)
+
+    def copy(data: Path) -> None:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["cp", "-a", made, data], check=True)
+        give_to_system_user(data)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def server(
+    make_cluster: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, str]]:
     """A Postgres of the tests' own: the settings of its superuser. Or the one that TESTED_POSTGRES has, in JSON."""
     if tested := os.environ.get("TESTED_POSTGRES"):
         yield json.loads(tested)
         return
     data = tmp_path_factory.mktemp("embedded") / "postgres"
-    fast = ("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+    make_cluster(data)
+    fast = [option for setting in _FAST for option in ("-c", setting)]
     with embedded_postgres_server(data, host="127.0.0.1", port=free_port(), options=fast) as configuration:
         yield configuration
 
@@ -140,9 +159,36 @@ def secrets(aws_environ: None) -> SecretsManagerClient:  # noqa: ARG001 - set be
 @pytest.fixture
 def empty_database(server: Mapping[str, str], request: pytest.FixtureRequest) -> Iterator[Mapping[str, str]]:
     """The settings of a database of this test's own, without any table."""
+    with _a_database(server, request, template="template1") as settings:
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def newest_schema(server: Mapping[str, str]) -> str:
+    """The name of a database whose schema is up to date, to copy: that takes a seventh of the time to migrate one."""
+    name = "newest_schema"
+    with connect(read_postgres_settings(server)) as admin:
+        admin.run(f"CREATE DATABASE {name}")
+    upgrade({**server, "APPLICATION_DB": name}, print)
+    return name
+
+
+@pytest.fixture
+def database(
+    server: Mapping[str, str], newest_schema: str, request: pytest.FixtureRequest
+) -> Iterator[Mapping[str, str]]:
+    """The settings of a database of this test's own, whose schema is up to date, without any room."""
+    with _a_database(server, request, newest_schema) as settings:
+        yield settings
+
+
+@contextmanager
+def _a_database(
+    server: Mapping[str, str], request: pytest.FixtureRequest, template: str
+) -> Iterator[Mapping[str, str]]:
     name = f"test_{abs(hash(request.node.nodeid))}"
     with connect(read_postgres_settings(server)) as admin:
-        admin.run(f"CREATE DATABASE {identifier(name)}")
+        admin.run(f"CREATE DATABASE {identifier(name)} TEMPLATE {identifier(template)} STRATEGY FILE_COPY")
         yield {**server, "APPLICATION_DB": name}
         admin.run(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
 
@@ -174,7 +220,8 @@ def admin(server: Mapping[str, str], migrated: Mapping[str, str]) -> Iterator[Co
     """A superuser's connection to the database of `migrated`, whose room table starts empty."""
     assert migrated["APPLICATION_DB"] == server["APPLICATION_DB"]
     with connect(read_postgres_settings(server)) as connection:
-        connection.run("TRUNCATE room")
+        ((size,),) = connection.run("SELECT pg_relation_size('room')")
+        connection.run("TRUNCATE room" if size > _FEW_BYTES else "DELETE FROM room")
         yield connection
 
 
@@ -188,7 +235,14 @@ def change_table(admin: Connection) -> Change:
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def clone(new_clone: Path, make_cluster: Callable[[Path], None]) -> Path:
+    """A copy of the repository whose embedded Postgres has been made, but never been started."""
+    make_cluster(new_clone / ".data" / "postgres")
+    return new_clone
+
+
+@pytest.fixture
+def new_clone(tmp_path: Path) -> Path:
     """A copy of the repository as git would clone it, with this one's virtual environment and bytecode."""
     clone = tmp_path / "rentomatic"
     left_out = shutil.ignore_patterns(".git", ".venv", ".data", ".aws-sam", ".*_cache", ".hypothesis", "*.pyc.*")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from schema import upgrade
 from tests.support.commands import clean_environ, free_port, running
 from tests.support.paths import ROOT
 
@@ -28,10 +27,3 @@ def api(migrated: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -
     with running(command, ROOT, {**clean_environ(), **migrated}, output) as server:
         server.wait_for(f"http://127.0.0.1:{port}/rooms")
         yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture
-def database(empty_database: Mapping[str, str]) -> Mapping[str, str]:
-    """The settings of a database with a room table, which is empty."""
-    upgrade(empty_database, print)
-    return empty_database

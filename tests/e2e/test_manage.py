@@ -18,7 +18,6 @@ import pytest
 from devtools.api_documents import FOLDER
 from devtools.database import insert_rooms
 from devtools.swagger_ui import COPIES
-from schema import upgrade
 from tests.contracts.room_repository import OTHER_CODE, a_room
 from tests.support.commands import Command, clean_environ, free_port, get, running
 from tests.support.injectors import listener_that_says
@@ -72,17 +71,17 @@ def test_links_have_the_scheme_of_the_proxy_in_front(
     assert headers["Link"].startswith(f"<{scheme}://rooms.example/rooms?")
 
 
-def test_make_run_serves_until_ctrl_c_and_keeps_the_database(clone: Path) -> None:
+def test_make_run_serves_until_ctrl_c_and_keeps_the_database(new_clone: Path) -> None:
     bodies = []
     for _ in range(2):
-        with serving(clone, "make run") as (server, url):
+        with serving(new_clone, "make run") as (server, url):
             status, _, body = get(f"{url}/rooms?filter_price__lt=60")
             family = server.family()
 
             server.press_ctrl_c()
 
             assert status == 200
-            assert postgres_of(clone) == []
+            assert postgres_of(new_clone) == []
             assert [process for process in family if _is_running(process)] == []
             assert "Traceback" not in server.output
             bodies.append(body)
@@ -118,15 +117,15 @@ def test_changed_code_is_served_without_a_restart(clone: Path) -> None:
 
 
 @pytest.mark.parametrize("said", ["Starting the embedded Postgres", "Migrated to revision", "Listening on"])
-def test_ctrl_c_while_it_starts_leaves_nothing(clone: Path, said: str) -> None:
+def test_ctrl_c_while_it_starts_leaves_nothing(new_clone: Path, said: str) -> None:
     command = [sys.executable, "manage.py", "serve", "--port", str(free_port())]
-    with running(command, clone, clean_environ(), clone.parent / "output") as server:
+    with running(command, new_clone, clean_environ(), new_clone.parent / "output") as server:
         server.wait_for_output(said)
         family = server.family()
 
         server.press_ctrl_c()
 
-        assert postgres_of(clone) == []
+        assert postgres_of(new_clone) == []
         assert [process for process in family if _is_running(process)] == []
         assert "Traceback" not in server.output
 
@@ -429,19 +428,16 @@ def test_rooms_are_added_to_a_named_database_only_if_confirmed(
     assert run_sql(empty_database, "SELECT count(*) FROM room") == [[10]]  # without a sample
 
 
-def test_a_generation_that_is_stopped_adds_nothing_and_says_so(
-    tmp_path: Path, empty_database: Mapping[str, str]
-) -> None:
-    upgrade(empty_database, print)
+def test_a_generation_that_is_stopped_adds_nothing_and_says_so(tmp_path: Path, database: Mapping[str, str]) -> None:
     command = [sys.executable, MANAGE, "generate", "--yes"]
-    with running(command, tmp_path, {**clean_environ(), **empty_database}, tmp_path / "output") as generate:
+    with running(command, tmp_path, {**clean_environ(), **database}, tmp_path / "output") as generate:
         generate.wait_for_output("Added 100,000 of 1,000,000 rooms")
 
         generate.process.terminate()
 
         assert generate.process.wait(30) == 130
         assert generate.output.splitlines()[-1] == "Stopped: either nothing or everything was added"
-    assert run_sql(empty_database, "SELECT count(*) FROM room") == [[0]]
+    assert run_sql(database, "SELECT count(*) FROM room") == [[0]]
 
 
 @pytest.mark.parametrize("command", ["serve", "doctor", "generate"])

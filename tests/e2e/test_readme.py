@@ -25,7 +25,7 @@ from tests.support.engine import docker, ensure_docker
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 README = (ROOT / "README.md").read_text()
@@ -190,12 +190,11 @@ def test_the_commands_of_the_virtual_environment_run(clone: Path, command: str, 
     subprocess.run(command, shell=True, cwd=clone, env=environ, capture_output=True, timeout=60, check=True)  # noqa: S602 - the README's own
 
 
-def test_the_listings_are_imported_as_the_page_says(clone: Path, empty_database: dict[str, str]) -> None:
-    environ = {**clean_environ(), **empty_database}
+def test_the_listings_are_imported_as_the_page_says(clone: Path, database: Mapping[str, str]) -> None:
+    environ = {**clean_environ(), **database}
     (command,) = {line for line in COMMANDS if "manage.py import docs/listings.csv" in line}
     added, unchanged = re.findall(r"```text\n(Read .*?)```", IMPORT, re.DOTALL)
     (refused,) = re.findall(r'^\{"line": .*$', IMPORT, re.MULTILINE)
-    upgrade(empty_database, print)
 
     def run(command: str) -> str:
         words = shlex.split(command)
@@ -233,13 +232,12 @@ print(*(room.floor for room in rooms.search(request.search).rooms))
     subprocess.run([".venv/bin/python", "-m", "pytest", *contracts], cwd=clone, capture_output=True, check=True)
 
 
-def test_the_doctor_says_what_the_docs_show_of_a_migrated_database(clone: Path, empty_database: dict[str, str]) -> None:
+def test_the_doctor_says_what_the_docs_show_of_a_migrated_database(clone: Path, database: Mapping[str, str]) -> None:
     (shown,) = re.findall(r"```text\n(ok .*?)```", "".join(PAGES), re.DOTALL)
     password = {"POSTGRES_HOSTNAME": "127.0.0.1", "POSTGRES_USER": READER, "POSTGRES_PASSWORD": "..."}
     command = shlex.split(DOCTOR)
-    environ = {**clean_environ(), **empty_database, **password}
-    upgrade(empty_database, print)
-    with connect(read_postgres_settings(empty_database)) as owner:
+    environ = {**clean_environ(), **database, **password}
+    with connect(read_postgres_settings(database)) as owner:
         owner.run(f"ALTER ROLE {READER} LOGIN PASSWORD '...'")
 
         good = subprocess.run(command, cwd=clone, env=environ, capture_output=True, text=True, check=True)

@@ -53,13 +53,12 @@ CHAIN = ["grants", "migrations", "schema", "indexes", "queries"]
 
 
 @pytest.fixture
-def owner(empty_database: Mapping[str, str]) -> Iterator[Connection]:
+def owner(database: Mapping[str, str]) -> Iterator[Connection]:
     """A superuser's connection to a database of the test's own, which has the newest schema and a role as it should be.
 
     The role is called Patient, which SQL has to quote.
     """
-    upgrade(empty_database, print)
-    with connect(read_postgres_settings(empty_database)) as connection:
+    with connect(read_postgres_settings(database)) as connection:
         connection.run(f"""
             CREATE ROLE "Patient" LOGIN PASSWORD '{CANARY}';
             GRANT SELECT ON room, alembic_version TO "Patient";
@@ -73,10 +72,10 @@ def owner(empty_database: Mapping[str, str]) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def patient(empty_database: Mapping[str, str], owner: Connection) -> dict[str, str]:  # noqa: ARG001 - makes the role
+def patient(database: Mapping[str, str], owner: Connection) -> dict[str, str]:  # noqa: ARG001 - makes the role
     """The settings of a role and a database with which all is well."""
     return {
-        **empty_database,
+        **database,
         "POSTGRES_HOSTNAME": "127.0.0.1",
         "POSTGRES_USER": "Patient",
         "POSTGRES_PASSWORD": CANARY,
@@ -529,7 +528,7 @@ BROKEN: Mapping[str, Sequence[tuple[str, Verdict, Sequence[str]]]] = {
 def test_what_is_wrong_in_the_database_is_found_and_its_remedy_works(  # noqa: PLR0913, PLR0917 - fixtures
     patient: dict[str, str],
     owner: Connection,
-    empty_database: Mapping[str, str],
+    database: Mapping[str, str],
     statement: str,
     check: str,
     verdict: Verdict,
@@ -546,7 +545,7 @@ def test_what_is_wrong_in_the_database_is_found_and_its_remedy_works(  # noqa: P
     while problems := [result for result in findings if result.remedy]:
         assert problems[0].message not in said
         said.append(problems[0].message)
-        patient = follow(problems[0].remedy, owner, empty_database, patient)
+        patient = follow(problems[0].remedy, owner, database, patient)
         findings = examine(patient)
     assert {result.verdict for result in findings} == {Verdict.OK}
     assert PostgresRepo(patient).search(RoomSearch(is_counted=True)).count == count
@@ -618,16 +617,16 @@ def test_a_unique_index_of_the_user_s_own_is_as_good(patient: dict[str, str], ow
 
 @pytest.mark.parametrize("before", ["DROP INDEX room_code_key", "SELECT"])
 def test_rooms_are_imported_once_a_deferrable_constraint_is_gone(
-    patient: dict[str, str], owner: Connection, empty_database: Mapping[str, str], before: str
+    patient: dict[str, str], owner: Connection, database: Mapping[str, str], before: str
 ) -> None:
     owner.run(f"{before}; ALTER TABLE room ADD CONSTRAINT own UNIQUE (code) DEFERRABLE")
-    writer = PostgresRoomWriter(empty_database)
+    writer = PostgresRoomWriter(database)
 
     with pytest.raises(SettingsError, match=r"run manage.py doctor"):
         writer.write(updates(ROOMS))
     findings = examine(patient)
     assert_only(findings, "indexes", Verdict.WRONG, 'ALTER TABLE room DROP CONSTRAINT "own"')
-    follow(findings[CHECKS.index("indexes")].remedy, owner, empty_database, patient)
+    follow(findings[CHECKS.index("indexes")].remedy, owner, database, patient)
 
     assert {result.verdict for result in examine(patient)} == {Verdict.OK}
     assert writer.write(updates(ROOMS)).added == len(ROOMS)

@@ -35,10 +35,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def postgres_repo_of(migrated: Mapping[str, str], admin: Connection) -> Callable[[Sequence[Room]], PostgresRepo]:
+    repo = PostgresRepo(migrated)
+
     def postgres_repo_of(rooms: Sequence[Room]) -> PostgresRepo:
-        admin.run("TRUNCATE room")
+        admin.run("DELETE FROM room")  # for a few rooms a tenth of the time of TRUNCATE
         insert_rooms(admin, rooms)
-        return PostgresRepo(migrated)
+        return repo
 
     return postgres_repo_of
 

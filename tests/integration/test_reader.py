@@ -23,6 +23,7 @@ from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -48,8 +49,11 @@ GRANTED = [["alembic_version", "SELECT"], ["room", "SELECT"]]
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
+def cluster(
+    make_cluster: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, str]]:
     data = tmp_path_factory.mktemp("reader") / "postgres"
+    make_cluster(data)
     with embedded_postgres_server(data, host="127.0.0.1", port=free_port(), options=("-c", "fsync=off")) as settings:
         yield settings
 

@@ -49,7 +49,7 @@ class TestPostgresRoomWriter(RoomWriterContract):
     @pytest.fixture
     def writable_of(self, server: Mapping[str, str], admin: Connection) -> WritableOf:
         def writable_of(rooms: Sequence[Room]) -> WritablePostgres:
-            admin.run("TRUNCATE room")
+            admin.run("DELETE FROM room")
             insert_rooms(admin, rooms)
             return WritablePostgres(server)
 
@@ -118,7 +118,7 @@ def test_a_broken_connection_writes_all_rooms_or_none(
     proxy.with_reset = with_reset
     seen = set()
     for bytes_ in count(0, 45):
-        admin.run("TRUNCATE room")
+        admin.run("DELETE FROM room")
         insert_rooms(admin, THERE)
         proxy.break_after = bytes_
         try:

@@ -141,9 +141,9 @@ class Copy:
 
         def initialise(data: Path) -> None:
             subprocess.run(["cp", "-a", self._template, data], check=True)
-            embedded_postgres._give_to_system_user(data)  # noqa: SLF001
+            embedded_postgres.give_to_system_user(data)
 
-        embedded_postgres._initialise = initialise  # noqa: SLF001 - which takes seconds
+        embedded_postgres.initialise = initialise  # which takes seconds
         return pytest.main([*OPTIONS, f"--basetemp={self._base}", *tests], plugins=[FewerExamples()])
 
     def _run(self, work: Callable[[], int], timeout_s: float) -> int | None:
