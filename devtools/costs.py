@@ -27,6 +27,7 @@ PROCESSORS = 512 / 1769  # at 512 MB (Lambda developer guide: 1,769 MB have one 
 NETWORK_MS = 5  # assumed: a round trip to the database over TLS, and Lambda's runtime
 COLD_SHARE = 0.001  # assumed: the share of requests with a cold start
 ANSWER_KB = 3.7  # 20 rooms with headers
+GZIP_KB = 1.5  # less of it for clients that accept gzip: 0.8 instead of 2.2 kB of JSON
 ACCESS_LOG_KB = 0.33  # a line of 300 bytes plus 26 that CloudWatch adds
 PLATFORM_LOG_KB = 0.45  # estimated: the JSON of platform.start and platform.report, which Lambda writes at INFO
 LOG_COMPRESSION = 0.15  # assumed: the compressed size of stored logs
@@ -36,6 +37,7 @@ IO_PER_REQUEST = 0.1  # assumed: pages that are not cached
 DATABASE_GB = 10
 PROXY_ACU_MIN = 8
 METRICS, ALARMS, DASHBOARDS, SECRETS, ZONES, WAF_RULES = 8, 9, 1, 2, 2, 3
+THRIFTY = "`Logins=iam MinCapacity=0 SystemLogLevel=WARN`"
 
 
 class PriceError(Exception):
@@ -89,14 +91,14 @@ def stacks(load: Load) -> dict[str, list[Use]]:
     """Return the monthly use of both stacks without options."""
     gb_seconds = load.millions * 1e6 * billed_ms() / 1000 * MEMORY_GB
     return {
-        "API Gateway": [Use("api_requests", load.millions)],
+        "API Gateway": [Use("http_api_requests", load.millions)],
         "Lambda, requests": [Use("lambda_requests", load.millions)],
         "Lambda, time": [Use("lambda_gb_seconds", gb_seconds)],
         "Aurora, capacity": [Use("aurora_acu_hours", load.acu * HOURS)],
         "Aurora, storage and backups": [Use("aurora_storage", DATABASE_GB), Use("aurora_backup", DATABASE_GB)],
         "Aurora, I/O": [Use("aurora_io", load.millions * IO_PER_REQUEST)],
         "Endpoint of Secrets Manager": [Use("endpoint_hours", HOURS * ZONES)],
-        "Secrets": [Use("secrets", SECRETS), Use("secret_calls", load.cold_starts), Use("kms_calls", load.cold_starts)],
+        "Secrets": [Use("secrets", SECRETS), *_secret_reads(load)],
         "Logs": _log(load.millions * (ACCESS_LOG_KB + PLATFORM_LOG_KB)),
         "Metrics": [Use("metrics", METRICS if load.requests_per_s else 0)],
         "Alarms and dashboard": [Use("alarms", ALARMS), Use("dashboards", DASHBOARDS)],
@@ -108,22 +110,31 @@ def stacks(load: Load) -> dict[str, list[Use]]:
 
 def options(load: Load) -> dict[str, list[Use]]:
     """Return the additional use of each option; negative if it saves."""
-    idle_hours = 0 if load.requests_per_s else HOURS
+    http_api = Use("http_api_requests", -load.millions)
     waf = [Use("web_acls", 1), Use("waf_rules", WAF_RULES), Use("waf_requests", load.millions)]
     restored_gb = load.cold_starts * 1e4 * MEMORY_GB
     return {
-        "`MinCapacity=0`, while nobody connects": [Use("aurora_acu_hours", -ACU_MIN * idle_hours)],
+        "`FrontDoor=rest`": [Use("api_requests", load.millions), http_api],
+        "`FrontDoor=url`, without a CDN": [http_api],
+        "`MinCapacity=0`, while nobody connects": _paused(load),
+        "`Logins=iam`": _without_secrets(load),
         "`HasStandby=true`": [Use("aurora_acu_hours", load.acu * HOURS)],
         "`HasProxy=true`": [Use("proxy_acu_hours", max(PROXY_ACU_MIN, load.acu) * HOURS)],
-        "`HasFirewall=true`": waf,
+        "`HasFirewall=true`, for `FrontDoor=rest`": waf,
         "`Tracing=Active`": [Use("traces", load.traces)],
         "`SnapStart=PublishedVersions`": [
             Use("snapstart_cache", MEMORY_GB * HOURS * 3600),
             Use("snapstart_restore", restored_gb),
         ],
         "`HasAccessLog=false`": _log(-load.millions * ACCESS_LOG_KB),
-        "`SystemLogLevel: WARN`": _log(-load.millions * PLATFORM_LOG_KB),
+        "`SystemLogLevel=WARN`": _log(-load.millions * PLATFORM_LOG_KB),
+        "clients that all accept gzip": [Use("transfer_out", -load.millions * GZIP_KB)],
     }
+
+
+def thrifty(load: Load) -> list[Use]:
+    """Return what of the use is saved by logins without secrets, a database that pauses, and no log of Lambda's own."""
+    return [*_without_secrets(load), *_paused(load), *_log(-load.millions * PLATFORM_LOG_KB)]
 
 
 def billed_ms() -> float:
@@ -140,10 +151,12 @@ def table(rates: Sequence[float] = RATES) -> str:
     loads = [Load(rate) for rate in rates]
     stack = _costs([stacks(load) for load in loads])
     total = [sum(costs) for costs in zip(*stack.values(), strict=True)]
+    saved = [sum(map(_usd, thrifty(load))) for load in loads]
+    sums = {"**Together**": total, f"**With {THRIFTY}**": [sum(pair) for pair in zip(total, saved, strict=True)]}
     heads = [f"{rate:,g} request{'' if rate == 1 else 's'} a second" for rate in rates]
     return "\n".join(
         [
-            _table("USD a month", heads, stack | {"**Together**": total}, "{:,.2f}"),
+            _table("USD a month", heads, stack | sums, "{:,.2f}"),
             "",
             _table("Option", heads, _costs([options(load) for load in loads]), "{:+,.2f}"),
         ]
@@ -164,6 +177,20 @@ def prices() -> Mapping[str, Price]:
             row["name"]: Price(row["service"], float(row["usd"]), row["unit"], float(row["up_to"] or math.inf))
             for row in csv.DictReader(file)
         }
+
+
+def _secret_reads(load: Load) -> list[Use]:
+    return [Use("secret_calls", load.cold_starts), Use("kms_calls", load.cold_starts)]
+
+
+def _without_secrets(load: Load) -> list[Use]:
+    """Return what is saved without the endpoint and the reader's secret; RDS keeps that of the owner."""
+    reads = [use._replace(units=-use.units) for use in _secret_reads(load)]
+    return [Use("endpoint_hours", -HOURS * ZONES), Use("secrets", -1), *reads]
+
+
+def _paused(load: Load) -> list[Use]:
+    return [] if load.requests_per_s else [Use("aurora_acu_hours", -ACU_MIN * HOURS)]
 
 
 def _log(gigabytes: float) -> list[Use]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from threading import Timer
+from time import monotonic
 from typing import TYPE_CHECKING
 
+from tests.deployment.templates import parsed
 from tests.faults.faulty import TIMEOUT_S
 
 if TYPE_CHECKING:
@@ -20,6 +22,25 @@ def test_a_database_that_wakes_up_in_time_is_waited_for(ask: Client, proxy: Prox
     waking.start()
 
     assert ask() == (200, None)
+    waking.join()
+
+
+def test_a_request_outlasts_the_16_seconds_that_aurora_takes(
+    ask: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    condition, timeout_s, _ = parsed("database.yaml")["Outputs"]["PostgresTimeoutSeconds"]["Value"]["Fn::If"]
+    of_function_s = parsed("template.yaml")["Mappings"]["Timeouts"][timeout_s]["Function"]
+    assert condition == "Pauses"
+    monkeypatch.setenv("POSTGRES_TIMEOUT_S", timeout_s)
+    monkeypatch.setenv("POSTGRES_AUTO_PAUSE", "true")
+    proxy.is_stalled = True
+    waking = Timer(16, setattr, (proxy, "is_stalled", False))
+    waking.start()
+    begun = monotonic()
+
+    assert ask(timeout_s=of_function_s) == (200, None)
+
+    assert monotonic() - begun >= 16
     waking.join()
 
 

@@ -17,6 +17,7 @@ from devtools.costs import (
     PAGE,
     PRICES,
     RATES,
+    THRIFTY,
     WARM_MS,
     Load,
     PriceError,
@@ -28,7 +29,7 @@ from devtools.costs import (
 )
 from tests.support.paths import ROOT
 
-RATE = st.floats(0, 126)  # at which API Gateway's second price begins
+RATE = st.floats(0, 114)  # at which API Gateway's second price begins
 
 
 def test_the_page_has_what_is_calculated() -> None:
@@ -67,9 +68,22 @@ def test_each_price_is_used_and_says_when_and_where_it_was_read() -> None:
 def test_a_line_is_its_units_at_its_price() -> None:
     lines = table([1]).splitlines()
 
-    assert f"| API Gateway | {2.628 * 3.50:.2f} |" in lines
+    assert f"| API Gateway | {2.628 * 1.00:.2f} |" in lines
+    assert f"| `FrontDoor=rest` | +{2.628 * 2.50:.2f} |" in lines
     assert f"| Alarms and dashboard | {9 * 0.10 + 3:.2f} |" in lines
     assert f"| `HasProxy=true` | +{8 * 730 * 0.015:.2f} |" in lines
+
+
+def test_a_thrifty_set_up_costs_at_most_six_dollars_when_idle() -> None:
+    (line,) = (line for line in table([0]).splitlines() if THRIFTY in line)
+
+    assert 0 < float(line.split("|")[2]) <= 6
+
+
+def test_a_database_that_is_asked_at_all_never_pauses() -> None:
+    (line,) = (line for line in table([0, 0.1]).splitlines() if line.startswith("| `MinCapacity=0`"))
+
+    assert line.endswith("| -43.80 | +0.00 |")
 
 
 @given(RATE, RATE)
@@ -81,8 +95,8 @@ def test_more_requests_never_cost_less(one: float, other: float) -> None:
 
 
 def test_a_load_that_aws_bills_at_another_price_is_refused() -> None:
-    with pytest.raises(PriceError, match="API Gateway REST has another price above 333"):
-        table([127])
+    with pytest.raises(PriceError, match="API Gateway HTTP has another price above 300"):
+        table([115])
 
 
 def test_the_costs_use_the_times_of_the_benchmark() -> None:
