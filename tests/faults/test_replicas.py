@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +14,7 @@ import pytest
 from devtools.database import insert_rooms
 from devtools.embedded_postgres import copy_postgres_server, embedded_postgres_server
 from rentomatic.postgres.connection import connect
+from rentomatic.postgres.doctor import Verdict, examine
 from rentomatic.postgres.settings import read_postgres_settings
 from tests.contracts.room_repository import a_room
 from tests.faults.faulty import ROOMS, fill, meanwhile, wait_for_connections, wait_until
@@ -175,6 +177,19 @@ def test_a_promotion_is_unseen(ask: Client, owner: Connection, replicate: Callab
     assert ask.counted == set()  # on the same connection
     replica.stop()
     assert ask() == (200, None)
+
+
+def test_the_doctor_checks_a_replica_like_its_writer(replicate: Callable[..., Replica]) -> None:
+    replicate()
+
+    verdicts = {finding.check: finding.verdict for finding in examine(os.environ)}
+
+    on_replica, on_writer = (
+        {check.split()[0]: verdict for check, verdict in verdicts.items() if check.endswith(number)}
+        for number in (" 1", " 2")
+    )
+    assert on_replica == on_writer
+    assert on_replica["queries"] == Verdict.OK
 
 
 @pytest.mark.usefixtures("gate")

@@ -192,7 +192,13 @@ def test_each_host_s_certificate_and_token_are_its_own(
     admin.run("DROP ROLE IF EXISTS signed")
     admin.run("CREATE ROLE signed LOGIN PASSWORD 'localhost'")
     admin.run("GRANT SELECT ON room TO signed")
-    monkeypatch.setattr(iam, "_sign", lambda hostname, _port, _user: hostname)
+    signed = []
+
+    def sign(hostname: str, port: int, user: str) -> str:
+        signed.append((hostname, port, user))
+        return hostname
+
+    monkeypatch.setattr(iam, "_sign", sign)
     with closing(TlsProxy(int(migrated["POSTGRES_PORT"]), certificate)) as proxy:
         by_iam = {
             **named(migrated, ("127.0.0.1", proxy.port), ("localhost", proxy.port)),
@@ -205,6 +211,7 @@ def test_each_host_s_certificate_and_token_are_its_own(
 
         # The certificate is for the second name, and so is the token.
         assert repo.list() == [a_room()]
+        assert signed == [("127.0.0.1", proxy.port, "signed"), ("localhost", proxy.port, "signed")]
         findings = {finding.check: finding for finding in examine(by_iam)}
         repo.close()
 
