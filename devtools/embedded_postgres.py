@@ -78,6 +78,28 @@ def embedded_postgres_server(
         yield configuration
 
 
+def copy_postgres_server(configuration: Mapping[str, str], data: Path) -> None:
+    """Copy a running server into a new data directory; a server on it will follow the first, as a streaming replica.
+
+    Args:
+        configuration: The settings of a superuser that needs no password.
+        data: The directory to make.
+
+    Raises:
+        PostgresError: the server could not be copied.
+    """
+    data.mkdir(mode=0o700)
+    _give_to_system_user(data)
+    source = ["-h", configuration["POSTGRES_HOSTNAME"], "-p", configuration["POSTGRES_PORT"], "-U", _USER]
+    # Not synchronised to the disk: a copy can be made again.
+    command = _command("pg_basebackup", *source, "-D", data, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+    result = subprocess.run(
+        command, user=_system_user(), group=_system_user(), capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise PostgresError(f"The embedded Postgres could not be copied to {data}: {result.stderr.strip()}")
+
+
 def running_postgres_server(data: Path) -> dict[str, str] | None:
     """Return the settings of a server on `data` that another process started, or None."""
     if _server_process(data) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import ssl
 import time
@@ -11,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from rentomatic import __version__
-from rentomatic.domain.errors import SettingsError
-from rentomatic.postgres.errors import ConnectionPhase, translate_errors
+from rentomatic.domain.errors import SettingsError, TimedOutError, UnavailableError
+from rentomatic.postgres.errors import LOGIN_REFUSED, ConnectionPhase, drop_tracebacks, translate_errors
 from rentomatic.postgres.wire.deadline_socket import (
     DeadlineSocket,
     connect_tcp,
@@ -34,14 +35,20 @@ C = TypeVar("C")
 CONNECT_S = 60  # a paused Aurora takes half of it to resume (Aurora user guide, "Scaling to zero")
 _RDS_ROOTS = Path(__file__).with_name("rds_roots.pem")
 
+_log = logging.getLogger(__name__)
+
 
 def connect(
     settings: PostgresSettings, deadline: float = math.inf, progress: ConnectionPhase | None = None
 ) -> PipelinedConnection:
-    """Open a connection.
+    """Open a connection to the first host that accepts the login.
+
+    A host that cannot be reached, is starting or has no connection left costs no more than its share of the time that
+    is left for it and those after it. A refused login ends the attempt, as with libpq (PostgreSQL manual, "Specifying
+    Multiple Hosts"): the others would refuse it too.
 
     Args:
-        settings: Address, user and password.
+        settings: Addresses, user and password.
         deadline: When to give up, a time of `time.monotonic`.
         progress: Updated with the current phase.
 
@@ -78,6 +85,26 @@ def dbapi_connection(settings: PostgresSettings, deadline: float = math.inf) -> 
 
 
 def _connect(
+    class_: Callable[..., C], settings: PostgresSettings, deadline: float, progress: ConnectionPhase
+) -> tuple[C, DeadlineSocket]:
+    *hosts, last = settings.hosts
+    for number, host in enumerate(hosts):
+        now = time.monotonic()
+        share = (deadline - now) / (len(hosts) + 1 - number)
+        try:
+            connection, sock = _connect_to(class_, host, now + share, progress)
+        except (UnavailableError, TimedOutError) as error:
+            if (error.sqlstate or "").startswith(LOGIN_REFUSED):
+                raise
+            _log.warning("Trying the next host after number %d of POSTGRES_HOSTNAME: %s", number + 1, error)
+            drop_tracebacks(error)
+        else:
+            sock.deadline = deadline
+            return connection, sock
+    return _connect_to(class_, last, deadline, progress)
+
+
+def _connect_to(
     class_: Callable[..., C], settings: PostgresSettings, deadline: float, progress: ConnectionPhase
 ) -> tuple[C, DeadlineSocket]:
     with translate_errors(progress):

@@ -36,6 +36,7 @@ _TRUST = (
     "; set POSTGRES_SSLROOTCERT to the file of the authority's certificate; POSTGRES_SSLMODE=require encrypts without"
     " checking the certificate"
 )
+LOGIN_REFUSED = "28"
 _OPENING = ("dns", "connect", "tls", "auth")
 # Replace the server's messages at login, which name the client's address, the user and the database.
 _LOGIN_REASONS = {

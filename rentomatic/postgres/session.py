@@ -32,6 +32,7 @@ _MIN_REMAINING_S = 0.1  # with less time left nothing is started
 _STARTING_UP = "57P03"
 _STARTING_UP_PAUSE_S = 0.3
 _LOGIN_REFUSED = ("28P01", "28000")
+_ROLLED_BACK = "40"  # the class of a replica's 40001, when it replays what the statement still needs
 
 
 class SessionEvent(StrEnum):
@@ -131,19 +132,22 @@ class PostgresSession:
         return read_session_settings(self._configuration)
 
     def _fetch(self, statement: Statement, decode: Callable[[Row], T], deadline: float) -> T:
-        if pooled := self._take_usable(deadline):
-            try:
-                return self._run(pooled, statement, decode)
-            except (UnavailableError, TimedOutError, CorruptDataError) as error:
-                # The pooled connection had died: retry on a new one. If it is still open, the error is the server's
-                # answer. After the server's own timeout a retry would be too late.
-                is_server_timeout = isinstance(error, TimedOutError) and error.sqlstate
-                remaining_s = deadline - time.monotonic()
-                if pooled.connection.is_open or is_server_timeout or remaining_s < _MIN_REMAINING_S:
-                    raise
-                drop_tracebacks(error)
-            self._count(SessionEvent.RETRY)
-        return self._run(self._open(deadline), statement, decode)
+        kept = self._take_usable(deadline)
+        pooled = kept or self._open(deadline)
+        try:
+            return self._run(pooled, statement, decode)
+        except (UnavailableError, TimedOutError, CorruptDataError) as error:
+            # If the connection is still open, the error is the server's answer, and only after a rollback may there be
+            # another. If it is not, a kept one had died. After the server's own timeout a retry would be too late.
+            is_open = pooled.connection.is_open
+            may_retry = (error.sqlstate or "").startswith(_ROLLED_BACK) if is_open else kept is not None
+            is_server_timeout = isinstance(error, TimedOutError) and error.sqlstate
+            if not may_retry or is_server_timeout or deadline - time.monotonic() < _MIN_REMAINING_S:
+                raise
+            drop_tracebacks(error)
+        self._count(SessionEvent.RETRY)
+        # A rollback is repeated where it was: another transaction needs only what has not been replayed yet.
+        return self._run((is_open and self._take_usable(deadline)) or self._open(deadline), statement, decode)
 
     def _take_usable(self, deadline: float) -> _PooledConnection | None:
         """Take a usable connection out of the pool; close those that are not."""

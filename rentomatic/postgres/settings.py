@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # Each variable's key in a secret of RDS (AWS Secrets Manager user guide, "JSON structure of AWS Secrets Manager
 # secrets").
@@ -38,13 +38,14 @@ _POOL_SIZE, _POOL_SIZE_ON_LAMBDA = 10, 1  # a Lambda environment has one request
 
 @dataclass(frozen=True)
 class PostgresSettings:
-    """How to connect to the database.
+    """How to connect to the database, on one host or on the first of several that accepts the login.
 
     Attributes:
         hostname: A host's name or address, or the directory of a Unix socket, which starts with `/`.
         port: From 1 to 65535; for a Unix socket, the number at the end of its name.
         sslmode: `disable`, `require` (encrypt only) or `verify-full` (verify certificate and name).
         sslrootcert: A file with trusted certificates; empty for the system's and those of RDS.
+        others: The settings of the hosts to try next, in this order.
     """
 
     user: str
@@ -54,6 +55,12 @@ class PostgresSettings:
     database: str
     sslmode: str = "verify-full"
     sslrootcert: str = ""
+    others: tuple[PostgresSettings, ...] = ()
+
+    @property
+    def hosts(self) -> tuple[PostgresSettings, ...]:
+        """The settings of each host, in the order in which they are tried."""
+        return (self, *self.others)
 
     @property
     def unix_socket(self) -> str | None:
@@ -88,7 +95,8 @@ def read_postgres_settings(
     Args:
         configuration: `POSTGRES_USER`, `POSTGRES_PASSWORD`, `POSTGRES_HOSTNAME`, `POSTGRES_PORT`,
             `APPLICATION_DB`, `POSTGRES_SSLMODE` and `POSTGRES_SSLROOTCERT`, as in the environment. If the last two
-            are missing, the environment's are used.
+            are missing, the environment's are used. Hosts and ports may be lists as in libpq, `reader,writer`: one
+            port for all, or one each.
         credentials: The content of a secret of RDS. Its `username` and `password` are always used; its `host`, `port`
             and `dbname` only where the configuration has none.
 
@@ -105,20 +113,35 @@ def read_postgres_settings(
         if (problem := _problem(variable, value))
     ]
     sslrootcert = _optional(configuration, "POSTGRES_SSLROOTCERT", "")
-    sslmode = _optional(configuration, "POSTGRES_SSLMODE", default_sslmode(values["POSTGRES_HOSTNAME"]))
-    if sslmode not in _SSLMODES:
+    sslmode = _optional(configuration, "POSTGRES_SSLMODE")
+    if sslmode not in (None, *_SSLMODES):
         problems.append(f"POSTGRES_SSLMODE must be one of {', '.join(_SSLMODES)}")
+    hostnames, ports = _items(values["POSTGRES_HOSTNAME"]), _items(values["POSTGRES_PORT"])
+    if not problems and len(ports) not in (1, len(hostnames)):
+        counts = f"{len(ports)} for {len(hostnames)} hosts"
+        problems.append(f"POSTGRES_PORT must be one port for all of POSTGRES_HOSTNAME, or one for each, not {counts}")
     if problems:
         raise SettingsError(problems)
-    return PostgresSettings(
-        user=values["POSTGRES_USER"],
-        password=values["POSTGRES_PASSWORD"],
-        hostname=values["POSTGRES_HOSTNAME"],
-        port=int(values["POSTGRES_PORT"]),
-        database=values["APPLICATION_DB"],
-        sslmode=sslmode,
-        sslrootcert=sslrootcert,
+    return in_order(
+        [
+            PostgresSettings(
+                user=values["POSTGRES_USER"],
+                password=values["POSTGRES_PASSWORD"],
+                hostname=hostname,
+                port=int(port),
+                database=values["APPLICATION_DB"],
+                sslmode=sslmode or default_sslmode(hostname),
+                sslrootcert=sslrootcert,
+            )
+            for hostname, port in zip(hostnames, ports if len(ports) > 1 else ports * len(hostnames), strict=True)
+        ]
     )
+
+
+def in_order(hosts: Sequence[PostgresSettings]) -> PostgresSettings:
+    """Return the settings of the first host, with those of the others to try next."""
+    first, *others = hosts
+    return replace(first, others=tuple(others)) if others else first
 
 
 def read_session_settings(configuration: Mapping[str, Any]) -> SessionSettings:
@@ -168,8 +191,19 @@ def _problem(variable: str, value: object) -> str | None:
     if value is None or value == "":
         return "is missing"
     if variable == "POSTGRES_PORT":
-        return None if _is_integer(value, _PORT_MAX) else f"must be an integer from 1 to {_PORT_MAX}"
-    return None if isinstance(value, str) and _is_text(value) else "must be text"
+        ports = _items(value)
+        kind = "an integer" if len(ports) == 1 else "integers"
+        return None if all(_is_integer(port, _PORT_MAX) for port in ports) else f"must be {kind} from 1 to {_PORT_MAX}"
+    if not isinstance(value, str) or not _is_text(value):
+        return "must be text"
+    if variable == "POSTGRES_HOSTNAME" and not all(item and item == item.strip() for item in _items(value)):
+        return "must be a host, or a list without spaces and empty items: reader,writer"
+    return None
+
+
+def _items(value: object) -> list[str]:
+    """Return the items of a list as libpq has it."""
+    return str(value).split(",")
 
 
 def _is_text(value: str) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from samcli.cli.main import cli as sam
 
 from functions.smoke_test import app as smoke_test
+from tests.deployment.emulators.variants import Decisions
 from tests.deployment.template_rules import evaluate, refusals, values
 from tests.deployment.templates import parsed, transformed
 from tests.support.paths import ROOT
@@ -109,6 +111,57 @@ def test_the_proxy_can_log_in_before_the_first_migration() -> None:
     assert secrets == [{"Ref": "ReaderSecretOfDatabase"}, owner]
     assert statement["Resource"] == [{"Ref": "ReaderSecret"}, owner]
     assert {"Writer", "DatabaseFromProxy", "ProxyToDatabase"} == set(DATABASE["Resources"]["ProxyTargets"]["DependsOn"])
+
+
+def test_readers_at_least_are_not_more_than_at_most() -> None:
+    counts = DATABASE["Parameters"]["ReadersAtLeast"]["AllowedValues"]
+    assert counts == DATABASE["Parameters"]["ReadersAtMost"]["AllowedValues"] == [str(number) for number in range(16)]
+
+    for least, most in product(counts, counts):
+        said = refusals(DATABASE, ReadersAtLeast=least, ReadersAtMost=most)
+        assert bool(said) == (int(least) > int(most)), (least, most)
+        assert set(said) <= {"ReadersAtLeast is at most ReadersAtMost"}
+
+
+def test_a_proxy_is_not_left_without_a_reader() -> None:
+    proxied = {"HasProxy": "true", "ReadersAtMost": "2"}
+    (said,) = refusals(DATABASE, **proxied)
+
+    assert said.startswith("With HasProxy and readers, ReadersAtLeast is at least 1")
+    assert refusals(DATABASE, **proxied, ReadersAtLeast="1") == []
+    assert refusals(DATABASE, **proxied, HasStandby="true") == []
+
+
+def test_requests_go_to_the_readers_and_the_owner_to_the_writer() -> None:
+    writer, readers = ({"Fn::GetAtt": ["Database", f"{name}.Address"]} for name in ("Endpoint", "ReadEndpoint"))
+    proxy, readers_proxy = ({"Fn::GetAtt": [name, "Endpoint"]} for name in ("Proxy", "ReadersProxy"))
+    expected: dict[tuple[str, str], Any] = {
+        ("false", "0"): writer,
+        ("false", "1"): {"Fn::Join": [",", [readers, writer]]},
+        ("true", "0"): proxy,
+        ("true", "1"): {"Fn::Join": [",", [readers_proxy, proxy]]},
+    }
+
+    for (has_proxy, most), hosts in expected.items():
+        found = Decisions(DATABASE, {"HasProxy": has_proxy, "ReadersAtMost": most}).decided()["Outputs"]
+        assert found["PostgresHostname"]["Value"] == hosts
+        assert found["PostgresOwnerHostname"]["Value"] == writer
+
+
+@pytest.mark.parametrize(
+    ("given", "metric"),
+    [
+        ({}, "CustomizedMetricSpecification"),  # a metric of readers has no data while there are none
+        ({"ReadersAtLeast": "1"}, "PredefinedMetricSpecification"),
+        ({"HasStandby": "true"}, "PredefinedMetricSpecification"),
+    ],
+)
+def test_readers_are_scaled_by_a_metric_that_has_data(given: dict[str, str], metric: str) -> None:
+    found = Decisions(DATABASE, {**given, "ReadersAtMost": "3"}).decided()["Resources"]
+    policy = found["ReadersPolicy"]["Properties"]["TargetTrackingScalingPolicyConfiguration"]
+
+    assert {name for name in policy if name.endswith("MetricSpecification")} == {metric}
+    assert "Readers" not in Decisions(DATABASE, given).decided()["Resources"]
 
 
 @pytest.mark.parametrize(("resource", "prefix"), [("Database", "/aws/rds/cluster/"), ("Proxy", "/aws/rds/proxy/")])

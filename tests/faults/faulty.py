@@ -7,10 +7,14 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from pg8000.native import literal
 
+from devtools.database import insert_rooms
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
+from schema import upgrade
 from tests.contracts.room_repository import OTHER_CODE, a_room
+from tests.support.canaries import PASSWORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +24,15 @@ if TYPE_CHECKING:
 ROOMS = [a_room(price=39), a_room(code=OTHER_CODE, price=66)]
 TIMEOUT_S = 1
 _ACTIVITY = "FROM pg_stat_activity WHERE usename = 'faulty'"
+
+
+def fill(server: Mapping[str, str]) -> None:
+    """Give a new server the schema, the rooms and the role."""
+    upgrade(server, lambda _step: None)
+    with connect(read_postgres_settings(server)) as admin:
+        admin.run(f"CREATE ROLE faulty LOGIN PASSWORD {literal(PASSWORD)}")
+        admin.run("GRANT SELECT ON room TO faulty")
+        insert_rooms(admin, ROOMS)
 
 
 def terminate_backends(admin: Connection) -> None:
@@ -34,6 +47,15 @@ def wait_for_connections(admin: Connection, count: int, condition: str = "true")
             return
         admin.run("SELECT pg_sleep(0.05)")
     pytest.fail(f"{found} connections, not {count}")
+
+
+def wait_until(admin: Connection, condition: str) -> None:
+    """Wait until a condition in SQL is met."""
+    for _ in range(200):
+        if admin.run(f"SELECT {condition}") == [[True]]:
+            return
+        admin.run("SELECT pg_sleep(0.05)")
+    pytest.fail(condition)
 
 
 @contextmanager

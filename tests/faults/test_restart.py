@@ -6,15 +6,10 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from pg8000.native import literal
-
-from devtools.database import insert_rooms
 from devtools.embedded_postgres import embedded_postgres_server
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.settings import read_postgres_settings
-from schema import upgrade
-from tests.faults.faulty import ROOMS
-from tests.support.canaries import PASSWORD
+from tests.faults.faulty import fill
 from tests.support.commands import free_port
 
 if TYPE_CHECKING:
@@ -52,14 +47,6 @@ def test_a_database_goes_down_restarts_and_recovers(
     assert is_down()
     with embedded_postgres_server(tmp_path / "postgres", host="127.0.0.1", port=port):
         assert ask() == (200, None)
-
-
-def fill(server: Mapping[str, str]) -> None:
-    upgrade(server, lambda _step: None)
-    with connect(read_postgres_settings(server)) as admin:
-        admin.run(f"CREATE ROLE faulty LOGIN PASSWORD {literal(PASSWORD)}")
-        admin.run("GRANT SELECT ON room TO faulty")
-        insert_rooms(admin, ROOMS)
 
 
 def kill_a_backend(server: Mapping[str, str]) -> None:

@@ -72,10 +72,11 @@ TESTS: dict[Path, Sequence[str]] = {
     POSTGRES / "session.py": (
         *("tests/integration/test_session.py", "tests/faults/test_process.py", "tests/faults/test_connection.py"),
         *("tests/faults/test_server.py", "tests/faults/test_waking.py", "tests/integration/test_rotation.py"),
+        *("tests/integration/test_hosts.py", "tests/faults/test_replicas.py"),
     ),
     POSTGRES / "credentials/__init__.py": ("tests/integration/test_tls.py", *SECRETS),
     POSTGRES / "credentials/aws_request.py": ("tests/unit/test_aws_request.py", *SECRETS),
-    POSTGRES / "credentials/iam.py": ("tests/integration/test_tls.py", *SECRETS),
+    POSTGRES / "credentials/iam.py": ("tests/integration/test_tls.py", "tests/integration/test_hosts.py", *SECRETS),
     POSTGRES / "credentials/secrets_manager.py": SECRETS,
     POSTGRES / "room_sql.py": (
         *("tests/integration/test_pipelined_connection.py", "tests/integration/test_plans.py"),

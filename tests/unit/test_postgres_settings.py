@@ -53,6 +53,63 @@ def test_a_malformed_port_is_named_without_its_value(port: object) -> None:
     assert raised.value.problems == ("POSTGRES_PORT must be an integer from 1 to 65535",)
 
 
+@pytest.mark.parametrize(
+    ("ports", "expected"), [("5432", [5432, 5432]), (5432, [5432, 5432]), ("5432,5433", [5432, 5433])]
+)
+def test_hosts_may_share_a_port_or_have_one_each(ports: str | int, expected: list[int]) -> None:
+    settings = read_postgres_settings(
+        {**CONFIGURATION, "POSTGRES_HOSTNAME": "reader.example,writer.example", "POSTGRES_PORT": ports}
+    )
+
+    assert [(host.hostname, host.port) for host in settings.hosts] == list(
+        zip(["reader.example", "writer.example"], expected, strict=True)
+    )
+    assert {host.password for host in settings.hosts} == {"open sesame"}
+
+
+def test_a_secret_may_name_several_hosts(secret: dict[str, Any]) -> None:
+    settings = read_postgres_settings({}, {**secret, "host": "reader.example,writer.example"})
+
+    assert [(host.hostname, host.port) for host in settings.hosts] == [
+        ("reader.example", 5433),
+        ("writer.example", 5433),
+    ]
+
+
+def test_each_host_has_the_default_sslmode_of_its_place() -> None:
+    settings = read_postgres_settings({**CONFIGURATION, "POSTGRES_HOSTNAME": "localhost,db.example"})
+
+    assert [host.sslmode for host in settings.hosts] == ["disable", "verify-full"]
+
+
+@pytest.mark.parametrize("hostname", ["", ",", "reader,", ",writer", "reader,,writer", "reader, writer", " reader"])
+def test_a_malformed_list_of_hosts_is_named(hostname: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_postgres_settings({**CONFIGURATION, "POSTGRES_HOSTNAME": hostname})
+
+    wrong = "must be a host, or a list without spaces and empty items: reader,writer" if hostname else "is missing"
+    assert raised.value.problems == (f"POSTGRES_HOSTNAME {wrong}",)
+
+
+@pytest.mark.parametrize("ports", ["5432,", ",", "5432,x", "5432, 5433", "5432,0"])
+def test_a_malformed_list_of_ports_is_named(ports: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_postgres_settings({**CONFIGURATION, "POSTGRES_HOSTNAME": "reader,writer", "POSTGRES_PORT": ports})
+
+    assert raised.value.problems == ("POSTGRES_PORT must be integers from 1 to 65535",)
+
+
+@pytest.mark.parametrize(("hosts", "ports"), [("reader,writer", "1,2,3"), ("db.example", "1,2"), ("a,b,c", "1,2")])
+def test_ports_that_do_not_match_the_hosts_are_named(hosts: str, ports: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_postgres_settings({**CONFIGURATION, "POSTGRES_HOSTNAME": hosts, "POSTGRES_PORT": ports})
+
+    numbers = f"{len(ports.split(','))} for {len(hosts.split(','))} hosts"
+    assert raised.value.problems == (
+        f"POSTGRES_PORT must be one port for all of POSTGRES_HOSTNAME, or one for each, not {numbers}",
+    )
+
+
 @pytest.mark.parametrize("value", [5, ["x"], "with\0nul"])
 def test_a_setting_that_is_not_text_is_named(value: object) -> None:
     with pytest.raises(SettingsError) as raised:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rentomatic.domain.errors import SettingsError, UnavailableError
-from rentomatic.postgres.settings import read_postgres_settings
+from rentomatic.postgres.settings import in_order, read_postgres_settings
 from rentomatic.postgres.wire.deadline_socket import run_with_deadline
 
 if TYPE_CHECKING:
@@ -31,16 +31,16 @@ class IamCredentials:
 
     def read(self, deadline: float = math.inf) -> PostgresSettings:
         settings = read_postgres_settings({**self._configuration, "POSTGRES_PASSWORD": "replaced by a token"})
-        if settings.sslmode == "disable":
+        if any(host.sslmode == "disable" for host in settings.hosts):
             raise SettingsError(["POSTGRES_AUTH=iam sends its token unencrypted: POSTGRES_SSLMODE must not be disable"])
         try:
-            token = run_with_deadline(deadline, lambda: _sign(settings.hostname, settings.port, settings.user))
+            signed = run_with_deadline(deadline, lambda: [_with_token(host) for host in settings.hosts])
         except Exception as error:
             reason = f"No IAM token could be signed: {error}"
             if _is_permanent(error):
                 raise SettingsError([reason], phase="credentials") from error
             raise UnavailableError(reason, phase="credentials") from error
-        return replace(settings, password=token)
+        return in_order(signed)
 
     def renew(self, deadline: float) -> bool:  # noqa: ARG002 - the port's
         return False  # each token is new
@@ -53,6 +53,11 @@ def _is_permanent(error: Exception) -> bool:
     from botocore.exceptions import NoCredentialsError, NoRegionError  # noqa: PLC0415 - see below
 
     return isinstance(error, NoCredentialsError | NoRegionError)
+
+
+def _with_token(host: PostgresSettings) -> PostgresSettings:
+    """Return the settings of one host with a token, which is valid for no other."""
+    return replace(host, password=_sign(host.hostname, host.port, host.user), others=())
 
 
 def _sign(hostname: str, port: int, user: str) -> str:

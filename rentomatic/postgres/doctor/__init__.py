@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ _LOGIN_REMEDIES = {  # by the class of the SQLSTATE
     "": "Correct POSTGRES_HOSTNAME and POSTGRES_PORT if something other than Postgres listens there; otherwise see the "
     "server's log",
 }
+_SHARED = 2  # the first checks, which are the same for all hosts
 # Each of these depends on the previous ones.
 _CHAIN = ("grants", "migrations", "schema", "indexes", "queries")
 
@@ -80,15 +82,41 @@ _CHAIN = ("grants", "migrations", "schema", "indexes", "queries")
 def examine(configuration: Mapping[str, Any], remaining_s: float = math.inf) -> Sequence[CheckResult]:
     """Return a result for each of `CHECKS`, in their order; checks that depend on a failed one are skipped.
 
+    If there are several hosts, all checks but those of settings and credentials are repeated for each. Their names then
+    end with the host's number in the list, and their messages begin with the host. Each host has an equal share of the
+    remaining time.
+
     Args:
         configuration: As for `credentials_from_settings` and `read_session_settings`.
         remaining_s: The time limit in seconds, if it is less than `POSTGRES_TIMEOUT_S`.
     """
-    results: dict[str, CheckResult] = {}
-    failed_at = len(CHECKS)
+    begun = time.monotonic()
     try:
-        _examine(configuration, remaining_s, results)
+        settings, timeout_s = _read_settings(configuration, begun, remaining_s)
     except RepositoryError as error:
+        return _results({}, error)
+    deadline = begun + min(timeout_s, remaining_s)
+    auth = configuration.get("POSTGRES_AUTH")
+    if not settings.others:
+        return _examine(settings, timeout_s, auth, deadline)
+    all_results: list[CheckResult] = []
+    for number, host in enumerate(settings.hosts):
+        now = time.monotonic()
+        share = (deadline - now) / (len(settings.hosts) - number)
+        results = _examine(host, timeout_s, auth, now + share)
+        all_results += [] if number else results[:_SHARED]
+        all_results += [_of_host(result, host, number + 1) for result in results[_SHARED:]]
+    return all_results
+
+
+def _of_host(result: CheckResult, host: PostgresSettings, number: int) -> CheckResult:
+    return replace(result, check=f"{result.check} {number}", message=f"{host.hostname}:{host.port}: {result.message}")
+
+
+def _results(results: dict[str, CheckResult], error: RepositoryError | None) -> Sequence[CheckResult]:
+    """Return a result for each check, of which those after an error were not made."""
+    failed_at = len(CHECKS)
+    if error:
         check = _CHECK_OF_PHASE.get(error.phase, error.phase)
         failed_at = CHECKS.index(check)
         results[check] = CheckResult(check, Verdict.WRONG, error.explanation, _remedy(check, error))
@@ -112,21 +140,31 @@ def _remedy(check: str, error: RepositoryError) -> str:
     return _REMEDIES.get(check, "Try again; if it persists, see the server's log")
 
 
-def _examine(configuration: Mapping[str, Any], remaining_s: float, results: dict[str, CheckResult]) -> None:
+def _examine(settings: PostgresSettings, timeout_s: float, auth: str | None, deadline: float) -> Sequence[CheckResult]:
+    """Return a result for each check of one host."""
+    results: dict[str, CheckResult] = {}
+    try:
+        _add_results(replace(settings, others=()), timeout_s, auth, deadline, results)
+    except RepositoryError as error:
+        return _results(results, error)
+    return _results(results, None)
+
+
+def _add_results(
+    settings: PostgresSettings, timeout_s: float, auth: str | None, deadline: float, results: dict[str, CheckResult]
+) -> None:
     """Add the results that are more than "ok".
 
     Raises:
         RepositoryError: a check failed that all later ones depend on; its phase is one of connecting, or a check.
     """
-    begun = time.monotonic()
-    settings, timeout_s = _read_settings(configuration, begun, remaining_s)
     if settings.unix_socket:
         results["name"] = CheckResult("name", Verdict.OK, "POSTGRES_HOSTNAME names the directory of a Unix socket")
     results["TLS"] = _check_tls(settings)
     progress = ConnectionPhase()
-    connection = connect(settings, begun + min(timeout_s, remaining_s), progress)
+    connection = connect(settings, deadline, progress)
     checks: dict[str, Callable[[Connection], CheckResult]] = {
-        "login": partial(check_login, auth=configuration.get("POSTGRES_AUTH")),
+        "login": partial(check_login, auth=auth),
         "grants": check_grants,
         "timeouts": partial(check_timeouts, timeout_s=timeout_s),
         "migrations": check_migrations,

@@ -49,7 +49,11 @@ def _with_texts(template: dict[str, Any], _given: Mapping[str, str]) -> dict[str
 MOTO = Emulator(
     "moto",
     limits=[Limit("AWS::EC2::SecurityGroupEgress")],
-    accepted={"AWS::EC2::SubnetRouteTableAssociation": "", "Custom::Schema": ""},  # the latter, the rehearsal asks for
+    accepted={
+        "AWS::EC2::SubnetRouteTableAssociation": "",
+        "AWS::RDS::DBProxyEndpoint": "",
+        "Custom::Schema": "",  # the rehearsal asks for it
+    },
     adapt=_decided,
 )
 LOCALSTACK = Emulator(
@@ -60,10 +64,12 @@ LOCALSTACK = Emulator(
             (
                 *("AWS::AppConfig::Application", "AWS::AppConfig::ConfigurationProfile"),
                 *("AWS::AppConfig::HostedConfigurationVersion", "AWS::CloudWatch::Dashboard"),
+                *("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy"),
                 *("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"),
                 *("AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress"),
                 *("AWS::RDS::DBCluster", "AWS::RDS::DBClusterParameterGroup", "AWS::RDS::DBInstance"),
-                *("AWS::RDS::DBProxy", "AWS::RDS::DBProxyTargetGroup", "AWS::RDS::DBSubnetGroup"),
+                *("AWS::RDS::DBProxy", "AWS::RDS::DBProxyEndpoint", "AWS::RDS::DBProxyTargetGroup"),
+                "AWS::RDS::DBSubnetGroup",
                 *("AWS::WAFv2::WebACL", "AWS::WAFv2::WebACLAssociation", "Custom::Schema"),
             ),
             'No resource provider found for "{subject}"',
@@ -77,9 +83,11 @@ MINISTACK = Emulator(
         *(
             Limit(kind, "Unrecognized resource types: [{subject}]")
             for kind in (
+                *("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy"),
                 *("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"),
                 *("AWS::EC2::SecurityGroupEgress", "AWS::EC2::SecurityGroupIngress"),
-                *("AWS::RDS::DBProxy", "AWS::RDS::DBProxyTargetGroup", "AWS::WAFv2::WebACLAssociation"),
+                *("AWS::RDS::DBProxy", "AWS::RDS::DBProxyEndpoint", "AWS::RDS::DBProxyTargetGroup"),
+                "AWS::WAFv2::WebACLAssociation",
             )
         ),
         Limit(

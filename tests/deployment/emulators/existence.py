@@ -12,6 +12,7 @@ import boto3
 import jmespath  # type: ignore[import-untyped]
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from tests.deployment.rehearsal.models import of_shape
 
@@ -62,6 +63,14 @@ QUESTIONS: Mapping[str, Question] = {
             "ConfigurationProfileId": "{ConfigurationProfileId}",
             "VersionNumber": "{id}",
         },
+    ),
+    "AWS::ApplicationAutoScaling::ScalableTarget": Question(
+        *("application-autoscaling", "describe_scalable_targets", "ScalableTargets"),
+        {"ServiceNamespace": "{ServiceNamespace}", "ResourceIds": ["{ResourceId}"]},
+    ),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": Question(
+        *("application-autoscaling", "describe_scaling_policies", "ScalingPolicies"),
+        {"ServiceNamespace": "{ServiceNamespace}", "PolicyNames": ["{PolicyName}"]},
     ),
     "AWS::CloudWatch::Alarm": Question(
         *("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmActions[]"), {"AlarmNames": ["{id}"]}
@@ -126,6 +135,9 @@ QUESTIONS: Mapping[str, Question] = {
     ),
     "AWS::RDS::DBInstance": Question("rds", "describe_db_instances", "DBInstances", {"DBInstanceIdentifier": "{id}"}),
     "AWS::RDS::DBProxy": Question("rds", "describe_db_proxies", "DBProxies", {"DBProxyName": "{id}"}),
+    "AWS::RDS::DBProxyEndpoint": Question(
+        *("rds", "describe_db_proxy_endpoints", "DBProxyEndpoints"), {"DBProxyEndpointName": "{DBProxyEndpointName}"}
+    ),
     "AWS::RDS::DBProxyTargetGroup": Question(
         *("rds", "describe_db_proxy_targets", "Targets"), {"DBProxyName": "{DBProxyName}"}
     ),
@@ -161,7 +173,8 @@ def exists(resource: Mapping[str, Any], physical_id: str, known: Mapping[str, st
     try:
         arguments = of_shape(shape, _filled(question.arguments, values))
         answer = getattr(client, question.operation)(**arguments)
-    except (ClientError, BotoCoreError, ValueError):  # the last: an id that is no number, where it should be
+    # A page of HTML, where an emulator lacks the operation; an id that is no number, where it should be.
+    except (ClientError, BotoCoreError, ResponseParserError, ValueError):
         return False
     return bool(jmespath.search(_filled(question.evidence, values), answer))
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 DEFAULT, TOGETHER, OFFERED = "the defaults", "all of them at once", "the outputs of the database"
 NO_VALUE = {"Ref": "AWS::NoValue"}
@@ -152,13 +152,25 @@ def _off_default(template: Mapping[str, Any], name: str, offered: Mapping[str, s
         *({other: value} for other in others for value in _candidates(template, other, offered)),
         {other: next(_candidates(template, other, offered)) for other in others},
     )
-    for base in (_obeying(template, base, offered) for base in bases):
+    for base in _possible(template, bases, offered):
         before = Decisions(template, {other: value for other, value in base.items() if other != name}).decided()
         for candidate in _candidates(template, name, offered):
             given = {**base, name: candidate}
             if Decisions(template, given).decided() != before:
                 return _obeying(template, _least(template, given, name), offered)
     raise NoVariantError(f"{name} decides what is made, but no known value changes that: add a sample")
+
+
+def _possible(
+    template: Mapping[str, Any], bases: Iterable[dict[str, str]], offered: Mapping[str, str]
+) -> Iterator[dict[str, str]]:
+    """Give what the rules want as well, and pass over what they refuse."""
+    for base in bases:
+        try:
+            possible = _obeying(template, base, offered)
+        except NoVariantError:
+            continue
+        yield possible
 
 
 def _least(template: Mapping[str, Any], given: Mapping[str, str], name: str) -> dict[str, str]:

@@ -63,6 +63,14 @@ APIS: Mapping[str, Api] = {
         attributes={"VersionNumber": "to_string(answer.VersionNumber)"},
         is_replaced=True,
     ),
+    "AWS::ApplicationAutoScaling::ScalableTarget": Api(
+        *("application-autoscaling", "register_scalable_target"),
+        "join('|', [request.ResourceId, request.ScalableDimension, request.ServiceNamespace])",
+        renamed={"Tags": None},  # a map there
+    ),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": Api(
+        "application-autoscaling", "put_scaling_policy", "answer.PolicyARN"
+    ),
     "AWS::CloudWatch::Alarm": Api("cloudwatch", "put_metric_alarm", "request.AlarmName", "AlarmName"),
     "AWS::CodeDeploy::Application": Api(
         "codedeploy", "create_application", "request.applicationName", "ApplicationName"
@@ -86,6 +94,7 @@ APIS: Mapping[str, Api] = {
             "DBClusterResourceId": "answer.DBCluster.DbClusterResourceId",
             "Endpoint.Address": "answer.DBCluster.Endpoint",
             "Endpoint.Port": "answer.DBCluster.Port",
+            "ReadEndpoint.Address": "answer.DBCluster.ReaderEndpoint",
             "MasterUserSecret.SecretArn": "answer.DBCluster.MasterUserSecret.SecretArn",
         },
     ),
@@ -144,6 +153,7 @@ def register(on_schema: Callable[[str, Mapping[str, Any]], None] = lambda _type,
     for kind, api in APIS.items():
         _register(kind, lambda name, properties, api=api: _call(api, api.operation, name, properties), api)
     _register("AWS::ApiGateway::Account", _set_account)
+    _register("AWS::RDS::DBProxyEndpoint", _name_proxy_endpoint)
     _register("AWS::SecretsManager::Secret", _make_secret)
     _register("AWS::SecretsManager::SecretTargetAttachment", _attach_secret)
 
@@ -243,6 +253,12 @@ def _deploy_stage(properties: Mapping[str, Any]) -> None:
     operation: Any = {"op": "replace", "path": "/deploymentId", "value": deployment}
     client = boto3.client("apigateway", region_name=REGION)
     client.update_stage(restApiId=rest_api, stageName=properties["StageName"], patchOperations=[operation])
+
+
+def _name_proxy_endpoint(_name: str, properties: Mapping[str, Any]) -> _Made:
+    """Give it a host's name only: moto has no operation that makes one."""
+    name = properties["DBProxyEndpointName"]
+    return _Made(name, {"Endpoint": f"{name}.endpoint.proxy.{REGION}.rds.amazonaws.com"})
 
 
 def _make_secret(name: str, properties: Mapping[str, Any]) -> _Made:

@@ -48,7 +48,7 @@ Nothing of this has run on AWS. In particular nobody has seen there:
 - CloudFormation rolling back, and what Aurora does when it wakes up, fails over or is restored;
 - API Gateway's throttling and access log, the dashboard, the firewall, traces, mail;
 - S3 telling the function that a file has landed: the rehearsal does;
-- SnapStart's copies (a test forks an environment instead), RDS Proxy, and the standby.
+- SnapStart's copies (a test forks an environment instead), RDS Proxy, the standby and the readers.
 """
 
 
