@@ -49,7 +49,12 @@ def _with_texts(template: dict[str, Any], _given: Mapping[str, str]) -> dict[str
 MOTO = Emulator(
     "moto",
     limits=[Limit("AWS::EC2::SecurityGroupEgress")],
-    accepted={"AWS::EC2::SubnetRouteTableAssociation": "", "Custom::Schema": ""},  # the latter, the rehearsal asks for
+    accepted={
+        "AWS::ApiGatewayV2::ApiMapping": "",  # of a REST API
+        "AWS::EC2::SubnetRouteTableAssociation": "",
+        "AWS::Lambda::Url": "",  # of an alias
+        "Custom::Schema": "",  # which the rehearsal asks for
+    },
     adapt=_decided,
 )
 LOCALSTACK = Emulator(
@@ -58,6 +63,8 @@ LOCALSTACK = Emulator(
     accepted={
         **dict.fromkeys(
             (
+                *("AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::ApiMapping"),
+                *("AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::Stage"),
                 *("AWS::AppConfig::Application", "AWS::AppConfig::ConfigurationProfile"),
                 *("AWS::AppConfig::HostedConfigurationVersion", "AWS::CloudWatch::Dashboard"),
                 *("AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"),
@@ -145,7 +152,8 @@ def ministack(scratch: Path) -> Iterator[Callable[[], str]]:
         "GATEWAY_PORT": str(port),
         "LAMBDA_EXECUTOR": "local",
     }
-    with running([str(_VENV / "ministack" / "bin" / "ministack")], home, environ, scratch / "ministack.log") as server:
+    command = [str(_VENV / "ministack" / "bin" / "python"), "-m", "ministack"]
+    with running(command, home, environ, scratch / "ministack.log") as server:
         server.wait_for(f"http://127.0.0.1:{port}/_ministack/health")
         with account(f"http://127.0.0.1:{port}"):
             yield lambda: server.output
