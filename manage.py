@@ -105,7 +105,17 @@ class _Port(click.IntRange):
     metavar="INTEGER",
     help="Port to listen on.",
 )
-def serve(host: str, port: int) -> None:
+@click.option(
+    "--front-door",
+    cls=_OptionOrVariable,
+    default="http",
+    show_default=True,
+    envvar="FRONT_DOOR",
+    show_envvar=True,
+    type=click.Choice(["http", "rest"]),
+    help="What to stand in for: an HTTP API or a REST API.",
+)
+def serve(host: str, port: int, front_door: str) -> None:
     """Serve the API of template.yaml until Ctrl-C.
 
     The rooms are in an embedded Postgres under .data/, which is started, migrated and, if it is new, filled with a few
@@ -128,7 +138,7 @@ def serve(host: str, port: int) -> None:
         os.environ.update(configuration)
         click.echo(f"Listening on http://{host}:{port}/rooms, described at /docs (Ctrl-C stops)")
         with interrupt_when_stopped(DATA):
-            serve_api(ROOT / "template.yaml", host, port)
+            serve_api(ROOT / "template.yaml", host, port, front_door)
         click.echo("Stopping")
 
 

@@ -89,7 +89,7 @@ def copy_postgres_server(configuration: Mapping[str, str], data: Path) -> None:
         PostgresError: the server could not be copied.
     """
     data.mkdir(mode=0o700)
-    _give_to_system_user(data)
+    give_to_system_user(data)
     source = ["-h", configuration["POSTGRES_HOSTNAME"], "-p", configuration["POSTGRES_PORT"], "-U", _USER]
     # Not synchronised to the disk: a copy can be made again.
     command = _command("pg_basebackup", *source, "-D", data, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")

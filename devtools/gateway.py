@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from flask import request
 from samcli.lib.providers.api_provider import ApiProvider
@@ -45,13 +46,13 @@ def ensure_port_is_free(host: str, port: int) -> None:
         probe.bind((host, port))
 
 
-def serve(template: Path, host: str, port: int) -> None:
-    """Serve the routes of the template's API until SIGINT or SIGTERM."""
+def serve(template: Path, host: str, port: int, front_door: str) -> None:
+    """Serve the API that the template has with that parameter FrontDoor, until SIGINT or SIGTERM."""
     # Logs only requests, whose records have arguments: manage.py has printed the address.
     logging.getLogger("werkzeug").addFilter(lambda record: bool(record.args))
     serving._log_add_style = sys.stderr.isatty()  # noqa: SLF001 - no colours in files
     with signals_held():  # a signal's exception in a garbage collector's callback would be lost
-        stacks, _ = SamLocalStackProvider.get_stacks(str(template))
+        stacks, _ = SamLocalStackProvider.get_stacks(str(template), parameter_overrides={"FrontDoor": front_door})
         root = template.parent
         runner = InProcessRunner(SamFunctionProvider(stacks), root, sources=(root / "functions", root / "rentomatic"))
         api = ApiProvider(stacks, cwd=str(root)).api
@@ -60,13 +61,17 @@ def serve(template: Path, host: str, port: int) -> None:
         app = service._app  # noqa: SLF001 - it makes it, and has it nowhere else
         app.wsgi_app = _with_path_as_sent(app.wsgi_app)
         app.after_request(_without_invented_type)
-        app.after_request(partial(_compressed, _minimum_compression_size(stacks[0].resources)))
+        if front_door == "rest":
+            app.after_request(partial(_compressed, _minimum_compression_size(stacks[0].resources)))
     with suppress(ProcessSigTermException):
         service.run()
 
 
 class _Gateway(LocalApigwService):  # type: ignore[misc] # SAM CLI has no types
-    """Hands over `X-Forwarded-Proto` as a proxy sent it. SAM CLI replaces it by the scheme of WSGI."""
+    """Hands over what API Gateway would.
+
+    That is the path, and `X-Forwarded-Proto` as a proxy sent it, which SAM CLI replaces by the scheme of WSGI.
+    """
 
     def _generate_lambda_event(
         self, flask_request: Request, route: Route, method: str, endpoint: str
@@ -74,12 +79,20 @@ class _Gateway(LocalApigwService):  # type: ignore[misc] # SAM CLI has no types
         event: dict[str, Any] = super()._generate_lambda_event(flask_request, route, method, endpoint)
         if sent := flask_request.headers.get("X-Forwarded-Proto"):
             event["headers"]["X-Forwarded-Proto"] = sent
-            event["multiValueHeaders"]["X-Forwarded-Proto"] = [sent]
+            if "multiValueHeaders" in event:
+                event["multiValueHeaders"]["X-Forwarded-Proto"] = [sent]
+        if "rawPath" in event:
+            event["rawPath"] = event["requestContext"]["http"]["path"] = _http_api_path(event["rawPath"])
         return event
 
 
+def _http_api_path(path: str) -> str:
+    """Return a path as an HTTP API hands it over: decoded, cut at a `?`, and decoded once more."""
+    return unquote(unquote(path).partition("?")[0])
+
+
 def _with_path_as_sent(app: WSGIApplication) -> WSGIApplication:
-    """Keep the path percent-encoded, as a REST API hands it over. SAM CLI hands over the decoded path of WSGI."""
+    """Keep the path percent-encoded, as API Gateway gets it. SAM CLI takes the decoded path of WSGI."""
 
     def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path, _, _ = environ["RAW_URI"].partition("?")

@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -20,7 +20,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_lambda import LambdaClient
@@ -31,6 +31,7 @@ _RESERVE_S = 36  # for the slowest answer and the report to CodeDeploy
 _PAUSE_S = 1
 _OK = 200
 _RESUMING = (503, 504)
+_HOST = "smoke-test.invalid"
 _ROOM = {"code", "size", "price", "latitude", "longitude"}
 _HAMBURG = "53.55,9.99"
 _LIMIT = 5
@@ -153,7 +154,8 @@ def _rooms(answer: Answer, members: set[str], ascending: str = "") -> Iterator[s
 def _ask(path: str, parameters: dict[str, str]) -> Answer:
     query = f"{path}?{urlencode(parameters)}" if parameters else path
     invoked = _lambda().invoke(
-        FunctionName=os.environ["NEW_VERSION"], Payload=json.dumps(proxy_event(path, parameters)).encode()
+        FunctionName=os.environ["NEW_VERSION"],
+        Payload=json.dumps(EVENTS[os.environ["FRONT_DOOR"]](path, parameters)).encode(),
     )
     answer = json.loads(invoked["Payload"].read())
     if "FunctionError" in invoked:
@@ -161,9 +163,9 @@ def _ask(path: str, parameters: dict[str, str]) -> Answer:
     return Answer(query, answer["statusCode"], json.loads(answer["body"]))
 
 
-def proxy_event(path: str, parameters: dict[str, str]) -> dict[str, Any]:
+def _rest_api(path: str, parameters: dict[str, str]) -> dict[str, Any]:
     """Return the event of a GET (API Gateway developer guide, "Input format of a Lambda function")."""
-    headers = {"Accept": "application/json", "Host": "smoke-test.invalid", "X-Forwarded-Proto": "https"}
+    headers = {"Accept": "application/json", "Host": _HOST, "X-Forwarded-Proto": "https"}
     return {
         "resource": "/{proxy+}",
         "path": path,
@@ -178,6 +180,34 @@ def proxy_event(path: str, parameters: dict[str, str]) -> dict[str, Any]:
         "body": None,
         "isBase64Encoded": False,
     }
+
+
+def _payload_2(path: str, parameters: dict[str, str], host: str = _HOST) -> dict[str, Any]:
+    """Return the event of a GET (API Gateway developer guide, "payload format version" 2.0)."""
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": urlencode(parameters),
+        "headers": {"accept": "application/json", "host": host, "x-forwarded-proto": "https"},
+        **({"queryStringParameters": parameters} if parameters else {}),
+        "requestContext": {
+            "domainName": host,
+            "http": {"method": "GET", "path": path, "protocol": "HTTP/1.1"},
+            "requestId": str(uuid4()),
+            "routeKey": "$default",
+            "stage": "$default",
+        },
+        "isBase64Encoded": False,
+    }
+
+
+# By the template's parameter FrontDoor.
+EVENTS: Mapping[str, Callable[[str, dict[str, str]], dict[str, Any]]] = {
+    "http": _payload_2,
+    "rest": _rest_api,
+    "url": partial(_payload_2, host="smoke-test.lambda-url.invalid"),  # which is how the function tells it apart
+}
 
 
 @cache

@@ -96,6 +96,6 @@ def _answer(request: Request, text: str, headers: dict[str, str]) -> Response:
     response = Response(200, headers, text)
     is_asked_for = len(text) >= gzip_minimum(request.header("accept-encoding"))
     # A load balancer does not carry as much as the bundle is: whoever asks for it gets gzip there.
-    if request.carries_bytes and not is_asked_for and not fits_response_limit(text, request.response_max):
+    if request.carries_bytes and not is_asked_for and not fits_response_limit(text, request):
         response.compress()
     return response

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from rentomatic.http.etags import entity_tag, matches_etag
 from rentomatic.http.negotiation import FORMAT, prefers_html
 from rentomatic.http.ogc import show_landing_page
+from rentomatic.http.request import with_query
 from rentomatic.http.response import Response
 from rentomatic.requests.room_search import build_room_search_request
 from rentomatic.responses import ResponseFailure, build_response_from_error
@@ -46,7 +47,7 @@ def _page(service: Service, request: Request) -> Response:
         service.report(response, request)
         content, cache_control = _notice("Rooms cannot be shown right now. Try again in a few seconds."), "no-store"
     else:
-        content, cache_control = _rooms(response.value, base, settings.price_meaning), settings.cache_control
+        content, cache_control = _rooms(service, request, response.value), settings.cache_control
     url = service.url(request)
     body = _template().substitute(style=_style(), base=escape(base), url=escape(url), **content)
     headers = {
@@ -74,22 +75,30 @@ def _notice(text: str) -> dict[str, str]:
     return {"heading": "Rooms", "rooms": f'<p class="notice">{text}</p>'}
 
 
-def _rooms(page: RoomPage, base: str, price_meaning: str) -> dict[str, str]:
+def _rooms(service: Service, request: Request, page: RoomPage) -> dict[str, str]:
     if not page.rooms:
         return _notice("There are no rooms yet.")
+    base = service.settings.link_base or request.base_path
     head = (
         '<thead><tr><th scope="col">Room</th><th scope="col" class="number">Size</th>'
-        f'<th scope="col" class="number">{escape(price_meaning)}</th>'
+        f'<th scope="col" class="number">{escape(service.settings.price_meaning)}</th>'
         '<th scope="col" class="place">Place</th></tr></thead>'
     )
-    rows = "\n".join(_row(room, base) for room in page.rooms)
+    rows = "\n".join(_row(room, base + _target(room, request)) for room in page.rooms)
     heading = f"The first {len(page.rooms)} rooms" if page.has_more else "All rooms"
     return {"heading": heading, "rooms": f"<table>\n{head}\n<tbody>\n{rows}\n</tbody>\n</table>"}
 
 
-def _row(room: Room, base: str) -> str:
+def _target(room: Room, request: Request) -> str:
+    """Return what to ask for a room: by a filter if the front door would change its code in a path."""
     code = str(room.code)
-    link = f'<a href="{escape(base)}/rooms/{quote(code, safe="")}">{escape(code)}</a>'
+    if request.is_path_exact or (set(code).isdisjoint("?%") and code.strip("/") == code):
+        return f"/rooms/{quote(code, safe='')}"
+    return with_query("/rooms", {"filter_code__eq": [code]})
+
+
+def _row(room: Room, url: str) -> str:
+    link = f'<a href="{escape(url)}">{escape(str(room.code))}</a>'
     place = _place(room.latitude, room.longitude)
     return (
         f'<tr><th scope="row">{link}</th><td class="number">{_amount(room.size, "{} m²")}</td>'

@@ -126,7 +126,7 @@ def list_items(service: Service, request: Request) -> Response | ResponseFailure
     if format_ is GEOJSON:
         format_ = replace(GEOJSON, encode_page=lambda page, links: _feature_collection(page, links, others))
     linked = request.parameters if format_.has_links else {**request.parameters, FORMAT: [format_.name]}
-    body, headers = encode_page(page, format_, url(_ITEMS), linked, request.response_max)
+    body, headers = encode_page(page, format_, url(_ITEMS), linked, request)
     return _representation(service, request, format_, body, headers)
 
 

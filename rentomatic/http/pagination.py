@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from rentomatic.http.negotiation import FORMAT
+from rentomatic.http.negotiation import FORMAT, gzip_minimum
 from rentomatic.http.request import with_query
+from rentomatic.http.response import gzip
 from rentomatic.requests.cursor import encode_cursor
 from rentomatic.requests.room_search import build_room_search_request
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rentomatic.domain.room_search import RoomPage
+    from rentomatic.http.request import Request
     from rentomatic.serializers.formats import Format
 
     Parameters = Mapping[str, Sequence[str]]
@@ -22,7 +24,7 @@ _PLACES = ("near", "bbox")
 
 
 def encode_page(
-    page: RoomPage, format_: Format, url: str, parameters: Parameters, response_max: int
+    page: RoomPage, format_: Format, url: str, parameters: Parameters, request: Request
 ) -> tuple[str, dict[str, str]]:
     """Return the body, with as many rooms of the page as fit into a response, and its headers.
 
@@ -31,7 +33,7 @@ def encode_page(
         format_: How the body represents rooms.
         url: Where the rooms are, without a query.
         parameters: The query of this page. The next page has the same one, with another cursor.
-        response_max: As in `Request`.
+        request: What is answered.
 
     Raises:
         OverflowError: not even one of the rooms fits.
@@ -42,7 +44,7 @@ def encode_page(
             cursor = encode_cursor(page.search, end)
             links["next"] = with_query(url, {**parameters, "cursor": [cursor]})
         body = format_.encode_page(page, links)
-        if fits_response_limit(body, response_max):
+        if fits_response_limit(body, request):
             break
         if len(page.rooms) <= 1:
             raise OverflowError(f"One room has {len(body)} characters, more than a response may have")
@@ -69,8 +71,15 @@ def _swapped(parameters: Parameters) -> Parameters | None:
     return {**parameters, **places} if build_room_search_request({**search, **places}) else None
 
 
-def fits_response_limit(body: str, response_max: int) -> bool:
-    """Return whether the body, as a string in JSON, is no longer than the limit in bytes."""
-    # JSON escapes: a character of ASCII becomes two at most, another one up to twelve.
+def fits_response_limit(body: str, request: Request) -> bool:
+    """Return whether the body, as the response to a request has it, is no longer than its limit in bytes.
+
+    That is a string in JSON: the text, or where the function compresses it, base64 of the compressed text.
+    """
+    # JSON escapes: a character of ASCII becomes two at most, another one up to twelve. In base64 it has less.
     most = 2 if body.isascii() else 12
-    return most * len(body) <= response_max or len(json.dumps(body)) <= response_max
+    if most * len(body) <= request.response_max:
+        return True
+    if request.carries_bytes and gzip_minimum(request.header("accept-encoding")) <= len(body):
+        return (len(gzip(body.encode())) + 2) // 3 * 4 <= request.response_max
+    return len(json.dumps(body)) <= request.response_max

@@ -92,7 +92,7 @@ def list_rooms(service: Service, request: Request) -> Response | ResponseFailure
     url = f"{service.url(request)}{request.path}"
     # Whoever follows a link gets the same format, whatever they accept.
     linked = parameters if format_ is JSON else {**parameters, FORMAT: [format_.name]}
-    body, headers = encode_page(response.value, format_, url, linked, request.response_max)
+    body, headers = encode_page(response.value, format_, url, linked, request)
     return representation(service, request, format_, body, headers)
 
 

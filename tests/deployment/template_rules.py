@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def evaluate(expression: Any, template: Mapping[str, Any], parameters: Mapping[s
         return parameters[arguments]
     if function == "Condition":
         return evaluate(template["Conditions"][arguments], template, parameters)
+    if function == "Fn::Sub":
+        return re.sub(r"\$\{(\w+)\}", lambda match: str(parameters[match[1]]), arguments)
     if function == "Fn::If":
         arguments = [{"Condition": arguments[0]}, *arguments[1:]]
     of = [evaluate(argument, template, parameters) for argument in arguments]

@@ -96,10 +96,59 @@ def test_the_log_role_of_the_account_waits_for_api_gateway() -> None:
 def test_a_new_account_s_access_log_finds_a_role() -> None:
     guide = (ROOT / "docs" / "deployment.md").read_text().replace("\\\n", "")
     commands = re.findall(r"sam deploy --parameter-overrides .*", guide)
-    first = [command for command in commands if "Owner" not in command and "Auth=" not in command]
+    of_rest_apis = [command for command in commands if "FrontDoor=rest" in command]
 
-    assert first
-    assert [command for command in first if "SetsApiGatewayLogRole=true" not in command] == []
+    assert of_rest_apis
+    assert [command for command in of_rest_apis if "SetsApiGatewayLogRole=true" not in command] == []
+
+
+DOMAIN = {"DomainName": "rooms.example.org", "CertificateArn": "arn:aws:acm:...", "BasePath": "v1"}
+DISTRIBUTION = {"UrlDistributionArn": "arn:aws:cloudfront::123456789012:distribution/ABC"}
+
+
+@pytest.mark.parametrize(
+    ("given", "doors"),
+    [
+        ({}, {"http", "rest", "url"}),
+        ({"HasFirewall": "true"}, {"rest"}),
+        ({"SetsApiGatewayLogRole": "true"}, {"rest"}),
+        ({"StageName": "v1"}, {"rest"}),
+        ({"Tracing": "Active"}, {"http", "rest", "url"}),  # of Lambda
+        ({"RequestsPerSecond": "10"}, {"http", "rest"}),
+        ({"RequestBurst": "10"}, {"http", "rest"}),
+        ({"HasAccessLog": "false"}, {"http", "rest", "url"}),
+        (DOMAIN, {"http", "rest"}),
+        ({**DOMAIN, "BasePath": ""}, {"http", "rest"}),
+        ({**DOMAIN, "CertificateArn": ""}, set()),
+        ({**DOMAIN, "DomainName": ""}, set()),
+        ({"BasePath": "v1"}, set()),
+        ({"UrlAuth": "none"}, {"url"}),
+        (DISTRIBUTION, {"url"}),
+        ({**DISTRIBUTION, "UrlAuth": "none"}, set()),
+        ({"PublicUrl": "https://rooms.example/v1"}, {"http", "rest", "url"}),
+    ],
+    ids=str,
+)
+def test_what_a_front_door_lacks_is_refused(given: dict[str, str], doors: set[str]) -> None:
+    assert {door for door in ("http", "rest", "url") if refusals(APPLICATION, FrontDoor=door, **given) == []} == doors
+
+
+def test_links_begin_with_the_domain_where_there_is_one() -> None:
+    url = APPLICATION["Resources"]["RoomsFunction"]["Properties"]["Environment"]["Variables"]["PUBLIC_URL"]
+
+    def link_base(**given: str) -> Any:
+        return evaluate(url, APPLICATION, values(APPLICATION, given))
+
+    assert link_base() == ""
+    assert link_base(**DOMAIN) == "https://rooms.example.org/v1"
+    assert link_base(**{**DOMAIN, "BasePath": ""}) == "https://rooms.example.org"
+    assert link_base(**DOMAIN, PublicUrl="https://cdn.example") == "https://cdn.example"
+
+
+def test_an_upgrade_does_not_replace_a_rest_api_by_chance() -> None:
+    before = {"SetsApiGatewayLogRole": "true"}  # which the guide gave a new account, and which stays
+
+    assert any("another URL" in refusal for refusal in refusals(APPLICATION, **before))
 
 
 def test_the_proxy_can_log_in_before_the_first_migration() -> None:
@@ -179,7 +228,7 @@ def test_the_version_before_stays_whatever_makes_another(resources: dict[str, An
     assert "DeletionPolicy" not in resources["RoomsFunction"]  # it goes with the stack
 
 
-def test_each_deployment_deploys_the_api(resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_deployment_deploys_a_rest_api(resources: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("samtranslator.model.apigateway.time.time", lambda: 1.0)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 

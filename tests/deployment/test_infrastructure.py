@@ -114,16 +114,75 @@ def functions() -> dict[str, Any]:
 
 
 def test_api_gateway_asks_the_alias_and_so_a_version(translated: dict[str, Any]) -> None:
-    paths = translated["Api"]["Properties"]["Body"]["paths"]
+    bodies = [translated[name]["Properties"]["Body"]["Fn::If"][1] for name in ("HttpApi", "Api")]
     uris = [
         method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-        for path in paths.values()
+        for body in bodies
+        for path in body["paths"].values()
         for method in path.values()
     ]
 
-    assert len(uris) == len(paths)
-    assert all("${RoomsFunctionAliaslive}" in uri for uri in uris)
+    assert len(uris) == sum(len(body["paths"]) for body in bodies)
+    assert {uri.partition("/functions/")[2] for uri in uris} == {"${RoomsFunction.Arn}:live/invocations"}
     assert functions()["RoomsFunction"]["AutoPublishAliasAllProperties"] is True
+
+
+def test_only_the_front_door_that_is_there_may_call_the_alias(translated: dict[str, Any]) -> None:
+    permissions = {
+        name: resource for name, resource in translated.items() if resource["Type"] == "AWS::Lambda::Permission"
+    }
+    of_api = permissions.keys() - {"ImportFunctionFileLandedPermission"}
+
+    assert {name: permissions[name]["Condition"] for name in of_api} == {
+        "HttpApiPermission": "IsHttp",
+        "ApiPermission": "IsRest",
+        **dict.fromkeys(("AnybodyCallsUrl", "AnybodyInvokesByUrl"), "IsOpenUrl"),
+        **dict.fromkeys(("DistributionCallsUrl", "DistributionInvokesByUrl"), "HasDistribution"),
+    }
+    for name in of_api:
+        assert permissions[name]["Properties"]["FunctionName"] == {"Ref": "RoomsFunctionAliaslive"}
+
+
+@pytest.mark.parametrize("who", ["Anybody", "Distribution"])
+def test_a_caller_of_a_function_url_has_both_permissions(translated: dict[str, Any], who: str) -> None:
+    calls, invokes = (translated[f"{who}{what}"]["Properties"] for what in ("CallsUrl", "InvokesByUrl"))
+
+    assert (calls["Action"], invokes["Action"]) == ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
+    assert invokes["InvokedViaFunctionUrl"] is True  # and in no other way
+    assert calls["Principal"] == invokes["Principal"] != ""
+    assert calls.get("SourceArn") == invokes.get("SourceArn")
+
+
+@pytest.mark.parametrize("name", ["ApiErrorsAlarm", "Dashboard"])
+def test_each_front_door_is_measured_by_its_own_names(name: str) -> None:
+    template = parsed("template.yaml")
+    names = template["Mappings"]["Metrics"]
+
+    assert {door: (names[door]["Count5xx"], names[door]["By"], names[door]["Within"]) for door in names} == {
+        "http": ("5xx", "ApiId", "Stage"),
+        "rest": ("5XXError", "ApiName", "Stage"),
+        "url": ("Url5xxCount", "FunctionName", "Resource"),
+    }
+    assert list(names) == template["Parameters"]["FrontDoor"]["AllowedValues"]
+    of_door = {"Fn::FindInMap": ["Metrics", {"Ref": "FrontDoor"}, "Count5xx"]}
+    assert json.dumps(of_door) in json.dumps(template["Resources"][name])
+
+
+def test_who_deploys_may_have_an_http_api_write_a_log() -> None:
+    (policy,) = of_type("AWS::IAM::Role", "deployer.yaml")["CloudFormationRole"]["Policies"]
+    everywhere = {
+        action
+        for statement in statements(policy)
+        if statement["Resource"] == "*"
+        for action in listed(statement["Action"])
+    }
+
+    # API Gateway developer guide, "Configure logging for HTTP APIs".
+    deliveries = {f"logs:{verb}LogDelivery" for verb in ("Create", "Delete", "Get", "Update")}
+    assert deliveries | {
+        *("logs:DescribeLogGroups", "logs:DescribeResourcePolicies", "logs:ListLogDeliveries"),
+        "logs:PutResourcePolicy",
+    } == {action for action in everywhere if action.startswith("logs:")}
 
 
 def test_every_setting_makes_another_version(translated: dict[str, Any]) -> None:
@@ -196,7 +255,7 @@ def test_every_alarm_is_sent_and_missing_data_is_no_alarm() -> None:
 
 def test_the_dashboard_shows_metrics_that_the_function_counts() -> None:
     (dashboard,) = of_type("AWS::CloudWatch::Dashboard").values()
-    body = json.loads(re.sub(r"\$\{[\w:]+\}", "x", dashboard["DashboardBody"]["Fn::Sub"]))
+    body = json.loads(re.sub(r"\$\{[\w:]+\}", "x", dashboard["DashboardBody"]["Fn::Sub"][0]))
     shown, before = set(), [""]
     for metric in (metric for widget in body["widgets"] for metric in widget["properties"].get("metrics", [])):
         before = [old if new == "." else new for old, new in zip_longest(before, metric, fillvalue=".")]

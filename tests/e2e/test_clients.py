@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 import pytest
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from pg8000.native import Connection
 
+UNKNOWN_TO_HTTP_APIS = ["a?b", "%2F", "50%"]  # as paths
 ROOMS = [a_room(code=f"room-{number}", price=number) for number in range(100)]
 
 
@@ -83,6 +85,24 @@ def test_urllib_reads_the_same_body_from_gzip(url: str, target: str) -> None:
     assert headers["Vary"] == plain_headers["Vary"]
     assert headers["Content-Length"] == str(len(body))
     assert gzip.decompress(body) == plain
+
+
+def test_make_run_serves_a_rest_api_where_it_is_chosen(
+    migrated: Mapping[str, str], admin: Connection, tmp_path: Path
+) -> None:
+    insert_rooms(admin, [*ROOMS, *(a_room(code=code) for code in UNKNOWN_TO_HTTP_APIS)])
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "manage.py", "serve", "--port", url.rpartition(":")[2]]
+    environ = {**clean_environ(), **migrated, "FRONT_DOOR": "rest"}
+    with running(command, ROOT, environ, tmp_path / "output") as server:
+        server.wait_for(f"{url}/health")
+
+        _, plain = read(f"{url}/rooms")
+        headers, body = read(f"{url}/rooms", Accept_Encoding="gzip")
+        found = [json.loads(read(f"{url}/rooms/{quote(code, safe='')}")[1]) for code in UNKNOWN_TO_HTTP_APIS]
+
+    assert (headers["Content-Encoding"], gzip.decompress(body)) == ("gzip", plain)
+    assert [room["code"] for room in found] == UNKNOWN_TO_HTTP_APIS
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on PATH")

@@ -121,11 +121,11 @@ def parameters(search: RoomSearch) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def http_rooms_of(api: str, admin: Connection) -> Callable[[Sequence[Room]], HttpRooms]:
+def http_rooms_of(doors: str, admin: Connection) -> Callable[[Sequence[Room]], HttpRooms]:
     def http_rooms_of(rooms: Sequence[Room]) -> HttpRooms:
         admin.run("TRUNCATE room")
         insert_rooms(admin, rooms)
-        return HttpRooms(api)
+        return HttpRooms(doors)
 
     return http_rooms_of
 
@@ -191,7 +191,7 @@ def test_empty_segments_are_redirected(api: str, path: str) -> None:
     assert get(f"{api}{path}")[0] == 200  # where it is redirected to
 
 
-@pytest.mark.parametrize("code", ["a b", "a/b", "a?b", "#", '"', "\\", "\t", "\u00a0", "\U0001f6cf", "%2F"])
+@pytest.mark.parametrize("code", ["a b", "a/b", "#", '"', "\\", "\t", "\u00a0", "\U0001f6cf"])
 def test_a_room_with_an_odd_code_is_found(api: str, admin: Connection, code: str) -> None:
     insert_rooms(admin, [a_room(code=code)])
 

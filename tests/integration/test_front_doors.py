@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from base64 import b64decode
+from html import unescape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -374,6 +375,24 @@ def test_a_page_is_no_longer_than_a_load_balancer_carries(invoke: Invoke, admin:
     assert len(json.loads(invoke(rest_api(sent))["body"])) == 5_000
 
 
+def test_a_page_may_be_longer_where_it_is_compressed(invoke: Invoke, admin: Connection) -> None:
+    insert_rooms(admin, [a_room(code=f"{number:04}{'ü' * 32}") for number in range(5_000)])
+    door = FRONT_DOORS["load balancer"]
+
+    plain = invoke(door(Sent("/rooms?limit=10000")))
+    compressed = invoke(door(Sent("/rooms?limit=10000", headers={"Accept-Encoding": "gzip"})))
+    of_head = invoke(door(Sent("/rooms?limit=10000", method="HEAD", headers={"Accept-Encoding": "gzip"})))
+
+    assert len(json.dumps(compressed)) < 1_000_000
+    body = b64decode(compressed["body"])
+    assert len(json.loads(gzip.decompress(body))) == 5_002 > len(json.loads(plain["body"]))
+    assert (header(compressed, "Link"), header(of_head, "Content-Length")) == (None, str(len(body)))
+    tags = [header(answer, "ETag") or "" for answer in (plain, compressed, of_head)]
+    assert tags[0] not in (tags[1], tags[1].replace("-gzip", ""))  # other rooms
+    assert tags[1] == tags[2]
+    assert {header(answer, "Vary") for answer in (plain, compressed, of_head)} == {"Accept, Accept-Encoding, Origin"}
+
+
 @pytest.mark.parametrize("door", FRONT_DOORS)
 def test_an_answer_says_how_long_it_took(invoke: Invoke, door: str) -> None:
     answer = invoke(FRONT_DOORS[door](Sent("/rooms")))
@@ -419,6 +438,21 @@ def test_every_front_door_carries_the_files_of_the_docs_page(invoke: Invoke, doo
 
 
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("door", FRONT_DOORS)
+def test_the_front_page_leads_to_every_room(invoke: Invoke, admin: Connection, door: str) -> None:
+    insert_rooms(admin, [a_room(code=code) for code in ODD_CODES])
+    page = invoke(FRONT_DOORS[door](Sent("/", headers=BROWSER)))["body"]
+    links = [unescape(link) for link in re.findall(r'<th scope="row"><a href="([^"]+)">', page)]
+
+    answers = [invoke(FRONT_DOORS[door](Sent(link.removeprefix("/prod"))))["body"] for link in links]
+
+    rooms = [room[0] if isinstance(room, list) else room for room in map(json.loads, answers)]
+    assert [room["code"] for room in rooms] == [CODE, OTHER_CODE, *ODD_CODES]
+    assert any("?" in link for link in links) is not (door in EXACT)
+
+
 IN_PROD = {"path": "/prod", "stage": "prod"}
 
 

@@ -12,8 +12,11 @@ import pytest
 from devtools.database import insert_rooms
 from devtools.runner import LocalLambdaContext
 from functions.smoke_test import app
+from rentomatic.http.lambda_events import front_door, read_request
 from tests.contracts.room_repository import a_room
+from tests.deployment.templates import parsed
 from tests.support.events import an_event
+from tests.support.front_doors import OFFERED, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +38,9 @@ class Version:
     def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - boto3's
         assert FunctionName == "arn:of:the:version:2"
         event = json.loads(Payload)
-        self.asked.append(event["path"])
-        answer = self.spoil(event["path"], self._invoke(event))
+        path = event["rawPath"] if "rawPath" in event else event["path"]
+        self.asked.append(path)
+        answer = self.spoil(path, self._invoke(event))
         error = {"FunctionError": "Unhandled"} if "errorType" in answer else {}
         return {"Payload": io.BytesIO(json.dumps(answer).encode()), **error}
 
@@ -51,6 +55,7 @@ def version(invoke: Callable[[dict[str, Any]], dict[str, Any]], monkeypatch: pyt
     monkeypatch.setattr(app, "_codedeploy", lambda: version)
     monkeypatch.setattr(app, "_PAUSE_S", 0)
     monkeypatch.setenv("NEW_VERSION", "arn:of:the:version:2")
+    monkeypatch.setenv("FRONT_DOOR", "http")
     return version
 
 
@@ -63,7 +68,11 @@ def status_of(version: Version, timeout_s: float = 120) -> str:
     return told["status"]
 
 
-def test_a_version_that_answers_rightly_gets_traffic(version: Version, admin: Connection) -> None:
+@pytest.mark.parametrize("door", OFFERED)
+def test_a_version_that_answers_rightly_gets_traffic(
+    version: Version, admin: Connection, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    monkeypatch.setenv("FRONT_DOOR", door)
     insert_rooms(admin, [a_room(code=f"code-{number}", price=number) for number in range(1, 9)])
 
     assert status_of(version) == "Succeeded"
@@ -76,8 +85,12 @@ def test_a_first_deployment_without_rooms_gets_traffic(version: Version) -> None
     assert status_of(version) == "Succeeded"
 
 
+@pytest.mark.parametrize("door", OFFERED)
 @pytest.mark.parametrize("code", ["a/b", "50%", "what?", "#1", "Straße 1", "a b"])
-def test_any_code_can_be_asked_for(version: Version, admin: Connection, code: str) -> None:
+def test_any_code_can_be_asked_for(
+    version: Version, admin: Connection, monkeypatch: pytest.MonkeyPatch, code: str, door: str
+) -> None:
+    monkeypatch.setenv("FRONT_DOOR", door)
     insert_rooms(admin, [a_room(code=code)])
 
     assert status_of(version) == "Succeeded"
@@ -130,8 +143,19 @@ def test_codedeploy_gets_an_answer_before_the_timeout(version: Version) -> None:
 
 
 def test_the_golden_events_have_the_members_of_api_gateway_s() -> None:
-    event, sample = app.proxy_event("/rooms", {"limit": "1"}), an_event(limit="1")
+    event, sample = app.EVENTS["rest"]("/rooms", {"limit": "1"}), an_event(limit="1")
 
     assert set(event) == set(sample)
     assert event["multiValueQueryStringParameters"] == sample["multiValueQueryStringParameters"]
-    assert app.proxy_event("/rooms", {})["queryStringParameters"] is an_event()["queryStringParameters"]
+    assert app.EVENTS["rest"]("/rooms", {})["queryStringParameters"] is an_event()["queryStringParameters"]
+
+
+@pytest.mark.parametrize("door", OFFERED)
+def test_the_golden_events_are_of_the_door_that_is_named(door: str) -> None:
+    event = app.EVENTS[door]("/rooms", {"limit": "1", "near": "53.55,9.99"})
+    sample = OFFERED[door](Sent("/rooms?limit=1&near=53.55,9.99"))
+
+    assert front_door(event) is front_door(sample)
+    for name in ("method", "path", "parameters", "base_path", "carries_bytes"):
+        assert getattr(read_request(event, ""), name) == getattr(read_request(sample, ""), name)
+    assert list(app.EVENTS) == list(OFFERED) == parsed("template.yaml")["Parameters"]["FrontDoor"]["AllowedValues"]

@@ -82,6 +82,12 @@ def rest_api(sent: Sent) -> dict[str, Any]:
     }
 
 
+def rest_api_with_domain(sent: Sent) -> dict[str, Any]:
+    event = rest_api(sent)
+    event["requestContext"]["path"] = event["path"]
+    return event
+
+
 def console_test(sent: Sent) -> dict[str, Any]:
     """Return what the console's button "Test" sends: nothing but a method and a path."""
     event = rest_api(sent)
@@ -161,6 +167,12 @@ FRONT_DOORS: dict[str, Callable[[Sent], dict[str, Any]]] = {
     "function URL": function_url,
     "load balancer": load_balancer,
     "load balancer with lists": load_balancer_with_lists,
+}
+# Those of the template, by its parameter FrontDoor; the REST API under a domain, where no path begins with a stage.
+OFFERED: dict[str, Callable[[Sent], dict[str, Any]]] = {
+    "http": http_api_2,
+    "rest": rest_api_with_domain,
+    "url": function_url,
 }
 # Those that hand over the path as it was sent.
 EXACT = [name for name in FRONT_DOORS if not name.startswith("HTTP API")]

@@ -122,6 +122,8 @@ def deploy(
     Raises:
         DeploymentError: it could not be made, or has other resources than its template says.
     """
+    if "DomainName" in given:  # of which an account has each once
+        given = {**given, "DomainName": f"{stack}.example.com"}
     template = translated(name, given)
     decisions = Decisions(template, given)
     limits = [limit for limit in emulator.limits if limit not in lifted]

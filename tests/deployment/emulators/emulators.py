@@ -50,9 +50,11 @@ MOTO = Emulator(
     "moto",
     limits=[Limit("AWS::EC2::SecurityGroupEgress")],
     accepted={
+        "AWS::ApiGatewayV2::ApiMapping": "",  # of a REST API
         "AWS::EC2::SubnetRouteTableAssociation": "",
+        "AWS::Lambda::Url": "",  # of an alias
         "AWS::RDS::DBProxyEndpoint": "",
-        "Custom::Schema": "",  # the rehearsal asks for it
+        "Custom::Schema": "",  # which the rehearsal asks for
     },
     adapt=_decided,
 )
@@ -62,6 +64,8 @@ LOCALSTACK = Emulator(
     accepted={
         **dict.fromkeys(
             (
+                *("AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::ApiMapping"),
+                *("AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::Stage"),
                 *("AWS::AppConfig::Application", "AWS::AppConfig::ConfigurationProfile"),
                 *("AWS::AppConfig::HostedConfigurationVersion", "AWS::CloudWatch::Dashboard"),
                 *("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy"),
@@ -153,7 +157,8 @@ def ministack(scratch: Path) -> Iterator[Callable[[], str]]:
         "GATEWAY_PORT": str(port),
         "LAMBDA_EXECUTOR": "local",
     }
-    with running([str(_VENV / "ministack" / "bin" / "ministack")], home, environ, scratch / "ministack.log") as server:
+    command = [str(_VENV / "ministack" / "bin" / "python"), "-m", "ministack"]
+    with running(command, home, environ, scratch / "ministack.log") as server:
         server.wait_for(f"http://127.0.0.1:{port}/_ministack/health")
         with account(f"http://127.0.0.1:{port}"):
             yield lambda: server.output

@@ -46,10 +46,20 @@ QUESTIONS: Mapping[str, Question] = {
     "AWS::ApiGateway::ApiKey": Question("apigateway", "get_api_keys", "items[?id=='{id}']"),
     "AWS::ApiGateway::Deployment": Question("apigateway", "get_deployments", "items", {"restApiId": "{RestApiId}"}),
     "AWS::ApiGateway::RestApi": Question(
-        *("apigateway", "get_resources", "items[?path=='/rooms']"), {"restApiId": "{id}"}
+        *("apigateway", "get_resources", "items[?path=='/{proxy+}']"), {"restApiId": "{id}"}
     ),
     "AWS::ApiGateway::Stage": Question(
         *("apigateway", "get_stage", "deploymentId"), {"restApiId": "{RestApiId}", "stageName": "{id}"}
+    ),
+    "AWS::ApiGatewayV2::Api": Question("apigatewayv2", "get_api", "ApiEndpoint", {"ApiId": "{id}"}),
+    "AWS::ApiGatewayV2::ApiMapping": Question(
+        "apigatewayv2", "get_api_mappings", "Items", {"DomainName": "{DomainName}"}
+    ),
+    "AWS::ApiGatewayV2::DomainName": Question(
+        "apigatewayv2", "get_domain_name", "DomainNameConfigurations", {"DomainName": "{id}"}
+    ),
+    "AWS::ApiGatewayV2::Stage": Question(
+        *("apigatewayv2", "get_stage", "StageName"), {"ApiId": "{ApiId}", "StageName": "{StageName}"}
     ),
     "AWS::AppConfig::Application": Question("appconfig", "get_application", "Name", {"ApplicationId": "{id}"}),
     "AWS::AppConfig::ConfigurationProfile": Question(
@@ -119,6 +129,9 @@ QUESTIONS: Mapping[str, Question] = {
     ),
     "AWS::Lambda::Permission": Question(
         *("lambda", "get_policy", "contains(Policy, '{Principal}')"), {"FunctionName": "{FunctionName}"}
+    ),
+    "AWS::Lambda::Url": Question(
+        "lambda", "get_function_url_config", "FunctionUrl", {"FunctionName": "{TargetFunctionArn}"}
     ),
     "AWS::Lambda::Version": Question(
         *("lambda", "list_versions_by_function", "Versions[?ends_with('{id}', join(':', [FunctionName, Version]))]"),

@@ -17,6 +17,9 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 _SAMPLES = (
     *("rehearsal", "1", "someone@example.com", "us-east-1a", "us-east-1b"),
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:rehearsal-AbCdEf",
+    "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
+    "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE",
+    "https://rooms.example.com/v1",
 )
 
 
@@ -67,10 +70,11 @@ class Decisions:
         return self.parameters[argument].split(",") if is_list else self.parameters[argument]
 
     def violated(self) -> Iterator[Mapping[str, Any]]:
-        """Find the assertions that do not hold of rules that apply."""
+        """Find the assertions that do not hold of rules that apply, each with when its rule applies."""
         for rule in self._template.get("Rules", {}).values():
             if "RuleCondition" not in rule or self.holds(rule["RuleCondition"]):
-                yield from (each for each in rule["Assertions"] if not self.holds(each["Assert"]))
+                when = {"RuleCondition": rule.get("RuleCondition")}
+                yield from ({**each, **when} for each in rule["Assertions"] if not self.holds(each["Assert"]))
 
     def resources(self) -> set[str]:
         """Return the logical ids of what is made."""
@@ -80,12 +84,17 @@ class Decisions:
             if self.conditions.get(resource.get("Condition"), True)
         }
 
+    def differs(self, other: Decisions) -> bool:
+        """Return whether the same template makes something else with these."""
+        return self.conditions != other.conditions and self.decided() != other.decided()
+
     def decided(self) -> dict[str, Any]:
         """Return the template without its conditions: with just what they leave."""
+        made = self.resources()
         resources = {
             name: {key: self._decided(value) for key, value in resource.items() if key != "Condition"}
             for name, resource in self._template["Resources"].items()
-            if name in self.resources()
+            if name in made
         }
         outputs = {
             name: {key: self._decided(value) for key, value in output.items() if key != "Condition"}
@@ -139,9 +148,19 @@ def variants(template: Mapping[str, Any], offered: Mapping[str, str] | None = No
     allowed = {name: value for name, value in offered.items() if _allows(template, name, value)}
     if allowed:
         found[OFFERED] = allowed
-    together = {name: text for value in single.values() for name, text in value.items()}
-    found[TOGETHER] = _obeying(template, together, offered)
+    found[TOGETHER] = _together(template, single.values(), offered)
     return found
+
+
+def _together(
+    template: Mapping[str, Any], all_given: Iterable[Mapping[str, str]], offered: Mapping[str, str]
+) -> dict[str, str]:
+    """Give as many of these as the rules allow: the first of those that exclude each other."""
+    together: dict[str, str] = {}
+    for given in all_given:
+        if all(together.get(name, text) == text for name, text in given.items()):
+            together = _obeyed(template, {**together, **given}, offered) or together
+    return together
 
 
 def _off_default(template: Mapping[str, Any], name: str, offered: Mapping[str, str]) -> dict[str, str]:
@@ -150,27 +169,17 @@ def _off_default(template: Mapping[str, Any], name: str, offered: Mapping[str, s
     bases = (
         {},
         *({other: value} for other in others for value in _candidates(template, other, offered)),
-        {other: next(_candidates(template, other, offered)) for other in others},
+        _together(template, ({other: next(_candidates(template, other, offered))} for other in others), offered),
     )
-    for base in _possible(template, bases, offered):
-        before = Decisions(template, {other: value for other, value in base.items() if other != name}).decided()
+    for base in bases:
+        if (obeyed := _obeyed(template, base, offered)) is None:
+            continue
+        before = Decisions(template, {other: value for other, value in obeyed.items() if other != name})
         for candidate in _candidates(template, name, offered):
-            given = {**base, name: candidate}
-            if Decisions(template, given).decided() != before:
+            given = {**obeyed, name: candidate}
+            if Decisions(template, given).differs(before):
                 return _obeying(template, _least(template, given, name), offered)
     raise NoVariantError(f"{name} decides what is made, but no known value changes that: add a sample")
-
-
-def _possible(
-    template: Mapping[str, Any], bases: Iterable[dict[str, str]], offered: Mapping[str, str]
-) -> Iterator[dict[str, str]]:
-    """Give what the rules want as well, and pass over what they refuse."""
-    for base in bases:
-        try:
-            possible = _obeying(template, base, offered)
-        except NoVariantError:
-            continue
-        yield possible
 
 
 def _least(template: Mapping[str, Any], given: Mapping[str, str], name: str) -> dict[str, str]:
@@ -179,20 +188,30 @@ def _least(template: Mapping[str, Any], given: Mapping[str, str], name: str) -> 
     for other in given:
         fewer = {key: value for key, value in least.items() if key != other}
         without = {key: value for key, value in fewer.items() if key != name}
-        if other != name and Decisions(template, fewer).decided() != Decisions(template, without).decided():
+        if other != name and Decisions(template, fewer).differs(Decisions(template, without)):
             least = fewer
     return least
 
 
 def _obeying(template: Mapping[str, Any], given: dict[str, str], offered: Mapping[str, str]) -> dict[str, str]:
     """Give what the rules want to be given as well."""
+    if (obeyed := _obeyed(template, given, offered)) is None:
+        raise NoVariantError(f"No known value obeys the rules together with {given}: add a sample")
+    return obeyed
+
+
+def _obeyed(template: Mapping[str, Any], given: dict[str, str], offered: Mapping[str, str]) -> dict[str, str] | None:
+    """Give what the rules want to be given as well; None if no known value obeys them."""
     for assertion in Decisions(template, given).violated():
         for name in sorted(_references(assertion) & set(template["Parameters"]) - set(given)):
-            choices = [{**given, name: value} for value in _candidates(template, name, offered)]
-            given = next((each for each in choices if Decisions(template, each).holds(assertion["Assert"])), choices[0])
-    if any(Decisions(template, given).violated()):
-        raise NoVariantError(f"No known value obeys the rules together with {given}: add a sample")
-    return given
+            if assertion in Decisions(template, given).violated():
+                choices = [{**given, name: value} for value in _candidates(template, name, offered)]
+                given = next((each for each in choices if assertion not in _violated(template, each)), choices[0])
+    return None if _violated(template, given) else given
+
+
+def _violated(template: Mapping[str, Any], given: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    return list(Decisions(template, given).violated())
 
 
 def _candidates(template: Mapping[str, Any], name: str, offered: Mapping[str, str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
@@ -86,8 +87,12 @@ def resources(stack: str) -> dict[str, str]:
 
 
 def request(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return what CloudFormation is asked with. The template is in the bucket: it is too long to be sent itself."""
+    body = json.dumps(template).encode()
+    key = f"{sha256(body).hexdigest()}.template"
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
     return {
-        "TemplateBody": json.dumps(template),
+        "TemplateURL": f"https://s3.{REGION}.amazonaws.com/{BUCKET}/{key}",
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         "Capabilities": ["CAPABILITY_IAM"],
     }

@@ -37,11 +37,13 @@ def for_moto(template: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_paths(resources: dict[str, Any]) -> dict[str, Any]:
-    """Add the API's paths as resources: moto does not read them from `Body`, as CloudFormation does."""
+    """Add the REST API's paths as resources: moto does not read them from `Body`, as CloudFormation does."""
     api = {"Ref": "Api"}
     root = {"Fn::GetAtt": ["Api", "RootResourceId"]}
+    body = resources["Api"]["Properties"]["Body"]
+    _, body, _ = body.get("Fn::If", ("", body, {}))
     added: dict[str, Any] = {}
-    for number, (path, methods) in enumerate(resources["Api"]["Properties"]["Body"]["paths"].items()):
+    for number, (path, methods) in enumerate(body["paths"].items()):
         resource: dict[str, Any] = root
         if path != "/":
             resource = {"Ref": f"Path{number}"}
@@ -51,6 +53,8 @@ def _with_paths(resources: dict[str, Any]) -> dict[str, Any]:
             added[f"Path{number}{method.strip('x-').replace('-', '')}"] = _method(method, resource, specification)
     kinds = {value["Type"]: name for name, value in resources.items()}
     deployment, stage = kinds["AWS::ApiGateway::Deployment"], kinds["AWS::ApiGateway::Stage"]
+    if condition := resources["Api"].get("Condition"):
+        added = {name: {**value, "Condition": condition} for name, value in added.items()}
     methods_added = [name for name, value in added.items() if value["Type"] == "AWS::ApiGateway::Method"]
     # Both, since moto does not look at what a reference depends on.
     return {
