@@ -118,7 +118,7 @@ def options(load: Load) -> dict[str, list[Use]]:
         "`FrontDoor=url`, without a CDN": [http_api],
         "`MinCapacity=0`, while nobody connects": _paused(load),
         "`Logins=iam`": _without_secrets(load),
-        "`HasStandby=true`": [Use("aurora_acu_hours", load.acu * HOURS)],
+        "`HasStandby=true`, or each reader": [Use("aurora_acu_hours", load.acu * HOURS)],
         "`HasProxy=true`": [Use("proxy_acu_hours", max(PROXY_ACU_MIN, load.acu) * HOURS)],
         "`HasFirewall=true`, for `FrontDoor=rest`": waf,
         "`Tracing=Active`": [Use("traces", load.traces)],
