@@ -19,6 +19,7 @@ _SAMPLES = (
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:rehearsal-AbCdEf",
     "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
     "arn:aws:cloudfront::123456789012:distribution/EDFDVBD6EXAMPLE",
+    "arn:aws:rds-db:us-east-1:123456789012:dbuser:cluster-ABC/rentomatic_owner",
     "https://rooms.example.com/v1",
 )
 
