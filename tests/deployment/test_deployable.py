@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from samcli.cli.main import cli as sam
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
 from functions.smoke_test import app as smoke_test
 from tests.deployment.emulators.variants import Decisions
@@ -375,6 +377,19 @@ def test_the_name_of_what_is_made_begins_with_all_of_the_stack_s(resources: dict
     assert stack == 24
     assert cut == set()
     assert f"at most {stack} " in (ROOT / "samconfig.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("door", "routes"),
+    [("http", [("$default", "HttpApi")]), ("rest", [("/", "Api"), ("/{proxy+}", "Api")]), ("url", [])],
+)
+def test_sam_local_serves_the_api_that_is_chosen(door: str, routes: list[tuple[str, str]]) -> None:
+    template = str(ROOT / "template.yaml")
+    stacks, _ = SamLocalStackProvider.get_stacks(template, parameter_overrides={"FrontDoor": door})
+    found = ApiProvider(stacks, cwd=str(ROOT)).api.routes
+
+    assert [(route.path, route.event_type) for route in found] == routes
+    assert {route.function_name for route in found} <= {"RoomsFunction"}
 
 
 def test_an_event_is_for_the_api_s_function_where_no_other_is_named() -> None:

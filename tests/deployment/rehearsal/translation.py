@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -56,10 +57,16 @@ def _with_paths(resources: dict[str, Any]) -> dict[str, Any]:
     if condition := resources["Api"].get("Condition"):
         added = {name: {**value, "Condition": condition} for name, value in added.items()}
     methods_added = [name for name, value in added.items() if value["Type"] == "AWS::ApiGateway::Method"]
-    # Both, since moto does not look at what a reference depends on.
+    # All of them, since moto does not look at what a reference depends on.
+    users = {
+        name: {**value, "DependsOn": stage}
+        for name, value in resources.items()
+        if name != stage and stage in json.dumps(value)
+    }
     return {
         **resources,
         **added,
+        **users,
         deployment: {**resources[deployment], "DependsOn": methods_added},
         stage: {**resources[stage], "DependsOn": deployment},
     }
