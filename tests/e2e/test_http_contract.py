@@ -121,11 +121,11 @@ def parameters(search: RoomSearch) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def http_rooms_of(doors: str, admin: Connection) -> Callable[[Sequence[Room]], HttpRooms]:
+def http_rooms_of(api: str, admin: Connection) -> Callable[[Sequence[Room]], HttpRooms]:
     def http_rooms_of(rooms: Sequence[Room]) -> HttpRooms:
         admin.run("TRUNCATE room")
         insert_rooms(admin, rooms)
-        return HttpRooms(doors)
+        return HttpRooms(api)
 
     return http_rooms_of
 

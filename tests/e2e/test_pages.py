@@ -162,8 +162,8 @@ def test_everybody_can_use_the_front_page(page: Page, api: str, width: int, sche
     assert hosts(page) == {urlsplit(api).netloc}
 
 
-def test_the_front_page_leads_to_a_room_whatever_its_code(page: Page, api: str) -> None:
-    page.open(f"{api}/")
+def test_the_front_page_leads_to_a_room_whatever_its_code(page: Page, http_api: str) -> None:
+    page.open(f"{http_api}/")
     assert page.evaluate("document.querySelector('tbody a').textContent") == HOSTILE
     assert page.evaluate("typeof stolen") == "undefined"
 

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 CONFIGURATION = ROOT / "tests" / "e2e" / "schemathesis.toml"
 
 
-def test_schemathesis_finds_nothing(doors: str, admin: Connection, tmp_path: Path) -> None:
+def test_schemathesis_finds_nothing(api: str, admin: Connection, tmp_path: Path) -> None:
     sample = json.loads((ROOT / "devtools" / "sample_rooms.json").read_text(encoding="utf-8"))
     insert_rooms(admin, [Room.from_dict(fields) for fields in sample])
     schemathesis = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)]
 
     result = subprocess.run(
-        [*schemathesis, "run", f"{doors}/openapi.json", "--checks", "all", "--no-color"],
+        [*schemathesis, "run", f"{api}/openapi.json", "--checks", "all", "--no-color"],
         cwd=tmp_path,  # where it leaves what it keeps
         env={**clean_environ(), "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -1,6 +1,7 @@
 """Serves the rooms function through the front doors of the template, each request through the next one.
 
-So one run of a suite goes through all of them: `python -m tests.support.front_door_server PORT`.
+So one run of a suite goes through all of them: `python -m tests.support.front_door_server PORT`. With names of front
+doors as further arguments it goes through these.
 """
 
 from __future__ import annotations
@@ -16,25 +17,30 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from devtools.runner import LocalLambdaContext
 from functions.rooms.app import handler
-from rentomatic.http.response import BODILESS
+from rentomatic.http.negotiation import gzip_minimum
+from rentomatic.http.response import BODILESS, gzip
 from tests.support.front_doors import OFFERED, Sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-_turns = cycle(OFFERED.values())
+_turns = cycle([(name, OFFERED[name]) for name in sys.argv[2:] or OFFERED])
 _lock = Lock()  # an execution environment has one request at a time
 
 
 def serve(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
     """Answer a request of a WSGI server (PEP 3333)."""
     with _lock:
-        event = next(_turns)(Sent(environ["RAW_URI"], environ["REQUEST_METHOD"], dict(_headers(environ))))
+        door, make_event = next(_turns)
+        event = make_event(Sent(environ["RAW_URI"], environ["REQUEST_METHOD"], dict(_headers(environ))))
         context: Any = LocalLambdaContext("RoomsFunction", memory_limit_in_mb=512, timeout_s=15)
         answer = handler(event, context)
     body = b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
     headers = list(_each(answer))
+    if door == "rest" and len(body) >= gzip_minimum(environ.get("HTTP_ACCEPT_ENCODING", "")):
+        body = gzip(body)  # as `MinimumCompressionSize` has it
+        headers.append(("Content-Encoding", "gzip"))
     if environ["REQUEST_METHOD"] != "HEAD" and answer["statusCode"] not in BODILESS:
         headers.append(("Content-Length", str(len(body))))
     status = HTTPStatus(answer["statusCode"])
