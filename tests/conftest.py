@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 _MEMORY_MIN = 4 * 1024**3
 _FEW_BYTES = 2**17  # of rooms, up to which DELETE takes a tenth of the time of TRUNCATE
-_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+# Autovacuum locks a table at moments that nobody chooses.
+_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
 
 pytest_plugins = ["tests.support.invocation"]
 
