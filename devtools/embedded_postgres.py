@@ -93,11 +93,7 @@ def copy_postgres_server(configuration: Mapping[str, str], data: Path) -> None:
     source = ["-h", configuration["POSTGRES_HOSTNAME"], "-p", configuration["POSTGRES_PORT"], "-U", _USER]
     # Not synchronised to the disk: a copy can be made again.
     command = _command("pg_basebackup", *source, "-D", data, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
-    result = subprocess.run(
-        command, user=_system_user(), group=_system_user(), capture_output=True, text=True, check=False
-    )
-    if result.returncode != 0:
-        raise PostgresError(f"The embedded Postgres could not be copied to {data}: {result.stderr.strip()}")
+    _run(command, f"The embedded Postgres could not be copied to {data}")
 
 
 def running_postgres_server(data: Path) -> dict[str, str] | None:
@@ -202,13 +198,16 @@ def initialise(data: Path) -> None:
     # TCP requires a password; the Unix socket is in the user's own directory.
     options = ["--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale"]
     command = _command("initdb", "-D", unfinished, "-U", _USER, *options)
-    result = subprocess.run(
-        command, user=_system_user(), group=_system_user(), capture_output=True, text=True, check=False
-    )
-    if result.returncode != 0:
-        message = f"The embedded Postgres could not create {data}: {result.stderr.strip()}"
-        raise PostgresError(message)
+    _run(command, f"The embedded Postgres could not create {data}")
     unfinished.rename(data)
+
+
+def _run(command: Sequence[str], failure: str) -> None:
+    """Run a command of Postgres as its user, and raise a PostgresError with its reason if it fails."""
+    user = _system_user()
+    result = subprocess.run(command, user=user, group=user, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise PostgresError(f"{failure}: {result.stderr.strip()}")
 
 
 @contextmanager
