@@ -37,6 +37,7 @@ IO_PER_REQUEST = 0.1  # assumed: pages that are not cached
 DATABASE_GB = 10
 PROXY_ACU_MIN = 8
 METRICS, ALARMS, DASHBOARDS, SECRETS, ZONES, WAF_RULES = 8, 9, 1, 2, 2, 3
+PAUSES, LOGINS, LOG_LEVEL = "`MinCapacity=0`, while nobody connects", "`Logins=iam`", "`SystemLogLevel=WARN`"
 THRIFTY = "`Logins=iam MinCapacity=0 SystemLogLevel=WARN`"
 
 
@@ -116,8 +117,8 @@ def options(load: Load) -> dict[str, list[Use]]:
     return {
         "`FrontDoor=rest`": [Use("api_requests", load.millions), http_api],
         "`FrontDoor=url`, without a CDN": [http_api],
-        "`MinCapacity=0`, while nobody connects": _paused(load),
-        "`Logins=iam`": _without_secrets(load),
+        PAUSES: [] if load.requests_per_s else [Use("aurora_acu_hours", -ACU_MIN * HOURS)],
+        LOGINS: _without_secrets(load),
         "`HasStandby=true`, or each reader": [Use("aurora_acu_hours", load.acu * HOURS)],
         "`HasProxy=true`": [Use("proxy_acu_hours", max(PROXY_ACU_MIN, load.acu) * HOURS)],
         "`HasFirewall=true`, for `FrontDoor=rest`": waf,
@@ -127,14 +128,15 @@ def options(load: Load) -> dict[str, list[Use]]:
             Use("snapstart_restore", restored_gb),
         ],
         "`HasAccessLog=false`": _log(-load.millions * ACCESS_LOG_KB),
-        "`SystemLogLevel=WARN`": _log(-load.millions * PLATFORM_LOG_KB),
+        LOG_LEVEL: _log(-load.millions * PLATFORM_LOG_KB),
         "clients that all accept gzip": [Use("transfer_out", -load.millions * GZIP_KB)],
     }
 
 
 def thrifty(load: Load) -> list[Use]:
-    """Return what of the use is saved by logins without secrets, a database that pauses, and no log of Lambda's own."""
-    return [*_without_secrets(load), *_paused(load), *_log(-load.millions * PLATFORM_LOG_KB)]
+    """Return the additional use of the options that make a thrifty set-up: all of them save."""
+    uses = options(load)
+    return [*uses[PAUSES], *uses[LOGINS], *uses[LOG_LEVEL]]
 
 
 def billed_ms() -> float:
@@ -187,10 +189,6 @@ def _without_secrets(load: Load) -> list[Use]:
     """Return what is saved without the endpoint and the reader's secret; RDS keeps that of the owner."""
     reads = [use._replace(units=-use.units) for use in _secret_reads(load)]
     return [Use("endpoint_hours", -HOURS * ZONES), Use("secrets", -1), *reads]
-
-
-def _paused(load: Load) -> list[Use]:
-    return [] if load.requests_per_s else [Use("aurora_acu_hours", -ACU_MIN * HOURS)]
 
 
 def _log(gigabytes: float) -> list[Use]:
