@@ -23,6 +23,10 @@ READER = "rentomatic_reader"
 _MECHANISM = "SCRAM-SHA-256"
 _IN_SECRET = "The 'password' in the secret that READER_SECRET_ID names"  # noqa: S105 - what a message begins with
 _HAS_IAM_ROLE = "SELECT pg_has_role('rentomatic_reader', oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
+# Whoever made the reader is a member of it from Postgres 16 on, and would join `rds_iam` with it.
+_OWNER_WOULD_JOIN = """
+    SELECT pg_has_role('rentomatic_reader', 'MEMBER') AND NOT pg_has_role('rds_iam', 'MEMBER')
+"""
 _CONNECTIONS_MAX = 262_143  # the maximum of max_connections (PostgreSQL's guc_tables)
 
 
@@ -73,7 +77,8 @@ def apply_login(connection: Connection, login: Login) -> bool:
     """Apply the login to the reader, and return whether the role exists.
 
     Raises:
-        CommandError: the role does not exist, so it cannot log in.
+        CommandError: the role does not exist, so it cannot log in; or its login by IAM would disable the password of
+            the role that migrates.
     """
     if connection.exec_driver_sql(f"SELECT to_regrole('{READER}')").scalar_one() is None:
         if not (login.verifier or login.uses_iam):  # a limit alone only applies to an existing reader
@@ -92,6 +97,11 @@ def _switch_iam(connection: Connection, *, uses_iam: bool) -> None:
     """Let the reader log in by IAM or with its password: on RDS a member of `rds_iam` can only use IAM."""
     used_iam = connection.exec_driver_sql(_HAS_IAM_ROLE).scalar_one_or_none()
     if used_iam is not None and used_iam != uses_iam:  # None: not on RDS
+        if uses_iam and connection.exec_driver_sql(_OWNER_WOULD_JOIN).scalar_one():
+            raise CommandError(
+                "READER_AUTH=iam would disable the password of the role that migrates, because it is a member of "
+                f"{READER}: let it log in by IAM first (GRANT rds_iam TO it, POSTGRES_AUTH=iam)"
+            )
         connection.exec_driver_sql(
             f"{'GRANT' if uses_iam else 'REVOKE'} rds_iam {'TO' if uses_iam else 'FROM'} {READER}"
         )

@@ -96,7 +96,8 @@ def _connect(
         except (UnavailableError, TimedOutError) as error:
             if (error.sqlstate or "").startswith(LOGIN_REFUSED):
                 raise
-            _log.warning("Trying the next host after number %d of POSTGRES_HOSTNAME: %s", number + 1, error)
+            why = f"phase {error.phase}, sqlstate {error.sqlstate or '-'}"  # its text may have the host
+            _log.warning("Trying the next host after number %d of POSTGRES_HOSTNAME: %s", number + 1, why)
             drop_tracebacks(error)
         else:
             sock.deadline = deadline

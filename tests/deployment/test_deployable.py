@@ -183,6 +183,13 @@ def test_a_proxy_is_not_left_without_a_reader() -> None:
     assert refusals(DATABASE, **proxied, HasStandby="true") == []
 
 
+def test_readers_are_refused_beside_a_database_that_pauses() -> None:
+    (said,) = refusals(DATABASE, MinCapacity="0", ReadersAtMost="2")
+
+    assert said.startswith("MinCapacity=0 does not go with readers")
+    assert refusals(DATABASE, MinCapacity="0", HasStandby="true") == []
+
+
 def test_requests_go_to_the_readers_and_the_owner_to_the_writer() -> None:
     writer, readers = ({"Fn::GetAtt": ["Database", f"{name}.Address"]} for name in ("Endpoint", "ReadEndpoint"))
     proxy, readers_proxy = ({"Fn::GetAtt": [name, "Endpoint"]} for name in ("Proxy", "ReadersProxy"))
@@ -357,11 +364,13 @@ def test_a_reader_has_either_iam_or_a_password() -> None:
     [
         {"PostgresUser": ""},
         {"PostgresIamArn": ""},
-        {"PostgresHostname": "proxy.example.org", "PostgresOwnerHostname": "db.example.org"},
+        {"PostgresOwnerSecretArn": "arn:secret"},  # a proxy has one, too
     ],
 )
-def test_iam_is_refused_without_what_it_needs_and_for_a_proxy(given: dict[str, str]) -> None:
+def test_iam_is_refused_without_what_it_needs(given: dict[str, str]) -> None:
+    owner = {"PostgresOwnerIamArn": "arn:aws:rds-db:...", "PostgresPort": "5432", "PostgresDatabase": "rooms"}
     assert refusals(APPLICATION, **BY_IAM) == []
+    assert refusals(APPLICATION, **BY_IAM, **owner, PostgresHostname="readers,db", PostgresOwnerHostname="db") == []
     assert refusals(APPLICATION, **{**BY_IAM, **given})
 
 

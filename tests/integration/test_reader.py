@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from alembic.config import Config
 from pg8000.native import DatabaseError, identifier, literal
 
 from devtools.embedded_postgres import embedded_postgres_server
-from rentomatic.domain.errors import RepositoryError, SettingsError
+from rentomatic.domain.errors import RepositoryError, SettingsError, UnavailableError
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.doctor import examine
 from rentomatic.postgres.settings import read_postgres_settings
@@ -23,7 +24,6 @@ from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
@@ -301,6 +301,37 @@ def test_an_owner_with_admin_option_lets_the_reader_log_in_by_iam(
 
     assert superuser.run(IS_BY_IAM) == [[True]]
     superuser.run("DROP OWNED BY keeper, rentomatic_reader CASCADE; DROP ROLE rentomatic_reader")
+
+
+def test_an_iam_reader_does_not_lock_out_the_owner_that_made_it(keeper: dict[str, str], superuser: Connection) -> None:
+    superuser.run("CREATE ROLE rds_iam; ALTER ROLE keeper CREATEROLE PASSWORD 'x'")
+    with pytest.raises(MigrationError, match="would disable the password of the role that migrates"):
+        upgrade({**keeper, "READER_AUTH": "iam"}, print)
+    assert superuser.run("SELECT to_regrole('rentomatic_reader')") == [[None]]
+    upgrade(keeper, print)
+    with pytest.raises(MigrationError, match="would disable the password of the role that migrates"):
+        upgrade({**keeper, "READER_AUTH": "iam"}, print)
+
+    with only_by_iam(superuser):  # what it is kept from
+        connect(read_postgres_settings(keeper)).close()
+        superuser.run("GRANT rds_iam TO rentomatic_reader")
+        with pytest.raises(UnavailableError, match="28000"):
+            connect(read_postgres_settings(keeper))
+    superuser.run("DROP OWNED BY keeper, rentomatic_reader CASCADE; DROP ROLE rentomatic_reader")
+
+
+@contextmanager
+def only_by_iam(superuser: Connection) -> Iterator[None]:
+    """Refuse members of `rds_iam`, as RDS refuses their passwords: by a rule of pg_hba.conf."""
+    ((path,),) = superuser.run("SHOW hba_file")
+    rules = Path(path).read_text(encoding="utf-8")
+    try:
+        Path(path).write_text(f"host all +rds_iam all reject\nlocal all +rds_iam reject\n{rules}", encoding="utf-8")
+        superuser.run("SELECT pg_reload_conf()")
+        yield
+    finally:
+        Path(path).write_text(rules, encoding="utf-8")
+        superuser.run("SELECT pg_reload_conf()")
 
 
 def test_without_rds_an_iam_reader_may_log_in(database: dict[str, str], superuser: Connection) -> None:
