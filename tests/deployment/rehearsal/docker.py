@@ -30,10 +30,17 @@ def start_api(stage: Stage) -> str:
         NoDockerError: there is no daemon, or no image.
     """
     image = _image()
+    for front_door in ("http", "rest"):
+        _ask(stage, front_door)
+    return f"in {image}, as an HTTP API and as a REST API: /health is alive, and /rooms says that there is no database"
+
+
+def _ask(stage: Stage, front_door: str) -> None:
     port = free_port()
     command = [
         *(sys.executable, "-m", "samcli", "local", "start-api", "--template", str(stage.built / "template.yaml")),
-        *("--port", str(port), "--skip-pull-image", "--parameter-overrides", f"Architecture={_architecture()}"),
+        *("--port", str(port), "--skip-pull-image", "--parameter-overrides"),
+        f"Architecture={_architecture()} FrontDoor={front_door}",
     ]
     environ = {**clean_environ(), "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     # Not in the root, whose samconfig.toml is for the database of compose.yaml.
@@ -44,7 +51,6 @@ def start_api(stage: Stage) -> str:
         status, _, body = get(f"http://127.0.0.1:{port}/rooms")
         assert (status, json.loads(body)["type"]) == (500, "SystemError"), server.output  # there are no settings
         server.press_ctrl_c()
-    return f"in {image}: /health is alive, and /rooms says that there is no database"
 
 
 def _architecture() -> str:

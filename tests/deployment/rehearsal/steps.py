@@ -19,7 +19,7 @@ from tests.deployment.templates import parsed
 from tests.support.events import an_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 DATABASE = "rentomatic-database"
 _FAILING = "rentomatic-failing"
@@ -53,7 +53,7 @@ def deploy_database(stage: Stage) -> str:
 def deploy_application(stage: Stage) -> str:
     """Deploy template.yaml; CloudFormation asks for the migration on the way."""
     stage.template = _deployable(stage, "first")
-    aws.create(APPLICATION, _for_moto(stage, stage.template), stage.parameters)
+    aws.create(APPLICATION, _for_moto(stage.template, stage.parameters), stage.parameters)
     made = aws.resources(APPLICATION)
     (answer,) = stage.answers
     assert answer["Status"] == "SUCCESS"
@@ -64,9 +64,9 @@ def deploy_application(stage: Stage) -> str:
     return f"{len(made)} resources; the custom resource migrated, and the reader may have {limit} connections"
 
 
-def run_smoke_test(stage: Stage) -> str:
+def run_smoke_test(stage: Stage, stack: str = APPLICATION) -> str:
     """Have the hook ask the version, which reads the database as the reader."""
-    hook = aws.resources(APPLICATION)["SmokeTestFunction"]
+    hook = aws.resources(stack)["SmokeTestFunction"]
     stage.invoke(hook, _HOOK)
     told = stage.codedeploy.received[-1]
     assert told["status"] == "Succeeded", told
@@ -100,8 +100,9 @@ def fail_to_migrate(stage: Stage) -> str:
     with stage.connected("failing") as admin:
         admin.run("INSERT INTO room (code, size, price) VALUES ('twice', 1, 1), ('twice', 2, 2)")
         before = _state(admin)
+        parameters = {**stage.parameters, "PostgresDatabase": "failing"}
         with pytest.raises(ClientError, match="twice") as failure:
-            aws.create(_FAILING, _for_moto(stage, stage.template), {**stage.parameters, "PostgresDatabase": "failing"})
+            aws.create(_FAILING, _for_moto(stage.template, parameters), parameters)
         assert _state(admin) == before
     reason = failure.value.response["Error"]["Message"]
     functions = boto3.client("lambda").list_functions()["Functions"]
@@ -121,13 +122,23 @@ def change_a_layer(stage: Stage) -> str:
     for function, logical_id in new.items():
         first = first.replace(logical_id, old[function])
     for template in (json.loads(first), changed):
-        aws.update(APPLICATION, _for_moto(stage, template), stage.parameters)
+        aws.update(APPLICATION, _for_moto(template, stage.parameters), stage.parameters)
     stage.template = changed
     function = aws.resources(APPLICATION)["RoomsFunction"]
     alias = boto3.client("lambda").get_alias(FunctionName=function, Name="live")
     assert alias["FunctionVersion"] == "2", alias
     assert stage.answers[-1]["Status"] == "SUCCESS"
     return f"{old['RoomsFunction']} becomes {new['RoomsFunction']}; version {alias['FunctionVersion']} is live"
+
+
+def try_other_front_doors(stage: Stage) -> str:
+    """Deploy a second stack behind each of them, with the same database and without the owner."""
+    owner = {"PostgresOwnerSecretArn": ""}
+    for door in ("rest", "url"):
+        parameters = {**stage.parameters, **owner, "FrontDoor": door}
+        aws.create(f"{APPLICATION}-{door}", _for_moto(stage.template, parameters), parameters)
+        run_smoke_test(stage, f"{APPLICATION}-{door}")
+    return "each of the two answers the golden queries, which its events ask"
 
 
 STEPS: dict[str, Callable[[Stage], str]] = {
@@ -138,6 +149,7 @@ STEPS: dict[str, Callable[[Stage], str]] = {
     "Ask a version with rooms golden queries": run_smoke_test,
     "Deploy a migration that fails": fail_to_migrate,
     "Deploy a change of a layer alone": change_a_layer,
+    "Deploy a stack behind each other front door": try_other_front_doors,
 }
 
 
@@ -145,9 +157,9 @@ def _deployable(stage: Stage, name: str, built: Any = None) -> dict[str, Any]:
     return package_and_translate(built or stage.built, stage.scratch / f"{name}.yaml", stage.parameters)
 
 
-def _for_moto(stage: Stage, template: dict[str, Any]) -> dict[str, Any]:
+def _for_moto(template: dict[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
     """Decide what moto would: it wants to delete what a condition has left out."""
-    return for_moto(Decisions(template, stage.parameters).decided())
+    return for_moto(Decisions(template, parameters).decided())
 
 
 def _secret(arn: str) -> dict[str, Any]:
