@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import math
 import os
 import shutil
 import signal
@@ -520,6 +521,8 @@ def costs(*, rates: tuple[float, ...], write: bool) -> None:
     """
     from devtools.costs import PAGE, RATES, PriceError, page, table
 
+    if any(math.isnan(rate) for rate in rates):
+        raise click.BadParameter("must be a number", param_hint="--requests-per-second")
     if write:
         PAGE.write_text(page(), encoding="utf-8")
         click.echo(f"Wrote {PAGE.relative_to(ROOT)}")

@@ -116,7 +116,7 @@ def options(load: Load) -> dict[str, list[Use]]:
     restored_gb = load.cold_starts * 1e4 * MEMORY_GB
     return {
         "`FrontDoor=rest`": [Use("api_requests", load.millions), http_api],
-        "`FrontDoor=url`, without a CDN": [http_api],
+        "`FrontDoor=url`, without a CDN": [http_api, *_log(-load.millions * ACCESS_LOG_KB)],
         PAUSES: [] if load.requests_per_s else [Use("aurora_acu_hours", -ACU_MIN * HOURS)],
         LOGINS: _without_secrets(load),
         "`HasStandby=true`, or each reader": [Use("aurora_acu_hours", load.acu * HOURS)],

@@ -120,10 +120,13 @@ def _minimum_compression_size(resources: Mapping[str, Any]) -> int:
 
 
 def _compressed(minimum: int, answer: Response) -> Response:
-    """Compress an answer as a REST API does, which SAM CLI leaves out."""
+    """Compress an answer as a REST API does, which SAM CLI leaves out. Of HEAD nobody knows how long GET's would be."""
     body = answer.get_data()
+    length = int(answer.headers.get("Content-Length", "0")) if request.method == "HEAD" else len(body)
     accepted = request.headers.get("Accept-Encoding", "")
-    if len(body) >= minimum >= gzip_minimum(accepted) and "Content-Encoding" not in answer.headers:
+    if length >= minimum >= gzip_minimum(accepted) and "Content-Encoding" not in answer.headers:
         answer.set_data(gzip.compress(body, mtime=0))
         answer.headers["Content-Encoding"] = "gzip"
+        if request.method == "HEAD":
+            del answer.headers["Content-Length"]
     return answer

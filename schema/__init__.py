@@ -27,6 +27,7 @@ _ATTEMPTS = 3
 _REMEDIES = {
     "42501": "; migrate as the owner of the table, with CREATE on the database, CREATEROLE, and ADMIN OPTION on an"
     " existing reader",
+    "25006": "; this server is a replica, and POSTGRES_HOSTNAME must be the writer",
     "0A000": "; the server needs Postgres's own extensions cube and btree_gist",
 }
 
@@ -137,7 +138,7 @@ def _upgrade(config: Config, revision: str) -> None:
 
 def _explain(error: BaseException) -> str:
     translated = translate(error, ConnectionPhase())
-    sqlstate = translated.sqlstate
+    sqlstate = "25006" if "during recovery" in str(translated) else translated.sqlstate  # of two that a replica has
     if isinstance(translated, TimedOutError) and sqlstate is None:
         return "The database could not be migrated in time: migrate by hand, or raise the function's Timeout"
     return f"The database could not be migrated and is unchanged: {translated}{_REMEDIES.get(sqlstate or '', '')}"

@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,7 @@ from rentomatic.postgres.credentials.aws_request import _FOR_BOTO3
 from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from tests.support.canaries import HOST, PASSWORD
-from tests.support.commands import clean_environ, free_port
+from tests.support.commands import clean_environ, free_port, let_commands_be_interrupted
 from tests.support.paths import ROOT
 from tests.support.workers import made_once
 
@@ -62,10 +61,7 @@ settings.load_profile("default")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    for number in (signal.SIGINT, signal.SIGHUP):
-        # Under nohup and in the background they are ignored, here and, without this, by what the tests start.
-        if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, lambda *_: None)
+    let_commands_be_interrupted()
     if not config.option.basetemp:
         # pytest's own folder is shut by each run that starts, before the eyes of an embedded Postgres of another.
         config.option.basetemp = tempfile.mkdtemp(prefix="rentomatic-tests-", dir=_memory())

@@ -55,13 +55,29 @@ def connect(
     Raises:
         RepositoryError: the database cannot be reached or refuses the login.
     """
-    connection, _ = _connect(PipelinedConnection, settings, deadline, progress or ConnectionPhase())
+    progress = progress or ConnectionPhase()
+    *hosts, last = settings.hosts
+    for number, host in enumerate(hosts):
+        now = time.monotonic()
+        share = (deadline - now) / (len(hosts) + 1 - number)
+        try:
+            connection, sock = _connect(PipelinedConnection, host, now + share, progress)
+        except (UnavailableError, TimedOutError) as error:
+            if (error.sqlstate or "").startswith(LOGIN_REFUSED):
+                raise
+            why = f"phase {error.phase}, sqlstate {error.sqlstate or '-'}"  # its text may have the host
+            _log.warning("Trying the next host after number %d of POSTGRES_HOSTNAME: %s", number + 1, why)
+            drop_tracebacks(error)
+        else:
+            sock.deadline = deadline
+            return connection
+    connection, _ = _connect(PipelinedConnection, last, deadline, progress)
     return connection
 
 
 @contextmanager
 def dbapi_connection(settings: PostgresSettings, deadline: float = math.inf) -> Iterator[pg8000.dbapi.Connection]:
-    """Open a PEP 249 connection, which SQLAlchemy needs, for statements that take minutes.
+    """Open a PEP 249 connection, which SQLAlchemy needs, to one host, for statements that take minutes.
 
     At the end of the block the socket is closed without notifying the server, so nothing can block.
 
@@ -70,10 +86,11 @@ def dbapi_connection(settings: PostgresSettings, deadline: float = math.inf) -> 
         deadline: When everything in the block must be finished, a time of `time.monotonic`.
 
     Raises:
-        RepositoryError: as for `connect`.
+        RepositoryError: as for `connect`; or there are several hosts.
     """
     import pg8000.dbapi  # noqa: PLC0415 - requests do not need it
 
+    settings.ensure_one_host()
     connecting_until = min(deadline, time.monotonic() + CONNECT_S)
     connection, sock = _connect(pg8000.dbapi.Connection, settings, connecting_until, ConnectionPhase())
     try:
@@ -85,27 +102,6 @@ def dbapi_connection(settings: PostgresSettings, deadline: float = math.inf) -> 
 
 
 def _connect(
-    class_: Callable[..., C], settings: PostgresSettings, deadline: float, progress: ConnectionPhase
-) -> tuple[C, DeadlineSocket]:
-    *hosts, last = settings.hosts
-    for number, host in enumerate(hosts):
-        now = time.monotonic()
-        share = (deadline - now) / (len(hosts) + 1 - number)
-        try:
-            connection, sock = _connect_to(class_, host, now + share, progress)
-        except (UnavailableError, TimedOutError) as error:
-            if (error.sqlstate or "").startswith(LOGIN_REFUSED):
-                raise
-            why = f"phase {error.phase}, sqlstate {error.sqlstate or '-'}"  # its text may have the host
-            _log.warning("Trying the next host after number %d of POSTGRES_HOSTNAME: %s", number + 1, why)
-            drop_tracebacks(error)
-        else:
-            sock.deadline = deadline
-            return connection, sock
-    return _connect_to(class_, last, deadline, progress)
-
-
-def _connect_to(
     class_: Callable[..., C], settings: PostgresSettings, deadline: float, progress: ConnectionPhase
 ) -> tuple[C, DeadlineSocket]:
     with translate_errors(progress):

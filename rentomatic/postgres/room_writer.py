@@ -144,7 +144,9 @@ class PostgresRoomWriter:
 
     def _connect(self) -> Connection:
         deadline = time.monotonic() + min(CONNECT_S, self._remaining_s())
-        connection = connect(credentials_from_settings(self._configuration).read(deadline), deadline)
+        settings = credentials_from_settings(self._configuration).read(deadline)
+        settings.ensure_one_host()
+        connection = connect(settings, deadline)
         connection.socket.deadline = time.monotonic() + self._remaining_s()
         keep_alive(connection.socket)
         return connection

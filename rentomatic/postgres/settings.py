@@ -62,6 +62,11 @@ class PostgresSettings:
         """The settings of each host, in the order in which they are tried."""
         return (self, *self.others)
 
+    def ensure_one_host(self) -> None:
+        """Raise SettingsError if there are several hosts: some of them may be replicas, which change nothing."""
+        if self.others:
+            raise SettingsError(["POSTGRES_HOSTNAME must be one host, the writer, to change the database"])
+
     @property
     def unix_socket(self) -> str | None:
         """The path of the Unix socket, as libpq derives it; None if the database is reached by TCP."""
@@ -118,7 +123,7 @@ def read_postgres_settings(
         problems.append(f"POSTGRES_SSLMODE must be one of {', '.join(_SSLMODES)}")
     hostnames, ports = _items(values["POSTGRES_HOSTNAME"]), _items(values["POSTGRES_PORT"])
     if not problems and len(ports) not in (1, len(hostnames)):
-        counts = f"{len(ports)} for {len(hostnames)} hosts"
+        counts = f"{len(ports)} for {len(hostnames)}"
         problems.append(f"POSTGRES_PORT must be one port for all of POSTGRES_HOSTNAME, or one for each, not {counts}")
     if problems:
         raise SettingsError(problems)
@@ -192,8 +197,10 @@ def _problem(variable: str, value: object) -> str | None:
         return "is missing"
     if variable == "POSTGRES_PORT":
         ports = _items(value)
-        kind = "an integer" if len(ports) == 1 else "integers"
-        return None if all(_is_integer(port, _PORT_MAX) for port in ports) else f"must be {kind} from 1 to {_PORT_MAX}"
+        if all(_is_integer(port, _PORT_MAX) for port in ports):
+            return None
+        integers = "an integer" if len(ports) == 1 else "integers, without spaces and empty items,"
+        return f"must be {integers} from 1 to {_PORT_MAX}"
     if not isinstance(value, str) or not _is_text(value):
         return "must be text"
     if variable == "POSTGRES_HOSTNAME" and not all(item and item == item.strip() for item in _items(value)):

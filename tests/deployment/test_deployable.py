@@ -187,6 +187,7 @@ def test_readers_are_refused_beside_a_database_that_pauses() -> None:
     (said,) = refusals(DATABASE, MinCapacity="0", ReadersAtMost="2")
 
     assert said.startswith("MinCapacity=0 does not go with readers")
+    assert refusals(DATABASE, MinCapacity="0", HasProxy="true")
     assert refusals(DATABASE, MinCapacity="0", HasStandby="true") == []
 
 
@@ -342,7 +343,14 @@ def test_zones_can_be_chosen() -> None:
     assert [subnet["Fn::If"][1] for subnet in subnets] == [{"Ref": name} for name in zones]
 
 
-BY_IAM = {"PostgresAuth": "iam", "PostgresUser": "rentomatic_reader", "PostgresIamArn": "arn:aws:rds-db:..."}
+BY_IAM = {
+    "PostgresAuth": "iam",
+    "PostgresUser": "rentomatic_reader",
+    "PostgresIamArn": "arn:aws:rds-db:...",
+    "PostgresHostname": "db",
+    "PostgresPort": "5432",
+    "PostgresDatabase": "rooms",
+}
 
 
 def test_a_reader_has_either_iam_or_a_password() -> None:
@@ -364,13 +372,17 @@ def test_a_reader_has_either_iam_or_a_password() -> None:
     [
         {"PostgresUser": ""},
         {"PostgresIamArn": ""},
+        {"PostgresDatabase": ""},  # a secret that had it is not read
         {"PostgresOwnerSecretArn": "arn:secret"},  # a proxy has one, too
     ],
 )
 def test_iam_is_refused_without_what_it_needs(given: dict[str, str]) -> None:
-    owner = {"PostgresOwnerIamArn": "arn:aws:rds-db:...", "PostgresPort": "5432", "PostgresDatabase": "rooms"}
-    assert refusals(APPLICATION, **BY_IAM) == []
-    assert refusals(APPLICATION, **BY_IAM, **owner, PostgresHostname="readers,db", PostgresOwnerHostname="db") == []
+    owner = {
+        "PostgresOwnerIamArn": "arn:aws:rds-db:...",
+        "PostgresHostname": "reader,db",
+        "PostgresOwnerHostname": "db",
+    }
+    assert refusals(APPLICATION, **BY_IAM) == refusals(APPLICATION, **{**BY_IAM, **owner}) == []
     assert refusals(APPLICATION, **{**BY_IAM, **given})
 
 

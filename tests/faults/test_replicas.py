@@ -16,6 +16,7 @@ from devtools.embedded_postgres import copy_postgres_server, embedded_postgres_s
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.doctor import Verdict, examine
 from rentomatic.postgres.settings import read_postgres_settings
+from schema import MigrationError, upgrade
 from tests.contracts.room_repository import a_room
 from tests.faults.faulty import ROOMS, fill, meanwhile, wait_for_connections, wait_until
 from tests.support.commands import free_port
@@ -88,6 +89,16 @@ def replicate(
             return Replica(port, int(writer["POSTGRES_PORT"]), admin, running.close)
 
         yield replicate
+
+
+def test_a_migration_of_a_replica_is_sent_to_the_writer(
+    writer: Mapping[str, str], replicate: Callable[..., Replica], tmp_path: Path
+) -> None:
+    replica = replicate()
+    settings = {**writer, "POSTGRES_HOSTNAME": str(tmp_path / "replica"), "POSTGRES_PORT": str(replica.port)}
+
+    with pytest.raises(MigrationError, match="this server is a replica, and POSTGRES_HOSTNAME must be the writer"):
+        upgrade(settings, print)
 
 
 @pytest.fixture

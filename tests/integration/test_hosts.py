@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from devtools.database import insert_rooms
 from rentomatic.domain.errors import SettingsError, TimedOutError, UnavailableError
-from rentomatic.postgres.connection import connect, dbapi_connection
 from rentomatic.postgres.credentials import iam
 from rentomatic.postgres.doctor import CHECKS, Verdict, examine
-from rentomatic.postgres.settings import read_postgres_settings
+from rentomatic.postgres.room_writer import PostgresRoomWriter
 from rentomatic.repository.postgresrepo import PostgresRepo
+from schema import upgrade
 from tests.contracts.room_repository import a_room
 from tests.support.commands import free_port
 from tests.support.injectors import (
@@ -140,6 +140,16 @@ def test_if_no_host_accepts_the_last_one_says_why(
             PostgresRepo({**at(migrated, silent, free_port()), "POSTGRES_TIMEOUT_S": "0.5"}).list()
 
 
+def test_a_list_of_hosts_is_not_for_changes(migrated: Mapping[str, str]) -> None:
+    settings = at(migrated, free_port(), int(migrated["POSTGRES_PORT"]))
+    said = "POSTGRES_HOSTNAME must be one host, the writer, to change the database"
+
+    with pytest.raises(SettingsError, match=said):
+        upgrade(settings, print)
+    with pytest.raises(SettingsError, match=said):
+        PostgresRoomWriter(settings).write([])
+
+
 @pytest.mark.parametrize(
     ("changed", "error", "sqlstate"),
     [
@@ -170,17 +180,6 @@ def test_a_host_that_dies_hands_over_to_the_next(migrated: Mapping[str, str], wr
     assert repo.list() == [a_room()]
     assert (writer.connections, set(events)) == (1, {"DatabaseReconnects"})
     repo.close()
-
-
-def test_statements_that_take_minutes_have_the_whole_deadline(migrated: Mapping[str, str]) -> None:
-    settings = read_postgres_settings(at(migrated, free_port(), int(migrated["POSTGRES_PORT"])))
-
-    with dbapi_connection(settings) as connection:
-        cursor = connection.cursor()
-        cursor.execute("SELECT 1")
-        assert list(cursor.fetchall()) == [[1]]
-    with connect(settings) as connection:
-        assert connection.run("SELECT 1") == [[1]]
 
 
 def test_each_host_s_certificate_and_token_are_its_own(

@@ -25,6 +25,13 @@ _START_TIMEOUT_S = 60
 _STOP_TIMEOUT_S = 30
 
 
+def let_commands_be_interrupted() -> None:
+    """Let what is started from here heed SIGINT and SIGHUP, which are ignored in the background and under nohup."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
 def run_in_shell(command: str, folder: Path, environ: Mapping[str, str]) -> str:
     """Run a command of the docs without input, and return its output; fail unless it succeeds."""
     result = subprocess.run(  # noqa: S602 - the docs' own

@@ -21,7 +21,7 @@ from tests.deployment.rehearsal.packaging import build
 from tests.deployment.rehearsal.report import Outcome, Seen, write
 from tests.deployment.rehearsal.stage import stage
 from tests.deployment.rehearsal.steps import STEPS
-from tests.support.commands import free_port
+from tests.support.commands import free_port, let_commands_be_interrupted
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def main(report: Path, docker: bool) -> None:  # noqa: FBT001 - click's
     """Rehearse the deployment on this machine; fail if a step does."""
     if sys.version_info[:2] != _PYTHON:
         raise click.ClickException("The functions are for Python 3.13: make clean rehearse PYTHON=python3.13")
+    let_commands_be_interrupted()
     logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of its own features
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
         seen = _rehearse(Path(folder), docker=docker)
