@@ -54,6 +54,7 @@ HTTP = (
     *("tests/integration/test_front_doors.py", "tests/integration/test_rooms_function.py"),
     *("tests/unit/test_api_documents.py", "tests/faults/test_data.py"),
 )
+OGC = ("tests/e2e/test_ogc_features.py", "tests/e2e/test_ogc_filtering.py", *HTTP)
 POSTGRES, WIRE = Path("rentomatic/postgres"), Path("rentomatic/postgres/wire")
 TESTS: dict[Path, Sequence[str]] = {
     WIRE / "column_codec.py": (
@@ -85,6 +86,8 @@ TESTS: dict[Path, Sequence[str]] = {
     ),
     Path("rentomatic/requests/cursor.py"): ("tests/unit/test_cursor.py", "tests/integration/test_rooms_api.py"),
     **dict.fromkeys(sorted(path.relative_to(ROOT) for path in (ROOT / "rentomatic/http").glob("[a-z]*.py")), HTTP),
+    Path("rentomatic/http/ogc.py"): OGC,
+    Path("rentomatic/http/ogc_openapi.py"): OGC,
 }
 
 
