@@ -27,7 +27,7 @@ from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from tests.support.canaries import HOST, PASSWORD
 from tests.support.commands import clean_environ, free_port, let_commands_be_interrupted
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, cloned
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:
@@ -241,12 +241,7 @@ def clone(new_clone: Path, make_cluster: Callable[[Path], None]) -> Path:
 @pytest.fixture
 def new_clone(tmp_path: Path) -> Path:
     """A copy of the repository as git would clone it, with this one's virtual environment and bytecode."""
-    clone = tmp_path / "rentomatic"
-    left_out = shutil.ignore_patterns(".git", ".venv", ".data", ".aws-sam", ".*_cache", ".hypothesis", "*.pyc.*")
-    shutil.copytree(ROOT, clone, ignore=left_out)
-    (clone / ".venv").symlink_to(ROOT / ".venv")
-    os.utime(clone / "requirements-dev.txt", (0, 0))  # or make would install what is installed
-    return clone
+    return cloned(tmp_path)
 
 
 @pytest.fixture(scope="session")

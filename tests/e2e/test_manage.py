@@ -56,19 +56,15 @@ def _is_running(process: psutil.Process) -> bool:
         return False
 
 
-@pytest.mark.parametrize(
-    ("sent", "scheme"),
-    [({}, "http"), ({"X_Forwarded_Proto": "https"}, "https"), ({"X_Forwarded_Proto": "http, https"}, "https")],
-)
-def test_links_have_the_scheme_of_the_proxy_in_front(
-    clone: Path, migrated: dict[str, str], admin: Connection, sent: dict[str, str], scheme: str
-) -> None:
+def test_links_have_the_scheme_of_the_proxy_in_front(clone: Path, migrated: dict[str, str], admin: Connection) -> None:
     insert_rooms(admin, [a_room(), a_room(code=OTHER_CODE)])
     with serving(clone, **migrated) as (_, url):
-        status, headers, _ = get(f"{url}/rooms?limit=1", Host="rooms.example", **sent)
+        links = [
+            get(f"{url}/rooms?limit=1", Host="rooms.example", **sent)[1]["Link"].partition("://rooms.example/rooms?")[0]
+            for sent in ({}, {"X_Forwarded_Proto": "https"}, {"X_Forwarded_Proto": "http, https"})
+        ]
 
-    assert status == 200
-    assert headers["Link"].startswith(f"<{scheme}://rooms.example/rooms?")
+    assert links == ["<http", "<https", "<https"]
 
 
 def test_make_run_serves_until_ctrl_c_and_keeps_the_database(new_clone: Path) -> None:

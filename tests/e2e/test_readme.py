@@ -22,10 +22,10 @@ from schema.reader_login import READER
 from tests.contracts.room_repository import a_room
 from tests.support.commands import clean_environ, free_port, get, run_in_shell, running
 from tests.support.engine import docker, ensure_docker
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, cloned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 README = (ROOT / "README.md").read_text()
@@ -105,10 +105,11 @@ def test_the_first_screen_does_what_it_says(clone: Path) -> None:
     assert [status for _, status in others] == ["200", "200", "200", "200", "400"]
 
 
-@pytest.fixture
-def catalogue(clone: Path) -> Iterator[int]:
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory: pytest.TempPathFactory, make_cluster: Callable[[Path], None]) -> Iterator[int]:
     """The port of the API that `make run` serves, with the rooms that the README generates, but fewer of them."""
-    port = free_port()
+    clone, port = cloned(tmp_path_factory.mktemp("catalogue")), free_port()
+    make_cluster(clone / ".data" / "postgres")
     (generate,) = (command for command in COMMANDS if command.startswith(GENERATE))
     with running(["make", "run", f"PORT={port}"], clone, clean_environ(), clone.parent / "output") as server:
         server.wait_for(f"http://127.0.0.1:{port}/rooms")
@@ -118,11 +119,11 @@ def catalogue(clone: Path) -> Iterator[int]:
         server.press_ctrl_c()
 
 
-def test_the_script_of_the_docs_walks_finds_and_reports_errors(clone: Path, catalogue: int) -> None:
+def test_the_script_of_the_docs_walks_finds_and_reports_errors(tmp_path: Path, catalogue: int) -> None:
     (script,) = SCRIPTS
     script = script.replace(":3000/", f":{catalogue}/").replace("limit=10000", "limit=300")
 
-    result = subprocess.run(["/bin/sh", "-e", "-c", script], cwd=clone, capture_output=True, text=True, check=True)
+    result = subprocess.run(["/bin/sh", "-e", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     count, columns, *lines = result.stdout.splitlines()
     nearest, wrong = lines[:20], lines[20:]
