@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -91,10 +92,15 @@ def test_a_parameter_without_a_known_value_is_an_error() -> None:
         variants(template)
 
 
+@cache
+def variants_of(name: str) -> dict[str, dict[str, str]]:
+    return variants(packaged(name))
+
+
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_variant_makes_something_else(name: str) -> None:
     template = packaged(name)
-    decided = {variant: Decisions(template, given).decided() for variant, given in variants(template).items()}
+    decided = {variant: Decisions(template, given).decided() for variant, given in variants_of(name).items()}
 
     assert len({json.dumps(each, sort_keys=True) for each in decided.values()}) == len(decided)
 
@@ -102,7 +108,7 @@ def test_every_variant_makes_something_else(name: str) -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_every_conditional_resource_is_made_once(name: str) -> None:
     template = translated(name, {})
-    made = [Decisions(template, given).resources() for given in variants(packaged(name)).values()]
+    made = [Decisions(template, given).resources() for given in variants_of(name).values()]
 
     assert set.union(*made) == set(types(name))
 

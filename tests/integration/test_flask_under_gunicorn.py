@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 APP = "tests.support.book_endpoint:create_app()"
 CLIENTS = 20
-WITH_DATABASE, WITHOUT_DATABASE = 1_400, 600  # requests
+WITH_DATABASE, WITHOUT_DATABASE = 600, 300  # requests
 WORKERS, THREADS = 2, 4
 SERVERS = {
     "sync": ["--worker-class", "sync"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,13 +36,15 @@ def test_no_fault_gives_a_wrong_room_or_breaks_the_contract(soak_server: SoakSer
 
 
 def test_two_rotations_of_the_password_are_invisible(soak_server: SoakServer) -> None:
-    figures = soak_with_rotations(soak_server, PLAN, is_plain=False)
+    plan = replace(PLAN, requests=200)
+
+    figures = soak_with_rotations(soak_server, plan, is_plain=False)
 
     assert figures.failures() == {}
-    assert dict(figures.statuses) == {200: PLAN.requests}
+    assert dict(figures.statuses) == {200: plan.requests}
 
 
 def test_the_soak_sees_what_a_plain_repository_does_wrong(soak_server: SoakServer) -> None:
-    figures = soak_with_faults(soak_server, Plan(requests=400, environments=2, seed=1, budget_s=0.4), is_plain=True)
+    figures = soak_with_faults(soak_server, replace(PLAN, requests=400, budget_s=0.4), is_plain=True)
 
     assert figures.wrong_rooms + figures.breaches.total() > 0
