@@ -256,6 +256,7 @@ def test_csv_is_that_of_rfc_4180(invoke: Invoke, admin: Connection) -> None:
         ("application/geo+json, application/json;q=0.9", "application/geo+json"),
         ("*/*;q=0.1, application/json;q=0", "application/geo+json"),
         ("APPLICATION/JSON", "application/json"),
+        ("text/csv, application/json;q=1", "application/json"),  # a range without a quality has 1
     ],
 )
 def test_the_format_is_the_one_that_is_preferred(invoke: Invoke, accept: str, content_type: str) -> None:

@@ -50,7 +50,8 @@ TIMEOUT_FACTOR, TIMEOUT_LEAST_S = 3, 20
 # Each module, and the tests that are about it, the fastest first. Of room_sql, the contracts on the newest revision.
 SECRETS = ("tests/integration/test_secretsmanager.py", "tests/integration/test_rotation.py")
 HTTP = (
-    *("tests/unit/test_pagination.py", "tests/integration/test_rooms_api.py"),
+    *("tests/unit/test_pagination.py", "tests/unit/test_compression.py", "tests/unit/test_front_page.py"),
+    "tests/integration/test_rooms_api.py",
     *("tests/integration/test_front_doors.py", "tests/integration/test_rooms_function.py"),
     *("tests/unit/test_api_documents.py", "tests/faults/test_data.py"),
 )

@@ -67,6 +67,7 @@ def cells(response: Response) -> list[list[str]]:
         ("application/json", False),
         ("application/json,text/html;q=0.9", False),
         ("text/html;q=0", False),
+        ("text/html;q=0, application/json;q=x", False),  # what is no number is 0
         ("image/png", False),
     ],
 )
