@@ -521,8 +521,8 @@ def costs(*, rates: tuple[float, ...], write: bool) -> None:
     """
     from devtools.costs import PAGE, RATES, PriceError, page, table
 
-    if any(math.isnan(rate) for rate in rates):
-        raise click.BadParameter("must be a number", param_hint="--requests-per-second")
+    if not all(map(math.isfinite, rates)):
+        raise click.BadParameter("must be a finite number", param_hint="--requests-per-second")
     if write:
         PAGE.write_text(page(), encoding="utf-8")
         click.echo(f"Wrote {PAGE.relative_to(ROOT)}")

@@ -120,13 +120,20 @@ def _minimum_compression_size(resources: Mapping[str, Any]) -> int:
 
 
 def _compressed(minimum: int, answer: Response) -> Response:
-    """Compress an answer as a REST API does, which SAM CLI leaves out. Of HEAD nobody knows how long GET's would be."""
+    """Compress an answer as a REST API does, which SAM CLI leaves out.
+
+    An answer to HEAD has no length then, as that of the compressed body is not known. What a REST API does to it is
+    not known, either.
+    """
     body = answer.get_data()
-    length = int(answer.headers.get("Content-Length", "0")) if request.method == "HEAD" else len(body)
+    is_head = request.method == "HEAD"
+    length = int(answer.headers.get("Content-Length", "0")) if is_head else len(body)
     accepted = request.headers.get("Accept-Encoding", "")
     if length >= minimum >= gzip_minimum(accepted) and "Content-Encoding" not in answer.headers:
-        answer.set_data(gzip.compress(body, mtime=0))
         answer.headers["Content-Encoding"] = "gzip"
-        if request.method == "HEAD":
+        if is_head:
+            answer.automatically_set_content_length = False
             del answer.headers["Content-Length"]
+        else:
+            answer.set_data(gzip.compress(body, mtime=0))
     return answer

@@ -53,7 +53,7 @@ def add_generated_rooms(
     try:
         with (
             translate_errors(ConnectionPhase("query")),
-            connect(credentials_from_settings(configuration).read()) as connection,
+            connect(credentials_from_settings(configuration).read().of_one_host()) as connection,
         ):
             connection.run("SET statement_timeout = 0")
             _add(connection, number, seed, report)

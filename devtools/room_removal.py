@@ -84,7 +84,7 @@ def remove_rooms(
     """
     with ExitStack() as stack:
         with _errors():
-            connection = stack.enter_context(connect(credentials_from_settings(configuration).read()))
+            connection = stack.enter_context(connect(credentials_from_settings(configuration).read().of_one_host()))
             number, unknown = _select(connection, selection)
         if number:
             confirm(number)

@@ -100,7 +100,7 @@ def _switch_iam(connection: Connection, *, uses_iam: bool) -> None:
         if uses_iam and connection.exec_driver_sql(_OWNER_WOULD_JOIN).scalar_one():
             raise CommandError(
                 "READER_AUTH=iam would disable the password of the role that migrates, because it is a member of "
-                f"{READER}: let it log in by IAM first (GRANT rds_iam TO it, POSTGRES_AUTH=iam)"
+                f"{READER}: grant rds_iam to that role first, and migrate with POSTGRES_AUTH=iam"
             )
         connection.exec_driver_sql(
             f"{'GRANT' if uses_iam else 'REVOKE'} rds_iam {'TO' if uses_iam else 'FROM'} {READER}"

@@ -90,9 +90,8 @@ def dbapi_connection(settings: PostgresSettings, deadline: float = math.inf) -> 
     """
     import pg8000.dbapi  # noqa: PLC0415 - requests do not need it
 
-    settings.ensure_one_host()
     connecting_until = min(deadline, time.monotonic() + CONNECT_S)
-    connection, sock = _connect(pg8000.dbapi.Connection, settings, connecting_until, ConnectionPhase())
+    connection, sock = _connect(pg8000.dbapi.Connection, settings.of_one_host(), connecting_until, ConnectionPhase())
     try:
         sock.deadline = deadline
         keep_alive(sock)

@@ -145,8 +145,7 @@ class PostgresRoomWriter:
     def _connect(self) -> Connection:
         deadline = time.monotonic() + min(CONNECT_S, self._remaining_s())
         settings = credentials_from_settings(self._configuration).read(deadline)
-        settings.ensure_one_host()
-        connection = connect(settings, deadline)
+        connection = connect(settings.of_one_host(), deadline)
         connection.socket.deadline = time.monotonic() + self._remaining_s()
         keep_alive(connection.socket)
         return connection

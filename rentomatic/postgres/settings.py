@@ -62,10 +62,15 @@ class PostgresSettings:
         """The settings of each host, in the order in which they are tried."""
         return (self, *self.others)
 
-    def ensure_one_host(self) -> None:
-        """Raise SettingsError if there are several hosts: some of them may be replicas, which change nothing."""
+    def of_one_host(self) -> PostgresSettings:
+        """Return these settings, for whoever changes the database.
+
+        Raises:
+            SettingsError: there are several hosts, some of which may be replicas.
+        """
         if self.others:
             raise SettingsError(["POSTGRES_HOSTNAME must be one host, the writer, to change the database"])
+        return self
 
     @property
     def unix_socket(self) -> str | None:

@@ -373,7 +373,7 @@ def test_a_reader_has_either_iam_or_a_password() -> None:
         {"PostgresUser": ""},
         {"PostgresIamArn": ""},
         {"PostgresDatabase": ""},  # a secret that had it is not read
-        {"PostgresOwnerSecretArn": "arn:secret"},  # a proxy has one, too
+        {"PostgresOwnerSecretArn": "arn:secret"},
     ],
 )
 def test_iam_is_refused_without_what_it_needs(given: dict[str, str]) -> None:
@@ -382,7 +382,8 @@ def test_iam_is_refused_without_what_it_needs(given: dict[str, str]) -> None:
         "PostgresHostname": "reader,db",
         "PostgresOwnerHostname": "db",
     }
-    assert refusals(APPLICATION, **BY_IAM) == refusals(APPLICATION, **{**BY_IAM, **owner}) == []
+    other = {"PostgresOwnerSecretArn": "arn:secret", "PostgresUser": "somebody"}  # whom the stack does not make
+    assert [refusals(APPLICATION, **{**BY_IAM, **more}) for more in ({}, owner, other)] == [[], [], []]
     assert refusals(APPLICATION, **{**BY_IAM, **given})
 
 

@@ -17,7 +17,7 @@ import pytest
 from devtools.database import insert_rooms
 from tests.contracts.room_repository import a_room
 from tests.support.chromium import PROGRAM, a_page
-from tests.support.commands import clean_environ, free_port, running
+from tests.support.commands import clean_environ, free_port, get, running
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -99,9 +99,12 @@ def test_make_run_serves_a_rest_api_where_it_is_chosen(
 
         _, plain = read(f"{url}/rooms")
         headers, body = read(f"{url}/rooms", Accept_Encoding="gzip")
+        _, of_head, _ = get(f"{url}/rooms", "HEAD", Accept_Encoding="gzip")
         found = [json.loads(read(f"{url}/rooms/{quote(code, safe='')}")[1]) for code in UNKNOWN_TO_HTTP_APIS]
 
     assert (headers["Content-Encoding"], gzip.decompress(body)) == ("gzip", plain)
+    assert (of_head["Content-Encoding"], of_head["ETag"]) == ("gzip", headers["ETag"])
+    assert "Content-Length" not in of_head
     assert [room["code"] for room in found] == UNKNOWN_TO_HTTP_APIS
 
 

@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from devtools.database import insert_rooms
+from devtools.generated_rooms import add_generated_rooms
 from rentomatic.domain.errors import SettingsError, TimedOutError, UnavailableError
 from rentomatic.postgres.credentials import iam
 from rentomatic.postgres.doctor import CHECKS, Verdict, examine
@@ -148,6 +149,8 @@ def test_a_list_of_hosts_is_not_for_changes(migrated: Mapping[str, str]) -> None
         upgrade(settings, print)
     with pytest.raises(SettingsError, match=said):
         PostgresRoomWriter(settings).write([])
+    with pytest.raises(SettingsError, match=said):
+        add_generated_rooms(settings, 1, seed=0)
 
 
 @pytest.mark.parametrize(
