@@ -27,7 +27,7 @@ from rentomatic.postgres.settings import read_postgres_settings
 from schema import upgrade
 from tests.support.canaries import HOST, PASSWORD
 from tests.support.commands import clean_environ, free_port, let_commands_be_interrupted
-from tests.support.paths import ROOT, cloned
+from tests.support.paths import ROOT, clone_repository
 from tests.support.workers import made_once
 
 if TYPE_CHECKING:
@@ -239,9 +239,22 @@ def clone(new_clone: Path, make_cluster: Callable[[Path], None]) -> Path:
 
 
 @pytest.fixture
-def new_clone(tmp_path: Path) -> Path:
+def new_clone(make_clone: Callable[[Path], Path], tmp_path: Path) -> Path:
     """A copy of the repository as git would clone it, with this one's virtual environment and bytecode."""
-    return cloned(tmp_path)
+    return make_clone(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], Path]:
+    """Copies the repository as git would clone it into a folder, and returns the copy's path."""
+    made = made_once("clone", tmp_path_factory, clone_repository)
+
+    def copy(folder: Path) -> Path:
+        clone = folder / "rentomatic"
+        subprocess.run(["cp", "-a", made, clone], check=True)  # a quarter of the time of shutil's
+        return clone
+
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from schema.reader_login import READER
 from tests.contracts.room_repository import a_room
 from tests.support.commands import clean_environ, free_port, get, run_in_shell, running
 from tests.support.engine import docker, ensure_docker
-from tests.support.paths import ROOT, cloned
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -106,9 +106,13 @@ def test_the_first_screen_does_what_it_says(clone: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def catalogue(tmp_path_factory: pytest.TempPathFactory, make_cluster: Callable[[Path], None]) -> Iterator[int]:
+def catalogue(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_clone: Callable[[Path], Path],
+    make_cluster: Callable[[Path], None],
+) -> Iterator[int]:
     """The port of the API that `make run` serves, with the rooms that the README generates, but fewer of them."""
-    clone, port = cloned(tmp_path_factory.mktemp("catalogue")), free_port()
+    clone, port = make_clone(tmp_path_factory.mktemp("catalogue")), free_port()
     make_cluster(clone / ".data" / "postgres")
     (generate,) = (command for command in COMMANDS if command.startswith(GENERATE))
     with running(["make", "run", f"PORT={port}"], clone, clean_environ(), clone.parent / "output") as server:
