@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pg8000.native import Connection
 
 _INSERT = Path(__file__).with_suffix(".sql").read_text(encoding="utf-8")
-_BATCH = 100_000  # rooms
+_BATCH = 25_000  # rooms; a statement goes on for 2 s at most if the client is stopped
 _MARK = b"genera".hex()  # the last group of each code
 # Of all codes that this program makes, only those of generated rooms end so, but for one in 2**48 that are derived.
 GENERATED_CODES = f"^[0-9a-f]{{8}}-[0-9a-f]{{4}}-8[0-9a-f]{{3}}-8[0-9a-f]{{3}}-{_MARK}$"

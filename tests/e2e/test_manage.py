@@ -427,7 +427,7 @@ def test_rooms_are_added_to_a_named_database_only_if_confirmed(
 def test_a_generation_that_is_stopped_adds_nothing_and_says_so(tmp_path: Path, database: Mapping[str, str]) -> None:
     command = [sys.executable, MANAGE, "generate", "--yes"]
     with running(command, tmp_path, {**clean_environ(), **database}, tmp_path / "output") as generate:
-        generate.wait_for_output("Added 100,000 of 1,000,000 rooms")
+        generate.wait_for_output("Added 25,000 of 1,000,000 rooms")
 
         generate.process.terminate()
 
