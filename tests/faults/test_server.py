@@ -45,6 +45,16 @@ def test_a_killed_idle_backend_is_unseen(ask: Client, admin: Connection) -> None
     wait_for_connections(admin, 1)
 
 
+def test_without_time_to_wait_a_server_that_starts_is_asked_once(ask: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    with listener_that_says(refusal("57P03")) as port, closing(Proxy(port)) as starting:
+        monkeypatch.setenv("POSTGRES_PORT", str(starting.port))
+        monkeypatch.setenv("POSTGRES_TIMEOUT_S", "0.35")
+
+        status, error = ask()
+
+    assert (status, error["sqlstate"], starting.connections) == (503, "57P03", 1)
+
+
 def test_a_server_that_is_starting_up_is_a_503(
     ask: Client, monkeypatch: pytest.MonkeyPatch, migrated: Mapping[str, str]
 ) -> None:

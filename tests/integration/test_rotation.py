@@ -125,7 +125,8 @@ def test_a_secret_that_names_another_user_is_unseen(
 def test_a_password_rotated_before_its_secret_is_a_503(
     rotating: Mapping[str, str], service: FakeSecretsManager, admin: Connection
 ) -> None:
-    repo = PostgresRepo(rotating)
+    events: list[SessionEvent] = []
+    repo = PostgresRepo(rotating, count=events.append)
     assert repo.list() == [a_room()]
     rotate(admin, "second")
 
@@ -135,6 +136,7 @@ def test_a_password_rotated_before_its_secret_is_a_503(
         assert raised.value.sqlstate == "28P01"
 
     assert service.asked == 2
+    assert SessionEvent.CREDENTIAL_REFRESH not in events
     rotate(admin, "first")
     assert repo.list() == [a_room()]
 

@@ -14,6 +14,7 @@ from rentomatic.postgres import session as session_module
 from rentomatic.postgres.connection import connect
 from rentomatic.postgres.room_sql import build_check
 from rentomatic.postgres.session import PostgresSession, SessionEvent
+from rentomatic.postgres.wire.pipelined_connection import ECHO, Statement
 from tests.support.clock import Clock
 from tests.support.injectors import listener_that_says, refusal
 
@@ -105,6 +106,28 @@ def count_connections(admin: Connection) -> int:
     admin.run("SELECT pg_sleep(0.2)")
     ((count,),) = admin.run("SELECT count(*) FROM pg_stat_activity WHERE usename = 'visitor'")
     return int(count)
+
+
+def test_a_session_ends_at_once_after_a_statement_was_repeated(migrated: Mapping[str, str], admin: Connection) -> None:
+    admin.run("CREATE SEQUENCE turn")
+    admin.run("""
+        CREATE FUNCTION fail_once() RETURNS int2 LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+            IF nextval('turn') = 1 THEN RAISE SQLSTATE '40001'; END IF;
+            RETURN 1;
+        END $$
+    """)
+    events: list[SessionEvent] = []
+    session = PostgresSession(migrated, lambda: 8, events.append)
+    gc.disable()
+    try:
+        session.fetch(Statement(f"SELECT {ECHO}, int2send(fail_once()), {ECHO}"), lambda _row: None)
+        ended = weakref.ref(session)
+        del session
+        assert ended() is None
+    finally:
+        gc.enable()
+        admin.run("DROP FUNCTION fail_once; DROP SEQUENCE turn")
+    assert events == [SessionEvent.RETRY]
 
 
 def test_a_session_ends_at_once_after_a_server_was_starting(

@@ -35,7 +35,7 @@ _NULLS = (_INTEGER.pack(_NO_INTEGER), _FLOAT.pack(_NO_FLOAT))
 
 
 @cache
-def encode_columns_sql(*, with_chords: bool = False) -> tuple[str, ...]:
+def encode_columns_sql(*, with_chords: bool) -> tuple[str, ...]:
     """Return the expressions that encode all rooms of a FROM clause, which has the column names of the table.
 
     Args:
