@@ -49,12 +49,15 @@ TIMEOUT_FACTOR, TIMEOUT_LEAST_S = 3, 20
 
 # Each module, and the tests that are about it, the fastest first. Of room_sql, the contracts on the newest revision.
 SECRETS = ("tests/integration/test_secretsmanager.py", "tests/integration/test_rotation.py")
+DOCUMENTS, FRONT_DOORS = "tests/unit/test_api_documents.py", "tests/integration/test_front_doors.py"
 HTTP = (
-    *("tests/unit/test_pagination.py", "tests/unit/test_compression.py", "tests/unit/test_front_page.py"),
-    "tests/integration/test_rooms_api.py",
-    *("tests/integration/test_front_doors.py", "tests/integration/test_rooms_function.py"),
-    *("tests/unit/test_api_documents.py", "tests/faults/test_data.py"),
+    *("tests/unit/test_pagination.py", "tests/unit/test_front_page.py", "tests/unit/test_docs_page.py"),
+    *("tests/unit/test_server_timing.py", "tests/unit/test_wsgi.py", "tests/unit/test_compression.py"),
+    *("tests/integration/test_rooms_api.py", "tests/integration/test_rooms_function.py", FRONT_DOORS),
+    *(DOCUMENTS, "tests/faults/test_data.py"),
 )
+DOCUMENTS_FIRST = (DOCUMENTS, *(tests for tests in HTTP if tests != DOCUMENTS))
+FRONT_DOORS_FIRST = (FRONT_DOORS, *(tests for tests in HTTP if tests != FRONT_DOORS))
 OGC = ("tests/e2e/test_ogc_features.py", "tests/e2e/test_ogc_filtering.py", *HTTP)
 POSTGRES, WIRE = Path("rentomatic/postgres"), Path("rentomatic/postgres/wire")
 TESTS: dict[Path, Sequence[str]] = {
@@ -87,8 +90,10 @@ TESTS: dict[Path, Sequence[str]] = {
     ),
     Path("rentomatic/requests/cursor.py"): ("tests/unit/test_cursor.py", "tests/integration/test_rooms_api.py"),
     **dict.fromkeys(sorted(path.relative_to(ROOT) for path in (ROOT / "rentomatic/http").glob("[a-z]*.py")), HTTP),
+    **{Path(f"rentomatic/http/{name}.py"): DOCUMENTS_FIRST for name in ("openapi", "openapi30", "openapi_parts")},
+    Path("rentomatic/http/ogc_openapi.py"): DOCUMENTS_FIRST,
     Path("rentomatic/http/ogc.py"): OGC,
-    Path("rentomatic/http/ogc_openapi.py"): OGC,
+    Path("rentomatic/http/lambda_events.py"): FRONT_DOORS_FIRST,
 }
 
 
