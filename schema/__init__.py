@@ -138,9 +138,8 @@ def _upgrade(config: Config, revision: str) -> None:
 
 def _explain(error: BaseException) -> str:
     translated = translate(error, ConnectionPhase())
-    sqlstate = (
-        "25006" if "during recovery" in str(translated) else translated.sqlstate
-    )  # which a replica gives as 0A000
+    # A replica refuses READ WRITE with 0A000, whose remedy is another.
+    sqlstate = "25006" if "during recovery" in str(translated) else translated.sqlstate
     if isinstance(translated, TimedOutError) and sqlstate is None:
         return "The database could not be migrated in time: migrate by hand, or raise the function's Timeout"
     return f"The database could not be migrated and is unchanged: {translated}{_REMEDIES.get(sqlstate or '', '')}"

@@ -24,9 +24,7 @@ _MECHANISM = "SCRAM-SHA-256"
 _IN_SECRET = "The 'password' in the secret that READER_SECRET_ID names"  # noqa: S105 - what a message begins with
 _HAS_IAM_ROLE = "SELECT pg_has_role('rentomatic_reader', oid, 'MEMBER') FROM pg_roles WHERE rolname = 'rds_iam'"
 # Whoever made the reader is a member of it from Postgres 16 on, and would join `rds_iam` with it.
-_OWNER_WOULD_JOIN = """
-    SELECT pg_has_role('rentomatic_reader', 'MEMBER') AND NOT pg_has_role('rds_iam', 'MEMBER')
-"""
+_OWNER_WOULD_JOIN = "SELECT pg_has_role('rentomatic_reader', 'MEMBER') AND NOT pg_has_role('rds_iam', 'MEMBER')"
 _CONNECTIONS_MAX = 262_143  # the maximum of max_connections (PostgreSQL's guc_tables)
 
 

@@ -183,6 +183,12 @@ def test_a_proxy_is_not_left_without_a_reader() -> None:
     assert refusals(DATABASE, **proxied, HasStandby="true") == []
 
 
+@pytest.mark.parametrize("given", [{"SubnetIds": "subnet-1"}, {"SecurityGroupIds": "sg-1"}])
+def test_subnets_and_security_groups_require_each_other(given: dict[str, str]) -> None:
+    assert refusals(APPLICATION, **given) == ["SubnetIds and SecurityGroupIds require each other"]
+    assert refusals(APPLICATION, SubnetIds="subnet-1", SecurityGroupIds="sg-1") == []
+
+
 def test_readers_are_refused_beside_a_database_that_pauses() -> None:
     (said,) = refusals(DATABASE, MinCapacity="0", ReadersAtMost="2")
 

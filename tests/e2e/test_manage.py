@@ -250,6 +250,14 @@ def test_an_invalid_port_is_named_as_it_was_typed(clone: Path, port: str, said: 
     assert f"Error: Invalid value for '--port' (or PORT): {said}" in result.stderr
 
 
+@pytest.mark.parametrize("rate", ["nan", "inf"])
+def test_a_rate_of_requests_must_be_finite(tmp_path: Path, rate: str) -> None:
+    result = run_manage(tmp_path, "costs", "--requests-per-second", rate)
+
+    assert result.returncode == 2
+    assert "--requests-per-second: must be a finite number" in result.stderr
+
+
 def test_an_empty_port_is_the_usual_one(tmp_path: Path) -> None:
     result = run_manage(tmp_path, "serve", "--host", "192.0.2.1", environ={"PORT": ""})  # nobody's address (RFC 5737)
 
